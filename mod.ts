@@ -1,0 +1,80 @@
+/**
+ * A reactive client for the HPC-AI fine-tuning REST API: every endpoint as an RxJS Observable, on
+ * native `fetch` and web streams.
+ *
+ * This module is browser compatible.
+ *
+ * @example
+ * ```ts
+ * import { RestClient } from "@hpcai/rx";
+ * import { FakeHpcai } from "@hpcai/rx/testing";
+ * import { filter } from "rxjs";
+ *
+ * // The fake API stands in for the real one; `new RestClient({ apiKey })` reaches that.
+ * const fake = new FakeHpcai();
+ * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+ *
+ * client.listAllTrainingRuns$().pipe(
+ *   filter((run) => run.baseModel === "Qwen/Qwen3-8B"),
+ * ).subscribe((run) => console.log(run.trainingRunId, run.loraRank));
+ * ```
+ *
+ * @module
+ */
+
+export {
+  formatCheckpointPath,
+  parseCheckpointPath,
+  type ParsedCheckpointPath,
+} from "./src/checkpoint_path.ts";
+export type {
+  DownloadCompleteEvent,
+  DownloadEvent,
+  DownloadOptions,
+  DownloadProgressEvent,
+} from "./src/download/download_event.ts";
+export {
+  ApiConnectionError,
+  ApiRedirectError,
+  ApiResponseValidationError,
+  type ApiStatus,
+  ApiStatusError,
+  ApiTimeoutError,
+  AuthenticationError,
+  BadRequestError,
+  ConflictError,
+  DownloadInterruptedError,
+  HpcaiError,
+  InconsistentListingError,
+  InternalServerError,
+  InvalidArgumentError,
+  InvalidCheckpointPathError,
+  NotFoundError,
+  PermissionDeniedError,
+  RateLimitError,
+  type RequestContext,
+  UnprocessableEntityError,
+} from "./src/errors.ts";
+export type { ListAllOptions } from "./src/listing/list_all_training_runs.ts";
+export type { RestClientOptions, RetryOptions } from "./src/options.ts";
+export { type ListTrainingRunsQuery, RestClient } from "./src/rest_client.ts";
+export type {
+  CancelEvent,
+  ClientEvent,
+  ClientEventContext,
+  FailureEvent,
+  Operation,
+  RequestEvent,
+  ResponseEvent,
+  RetryEvent,
+} from "./src/transport/client_event.ts";
+export type {
+  Checkpoint,
+  CheckpointIds,
+  CheckpointRef,
+  CheckpointsListResponse,
+  CheckpointType,
+  Cursor,
+  TrainingRun,
+  TrainingRunsResponse,
+} from "./src/types.ts";

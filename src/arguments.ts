@@ -1,0 +1,84 @@
+import { InvalidArgumentError } from "./errors.ts";
+
+/** The longest part of a wrong value that a message repeats. */
+const SHOWN_CHARACTERS = 80;
+
+/** Shows a wrong value in a message: short, on one line, its type plain to see. */
+export function show(value: unknown): string {
+  if (typeof value === "string") {
+    const shown = value.length > SHOWN_CHARACTERS ? `${value.slice(0, SHOWN_CHARACTERS)}…` : value;
+    return JSON.stringify(shown);
+  }
+  if (typeof value === "object" && value !== null) {
+    return Array.isArray(value) ? "an array" : "an object";
+  }
+  return typeof value === "function" ? "a function" : String(value);
+}
+
+/** Throws unless `value` is an integer of at least `minimum`. */
+export function requireInteger(argument: string, value: unknown, minimum: 0 | 1): void {
+  if (Number.isSafeInteger(value) && Number(value) >= minimum) return;
+  const expected = minimum === 1 ? "a positive integer" : "an integer of at least 0";
+  throw new InvalidArgumentError(argument, `must be ${expected}, but is ${show(value)}`);
+}
+
+/** The largest delay that a timer takes before it overflows and fires at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Throws unless `value` is a number of milliseconds that a timer can wait. */
+export function requireMilliseconds(argument: string, value: unknown, minimum: 0 | 1): void {
+  if (typeof value === "number" && value >= minimum && value <= MAX_TIMER_MS) return;
+  throw new InvalidArgumentError(
+    argument,
+    `must be a number of milliseconds from ${minimum} to ${MAX_TIMER_MS}, but is ${show(value)}`,
+  );
+}
+
+/**
+ * Why a text cannot be one segment of a request's path, or `undefined` where it can. An empty
+ * segment or a dot segment (RFC 3986, section 3.3) would make another route of the URL, and half of
+ * a surrogate pair has no percent-encoding.
+ */
+function segmentFault(segment: string): string | undefined {
+  if (segment.trim() === "") return "is empty";
+  if (segment === "." || segment === "..") return `is a dot segment (${segment})`;
+  if (/\p{Surrogate}/u.test(segment)) return "holds half of a surrogate pair";
+  return undefined;
+}
+
+/** Why a value cannot be a training run's id, or `undefined` where it can. */
+export function trainingRunIdFault(value: unknown): string | undefined {
+  if (typeof value !== "string") return "is not a string";
+  // Servers decode %2F before they route, so that an id with a slash would name another route.
+  return value.includes("/") ? "holds a slash" : segmentFault(value);
+}
+
+/** Why a value cannot be a checkpoint's id, or `undefined` where it can. It may hold slashes. */
+export function checkpointIdFault(value: unknown): string | undefined {
+  if (typeof value !== "string") return "is not a string";
+  const segments = value.split("/");
+  if (segments.length === 1) return segmentFault(value);
+  return segments.map(segmentFault).find((fault) => fault !== undefined)
+    ?.replace(/^/, "has a part that ");
+}
+
+/** Throws unless `value` can be a training run's id. */
+export function requireTrainingRunId(value: unknown): asserts value is string {
+  const fault = trainingRunIdFault(value);
+  if (fault === undefined) return;
+  throw new InvalidArgumentError(
+    "trainingRunId",
+    `${show(value)} ${fault}; expected the training_run_id of a run, ` +
+      `for example "eb78693b-380d-40f8-a709-ffe0da185718"`,
+  );
+}
+
+/** Throws unless `value` can be a checkpoint's id. */
+export function requireCheckpointId(value: unknown): asserts value is string {
+  const fault = checkpointIdFault(value);
+  if (fault === undefined) return;
+  throw new InvalidArgumentError(
+    "checkpointId",
+    `${show(value)} ${fault}; expected the checkpoint_id of a checkpoint, for example "step_0010"`,
+  );
+}

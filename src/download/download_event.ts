@@ -1,0 +1,43 @@
+/** How far a download is. */
+export interface DownloadProgressEvent {
+  /** Tells the events apart. */
+  readonly type: "progress";
+  /** How many bytes of the archive the sink has been given. */
+  readonly loaded: number;
+  /** How many bytes the archive has, or `undefined` where the server does not say. */
+  readonly total: number | undefined;
+  /** The rate over the last seconds, in bytes a second; 0 at the start. */
+  readonly bytesPerSecond: number;
+  /** How many milliseconds are left at that rate, or `undefined` while that cannot be said. */
+  readonly remainingMs: number | undefined;
+}
+
+/** The whole archive has arrived, and the sink has taken and closed it. */
+export interface DownloadCompleteEvent {
+  /** Tells the events apart. */
+  readonly type: "complete";
+  /** How many bytes the archive has. */
+  readonly loaded: number;
+  /** The archive, a `.tar.gz`; `undefined` where it went into a sink. */
+  readonly body: Uint8Array<ArrayBuffer> | undefined;
+}
+
+/** What a download emits: progress, then once that it is complete. */
+export type DownloadEvent = DownloadProgressEvent | DownloadCompleteEvent;
+
+/** How to download. */
+export interface DownloadOptions {
+  /**
+   * Where the bytes go, with back-pressure: no more is read than the stream takes. It is closed at
+   * the end, and aborted when the download fails or is unsubscribed from. Without it the archive is
+   * held in memory.
+   */
+  readonly to?: WritableStream<Uint8Array> | undefined;
+  /**
+   * The least time between two progress events, in milliseconds; the first and the last are always
+   * emitted. Default 100.
+   */
+  readonly progressIntervalMs?: number | undefined;
+  /** How long the server may send nothing, in milliseconds. Default 30 000. */
+  readonly idleTimeoutMs?: number | undefined;
+}

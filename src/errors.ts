@@ -1,0 +1,262 @@
+/**
+ * The root of all errors that this package makes, so that `error instanceof HpcaiError` tells them
+ * from the rest. No error holds the API key or the query of a signed URL.
+ */
+export class HpcaiError extends Error {
+  /** The name of the class, which survives minification. */
+  override name = "HpcaiError";
+}
+
+/** An argument or option is not usable. No request was sent. */
+export class InvalidArgumentError extends HpcaiError {
+  /** The name of the class. */
+  override name = "InvalidArgumentError";
+  /** The argument or option at fault, for example `limit` or `apiKey`. */
+  readonly argument: string;
+
+  /**
+   * Makes the error.
+   *
+   * @param argument The argument or option at fault.
+   * @param problem What is wrong with it and what would be right; a whole clause.
+   */
+  constructor(argument: string, problem: string) {
+    super(`${argument}: ${problem}`);
+    this.argument = argument;
+  }
+}
+
+/** A text is not a checkpoint path. No request was sent. */
+export class InvalidCheckpointPathError extends InvalidArgumentError {
+  /** The name of the class. */
+  override name = "InvalidCheckpointPathError";
+}
+
+/** What is known of a request that failed. */
+export interface RequestContext {
+  /** The HTTP method. */
+  readonly method: string;
+  /** The request's URL without its query, since a signed URL's query is a secret. */
+  readonly requestUrl: string;
+}
+
+/** No usable answer came: the connection failed or broke. It is tried again before it surfaces. */
+export class ApiConnectionError extends HpcaiError {
+  /** The name of the class. */
+  override name = "ApiConnectionError";
+  /** The HTTP method of the request. */
+  readonly method: string;
+  /** The request's URL without its query. */
+  readonly requestUrl: string;
+
+  /**
+   * Makes the error.
+   *
+   * @param message What happened.
+   * @param request The request that failed.
+   * @param options The `cause`, already free of secrets.
+   */
+  constructor(message: string, request: RequestContext, options?: ErrorOptions) {
+    super(`${message} (${request.method} ${request.requestUrl})`, options);
+    this.method = request.method;
+    this.requestUrl = request.requestUrl;
+  }
+}
+
+/** No answer came within the time limit. It is tried again before it surfaces. */
+export class ApiTimeoutError extends ApiConnectionError {
+  /** The name of the class. */
+  override name = "ApiTimeoutError";
+}
+
+/** A redirect that must not, or cannot, be followed. It is not tried again. */
+export class ApiRedirectError extends ApiConnectionError {
+  /** The name of the class. */
+  override name = "ApiRedirectError";
+}
+
+/** What an error status said. */
+export interface ApiStatus extends RequestContext {
+  /** The HTTP status code. */
+  readonly status: number;
+  /** What the server says is wrong, or a description of its answer. */
+  readonly message: string;
+  /** The server's own error code, where it sent one. */
+  readonly code?: string | undefined;
+  /** Whatever else the server sent, as parsed JSON. */
+  readonly details?: unknown;
+  /** How many milliseconds the server asked to wait (`Retry-After`), where it did. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** The server answered with an error status. The subclasses name the statuses worth telling apart. */
+export class ApiStatusError extends HpcaiError {
+  /** The name of the class. */
+  override name = "ApiStatusError";
+  /** The HTTP status code. */
+  readonly status: number;
+  /** The server's own error code (`error` in the body), where it sent one. */
+  readonly code: string | undefined;
+  /** Whatever else the server sent in `details` or `detail`, as parsed JSON. */
+  readonly details: unknown;
+  /** How many milliseconds the server asked to wait (`Retry-After`), where it did. */
+  readonly retryAfterMs: number | undefined;
+  /** The HTTP method of the request. */
+  readonly method: string;
+  /** The request's URL without its query. */
+  readonly requestUrl: string;
+
+  /**
+   * Makes the error.
+   *
+   * @param answer What the server answered.
+   */
+  constructor(answer: ApiStatus) {
+    super(`HTTP ${answer.status}: ${answer.message} (${answer.method} ${answer.requestUrl})`);
+    this.status = answer.status;
+    this.code = answer.code;
+    this.details = answer.details;
+    this.retryAfterMs = answer.retryAfterMs;
+    this.method = answer.method;
+    this.requestUrl = answer.requestUrl;
+  }
+}
+
+/** 400: the server cannot take the request as it is; the message often holds a hint. */
+export class BadRequestError extends ApiStatusError {
+  /** The name of the class. */
+  override name = "BadRequestError";
+}
+
+/** 401: the API key is missing, wrong or revoked. */
+export class AuthenticationError extends ApiStatusError {
+  /** The name of the class. */
+  override name = "AuthenticationError";
+}
+
+/** 403: the key is right but may not do this, or a signed URL has run out. */
+export class PermissionDeniedError extends ApiStatusError {
+  /** The name of the class. */
+  override name = "PermissionDeniedError";
+}
+
+/** 404: no such training run or checkpoint. */
+export class NotFoundError extends ApiStatusError {
+  /** The name of the class. */
+  override name = "NotFoundError";
+}
+
+/** 409: the request collides with the state of the resource. */
+export class ConflictError extends ApiStatusError {
+  /** The name of the class. */
+  override name = "ConflictError";
+}
+
+/** 422: the server understood the request but refuses a value in it. */
+export class UnprocessableEntityError extends ApiStatusError {
+  /** The name of the class. */
+  override name = "UnprocessableEntityError";
+}
+
+/** 429: too many requests; `retryAfterMs` says how long to wait where the server does. */
+export class RateLimitError extends ApiStatusError {
+  /** The name of the class. */
+  override name = "RateLimitError";
+}
+
+/** 5xx: the server, or a proxy before it, failed. */
+export class InternalServerError extends ApiStatusError {
+  /** The name of the class. */
+  override name = "InternalServerError";
+}
+
+const STATUS_ERRORS: Readonly<Record<number, typeof ApiStatusError>> = {
+  400: BadRequestError,
+  401: AuthenticationError,
+  403: PermissionDeniedError,
+  404: NotFoundError,
+  409: ConflictError,
+  422: UnprocessableEntityError,
+  429: RateLimitError,
+};
+
+/** Makes the error whose class fits the status. */
+export function apiStatusError(answer: ApiStatus): ApiStatusError {
+  const StatusError = STATUS_ERRORS[answer.status] ??
+    (answer.status >= 500 ? InternalServerError : ApiStatusError);
+  return new StatusError(answer);
+}
+
+/** A success status, but its body is not what the API promises. */
+export class ApiResponseValidationError extends HpcaiError {
+  /** The name of the class. */
+  override name = "ApiResponseValidationError";
+  /** Where the first fault is, for example `training_runs[3].is_lora`; empty for the whole body. */
+  readonly path: string;
+  /** The beginning of the body. */
+  readonly excerpt: string;
+  /** The HTTP method of the request. */
+  readonly method: string;
+  /** The request's URL without its query. */
+  readonly requestUrl: string;
+
+  /**
+   * Makes the error.
+   *
+   * @param problem What is wrong; a whole clause.
+   * @param path Where the first fault is; empty for the whole body.
+   * @param excerpt The beginning of the body, already free of secrets.
+   * @param request The request that was answered so.
+   */
+  constructor(problem: string, path: string, excerpt: string, request: RequestContext) {
+    super(
+      `The answer is not what the API promises: ${path === "" ? "" : `${path}: `}${problem} ` +
+        `(${request.method} ${request.requestUrl} answered ${
+          excerpt === "" ? "nothing" : excerpt
+        })`,
+    );
+    this.path = path;
+    this.excerpt = excerpt;
+    this.method = request.method;
+    this.requestUrl = request.requestUrl;
+  }
+}
+
+/** A download ended before the whole archive was there, or brought more than was announced. */
+export class DownloadInterruptedError extends HpcaiError {
+  /** The name of the class. */
+  override name = "DownloadInterruptedError";
+  /** How many bytes had arrived. */
+  readonly loaded: number;
+  /** How many bytes the archive has, where the server said so. */
+  readonly total: number | undefined;
+
+  /**
+   * Makes the error.
+   *
+   * @param problem What happened; a whole clause.
+   * @param loaded How many bytes had arrived.
+   * @param total How many bytes the archive has, if known.
+   * @param options The `cause`, already free of secrets.
+   */
+  constructor(
+    problem: string,
+    loaded: number,
+    total: number | undefined,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `The download was interrupted after ${loaded} of ${total ?? "an unknown number of"} bytes: ` +
+        problem,
+      options,
+    );
+    this.loaded = loaded;
+    this.total = total;
+  }
+}
+
+/** Runs kept changing faster than they could be listed, so that some may have been missed. */
+export class InconsistentListingError extends HpcaiError {
+  /** The name of the class. */
+  override name = "InconsistentListingError";
+}

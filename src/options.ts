@@ -1,0 +1,199 @@
+import { requireInteger, requireMilliseconds, show } from "./arguments.ts";
+import { InvalidArgumentError } from "./errors.ts";
+
+/** How failed requests are tried again. */
+export interface RetryOptions {
+  /** How often a request is tried again after the first attempt. Default 5. */
+  readonly maxRetries: number;
+  /** The ceiling of the first random delay, in milliseconds; it doubles with each. Default 500. */
+  readonly initialDelayMs: number;
+  /** The ceiling that the doubling stops at, in milliseconds. Default 10 000. */
+  readonly maxDelayMs: number;
+  /**
+   * The longest wait that a server may ask for with `Retry-After`, in milliseconds. Past that the
+   * error surfaces at once, with `retryAfterMs`. Default 60 000.
+   */
+  readonly maxRetryAfterMs: number;
+}
+
+/** What a `RestClient` can be told. Every option has a default. */
+export interface RestClientOptions {
+  /**
+   * The API key, or a function that gives it for each request. Default: the environment variable
+   * `HPCAI_API_KEY`, where the runtime has it and lets it be read without asking. Needless with a
+   * relative `baseUrl`, since then the page's own server adds it.
+   */
+  readonly apiKey?: string | (() => string | Promise<string>) | undefined;
+  /**
+   * Where the API is; paths of requests are appended to its path. Default: the environment variable
+   * `HPCAI_BASE_URL`, then `https://www.hpc-ai.com/finetunesdk`. A relative URL is for browsers: it
+   * names a proxy on the page's own origin.
+   */
+  readonly baseUrl?: string | URL | undefined;
+  /** What sends requests. Default: `globalThis.fetch`, looked up at each call. */
+  readonly fetch?: typeof fetch | undefined;
+  /** Headers to send with each request to the API's origin, and to no other. */
+  readonly headers?: HeadersInit | undefined;
+  /**
+   * How long one attempt may take, in milliseconds: up to the end of a JSON answer, or up to the
+   * headers of an archive. Default 60 000.
+   */
+  readonly timeoutMs?: number | undefined;
+  /** How failed requests are tried again; `false` for never. */
+  readonly retry?: Partial<RetryOptions> | false | undefined;
+  /** Whether `http:` is allowed to hosts that are not loopback. Default false. */
+  readonly allowInsecureHttp?: boolean | undefined;
+}
+
+/** Options with every default in its place, each checked. */
+export interface ResolvedOptions {
+  readonly apiKey: string | (() => string | Promise<string>) | undefined;
+  readonly baseUrl: URL;
+  readonly fetch: typeof fetch;
+  readonly headers: Headers;
+  readonly timeoutMs: number;
+  readonly retry: RetryOptions;
+  readonly allowInsecureHttp: boolean;
+}
+
+const DEFAULT_BASE_URL = "https://www.hpc-ai.com/finetunesdk";
+const DEFAULT_TIMEOUT_MS = 60_000;
+const DEFAULT_RETRY: RetryOptions = {
+  maxRetries: 5,
+  initialDelayMs: 500,
+  maxDelayMs: 10_000,
+  maxRetryAfterMs: 60_000,
+};
+
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @throws {InvalidArgumentError} naming the option that is not usable.
+ */
+export function resolveOptions(options: RestClientOptions): ResolvedOptions {
+  const { baseUrl, isRelative } = resolveBaseUrl(options);
+  const apiKey = options.apiKey ?? environmentVariable("HPCAI_API_KEY");
+  if (apiKey === undefined && !isRelative) {
+    throw new InvalidArgumentError(
+      "apiKey",
+      "is missing; pass the option apiKey or set the environment variable HPCAI_API_KEY",
+    );
+  }
+  if (apiKey !== undefined && typeof apiKey !== "function") requireApiKey(apiKey);
+  const { fetch = (input, init) => globalThis.fetch(input, init), timeoutMs = DEFAULT_TIMEOUT_MS } =
+    options;
+  if (typeof fetch !== "function") {
+    throw new InvalidArgumentError("fetch", `must be a function, but is ${show(fetch)}`);
+  }
+  requireMilliseconds("timeoutMs", timeoutMs, 1);
+  return {
+    apiKey,
+    baseUrl,
+    fetch,
+    headers: resolveHeaders(options.headers),
+    timeoutMs,
+    retry: resolveRetry(options.retry),
+    allowInsecureHttp: options.allowInsecureHttp ?? false,
+  };
+}
+
+/** Throws unless `apiKey` can stand in a header (RFC 9110, section 5.5). Never shows it. */
+export function requireApiKey(apiKey: unknown): asserts apiKey is string {
+  const fault = typeof apiKey !== "string"
+    ? "is not a string"
+    : apiKey.trim() === ""
+    ? "is empty"
+    : /[\r\n]/.test(apiKey)
+    ? "has a line break"
+    : /[^\t\x20-\x7e\x80-\xff]/.test(apiKey)
+    ? "has a character that no header can hold (not Latin-1, or a control character)"
+    : undefined;
+  if (fault === undefined) return;
+  throw new InvalidArgumentError("apiKey", `${fault}; expected the key as HPC-AI gave it out`);
+}
+
+function resolveBaseUrl(options: RestClientOptions): { baseUrl: URL; isRelative: boolean } {
+  const given = options.baseUrl ?? environmentVariable("HPCAI_BASE_URL") ?? DEFAULT_BASE_URL;
+  if (!URL.canParse(given)) {
+    const page = globalThis.location?.href;
+    if (page === undefined || !URL.canParse(given, page)) {
+      throw new InvalidArgumentError(
+        "baseUrl",
+        "is not an absolute URL; expected one such as " +
+          `${DEFAULT_BASE_URL} (a relative URL works only in a browser's page)`,
+      );
+    }
+    return { baseUrl: requireBaseUrl(new URL(given, page), options), isRelative: true };
+  }
+  return { baseUrl: requireBaseUrl(new URL(given), options), isRelative: false };
+}
+
+function requireBaseUrl(url: URL, { allowInsecureHttp = false }: RestClientOptions): URL {
+  const fault = url.username !== "" || url.password !== ""
+    ? "holds credentials; the API takes a key, in the option apiKey"
+    : url.search !== "" || url.hash !== ""
+    ? "holds a query or a fragment, which would be lost when a path is appended"
+    : insecurity(url, allowInsecureHttp);
+  if (fault === undefined) return url;
+  throw new InvalidArgumentError("baseUrl", `${fault} (${url.protocol}//${url.host})`);
+}
+
+/** Why requests must not go to a URL, or `undefined` where they may. */
+export function insecurity(url: URL, allowInsecureHttp: boolean): string | undefined {
+  if (url.protocol === "https:") return undefined;
+  if (url.protocol !== "http:") return "is neither https: nor http:";
+  return allowInsecureHttp || isLoopback(url.hostname)
+    ? undefined
+    : "would send secrets in clear text, since it is http: to a host that is not loopback; use " +
+      "https:, or set allowInsecureHttp if the network is to be trusted";
+}
+
+/** Whether a URL's hostname is this machine (RFC 6761, section 6.3; RFC 1122, section 3.2.1.3). */
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" ||
+    /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+function resolveHeaders(headers: HeadersInit | undefined): Headers {
+  try {
+    return new Headers(headers);
+  } catch {
+    // The message of the TypeError would repeat the value, which can be a secret.
+    throw new InvalidArgumentError("headers", "has a name or a value that no header can have");
+  }
+}
+
+function resolveRetry(retry: RestClientOptions["retry"]): RetryOptions {
+  if (retry === false) return { ...DEFAULT_RETRY, maxRetries: 0 };
+  const resolved = { ...DEFAULT_RETRY, ...retry };
+  requireInteger("retry.maxRetries", resolved.maxRetries, 0);
+  requireMilliseconds("retry.initialDelayMs", resolved.initialDelayMs, 0);
+  requireMilliseconds("retry.maxDelayMs", resolved.maxDelayMs, 0);
+  requireMilliseconds("retry.maxRetryAfterMs", resolved.maxRetryAfterMs, 0);
+  return resolved;
+}
+
+/** The parts of the runtimes' globals that say what is in the environment. */
+interface EnvironmentGlobals {
+  readonly Deno?: {
+    readonly env: { get(name: string): string | undefined };
+    readonly permissions: {
+      querySync(query: { name: "env"; variable: string }): { readonly state: string };
+    };
+  };
+  readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> };
+}
+
+/**
+ * Reads an environment variable where there is one and it may be read. Deno is asked for the state
+ * of the permission, since reading without it would prompt. An empty variable counts as not set.
+ */
+function environmentVariable(name: string): string | undefined {
+  // None of these globals is declared where only the web's types are.
+  const { Deno, process } = globalThis as EnvironmentGlobals;
+  if (Deno?.permissions !== undefined) {
+    const { state } = Deno.permissions.querySync({ name: "env", variable: name });
+    return state === "granted" ? Deno.env.get(name) || undefined : undefined;
+  }
+  return process?.env?.[name] || undefined;
+}

@@ -1,0 +1,308 @@
+import { catchError, defer, filter, map, type Observable, of } from "rxjs";
+import { requireCheckpointId, requireInteger, requireTrainingRunId } from "./arguments.ts";
+import { parseCheckpointPath } from "./checkpoint_path.ts";
+import { download$ } from "./download/download.ts";
+import type { DownloadEvent, DownloadOptions } from "./download/download_event.ts";
+import { ApiConnectionError, InternalServerError, NotFoundError } from "./errors.ts";
+import { type ListAllOptions, listAllTrainingRuns$ } from "./listing/list_all_training_runs.ts";
+import type { RestClientOptions } from "./options.ts";
+import { discardBody } from "./transport/bounded_text.ts";
+import type { ClientEvent } from "./transport/client_event.ts";
+import { readJson } from "./transport/read_json.ts";
+import { createTransport, type Transport } from "./transport/transport.ts";
+import type {
+  CheckpointRef,
+  CheckpointsListResponse,
+  TrainingRun,
+  TrainingRunsResponse,
+} from "./types.ts";
+import { checkpointsListResponse, trainingRun, trainingRunsResponse } from "./wire.ts";
+
+/** Which page of training runs to list. */
+export interface ListTrainingRunsQuery {
+  /** How many runs to ask for; servers cap it. A positive integer; default 20. */
+  readonly limit?: number | undefined;
+  /** How many runs to leave out at the beginning. Default 0. */
+  readonly offset?: number | undefined;
+}
+
+const DEFAULT_LIMIT = 20;
+
+/**
+ * A reactive client for the HPC-AI fine-tuning REST API.
+ *
+ * Every operation is a cold Observable: nothing is sent before `subscribe`, each subscription is a
+ * fresh run of the operation, and `unsubscribe` aborts its requests and timers at once. Nothing is
+ * thrown synchronously: options and arguments that are not usable arrive as an
+ * {@linkcode InvalidArgumentError} on the error channel, before any request goes out.
+ *
+ * All operations try transient failures again (`RestClientOptions.retry`) and may fail with an
+ * {@linkcode ApiStatusError} of the class that fits the status, an {@linkcode ApiConnectionError},
+ * an {@linkcode ApiTimeoutError} or an {@linkcode ApiResponseValidationError}.
+ *
+ * @example
+ * ```ts
+ * import { RestClient } from "@hpcai/rx";
+ * import { FakeHpcai } from "@hpcai/rx/testing";
+ * import { assertEquals } from "@std/assert";
+ * import { firstValueFrom } from "rxjs";
+ *
+ * const fake = new FakeHpcai();
+ * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+ *
+ * const { trainingRuns, cursor } = await firstValueFrom(client.listTrainingRuns$({ limit: 10 }));
+ * assertEquals(trainingRuns.length, 10);
+ * assertEquals(cursor.totalCount, 24);
+ * ```
+ */
+export class RestClient {
+  readonly #transport: Transport;
+
+  /**
+   * What happens to the requests of this client, from the moment of subscribing: `request`,
+   * `response`, `retry`, `failure` and `cancel`. Never completes, never fails, holds no secret.
+   */
+  readonly events$: Observable<ClientEvent>;
+
+  /**
+   * Makes a client. Sends nothing, and does not throw: options that are not usable surface as the
+   * error of each operation.
+   *
+   * @param options Key, base URL and the rest; every one has a default.
+   */
+  constructor(options: RestClientOptions = {}) {
+    this.#transport = createTransport(options);
+    this.events$ = this.#transport.events$;
+  }
+
+  /**
+   * Lists one page of training runs, active and done.
+   *
+   * @param query Which page: `limit` (default 20) and `offset` (default 0).
+   * @returns Emits the page once and completes. The server may give fewer runs than asked for.
+   *
+   * @example
+   * ```ts
+   * import { RestClient } from "@hpcai/rx";
+   * import { FakeHpcai } from "@hpcai/rx/testing";
+   *
+   * const fake = new FakeHpcai();
+   * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+   * client.listTrainingRuns$({ limit: 10 }).subscribe(({ trainingRuns, cursor }) => {
+   *   console.log(`${trainingRuns.length} of ${cursor.totalCount} runs`);
+   * });
+   * ```
+   */
+  listTrainingRuns$(query: ListTrainingRunsQuery = {}): Observable<TrainingRunsResponse> {
+    return defer(() => {
+      const { limit = DEFAULT_LIMIT, offset = 0 } = query;
+      requireInteger("limit", limit, 1);
+      requireInteger("offset", offset, 0);
+      return this.#transport.request$({
+        operation: "listTrainingRuns",
+        method: "GET",
+        path: ["training_runs"],
+        query: { limit, offset },
+        headers: ACCEPT_JSON,
+      }, readJson(trainingRunsResponse));
+    });
+  }
+
+  /**
+   * Lists all training runs, page after page, in the server's order. The first page is emitted
+   * before another one is asked for, so that `take(n)` costs one request; then up to `concurrency`
+   * pages are under way at once.
+   *
+   * Runs that move while the listing is under way are not missed: the pages overlap by one run, and
+   * where that or the count shows a change, further passes follow until it is proven that every run
+   * which existed throughout was emitted. Each run is emitted once, as it was first seen.
+   *
+   * @param options `pageSize` (default 100), `offset` (default 0), `concurrency` (default 4).
+   * @returns Emits each run and completes. Fails with an {@linkcode InconsistentListingError} if the
+   * runs never stand still.
+   *
+   * @example
+   * ```ts
+   * import { RestClient } from "@hpcai/rx";
+   * import { FakeHpcai } from "@hpcai/rx/testing";
+   * import { assertEquals } from "@std/assert";
+   * import { lastValueFrom, toArray } from "rxjs";
+   *
+   * const fake = new FakeHpcai({ trainingRuns: 250 });
+   * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+   *
+   * const runs = await lastValueFrom(client.listAllTrainingRuns$().pipe(toArray()));
+   * assertEquals(runs.length, 250);
+   * ```
+   */
+  listAllTrainingRuns$(options: ListAllOptions = {}): Observable<TrainingRun> {
+    return listAllTrainingRuns$((query) => this.listTrainingRuns$(query), options);
+  }
+
+  /**
+   * Gets a training run.
+   *
+   * @param trainingRunId The run's id.
+   * @returns Emits the run once and completes. Fails with a {@linkcode NotFoundError} if there is
+   * no such run.
+   */
+  getTrainingRun$(trainingRunId: string): Observable<TrainingRun> {
+    return defer(() => {
+      requireTrainingRunId(trainingRunId);
+      return this.#transport.request$({
+        operation: "getTrainingRun",
+        method: "GET",
+        path: ["training_runs", trainingRunId],
+        headers: ACCEPT_JSON,
+      }, readJson(trainingRun));
+    });
+  }
+
+  /**
+   * Gets the training run that a checkpoint belongs to.
+   *
+   * @param checkpointPath The checkpoint's path, `hpcai://…`.
+   * @returns Emits the run once and completes. Fails with an {@linkcode InvalidCheckpointPathError}
+   * if that is no path, with a {@linkcode NotFoundError} if there is no such run.
+   */
+  getTrainingRunByCheckpointPath$(checkpointPath: string): Observable<TrainingRun> {
+    return defer(() => this.getTrainingRun$(parseCheckpointPath(checkpointPath).trainingRunId));
+  }
+
+  /**
+   * Lists the checkpoints of a training run, of both types.
+   *
+   * @param trainingRunId The run's id.
+   * @returns Emits all of them once and completes. Fails with a {@linkcode NotFoundError} if there
+   * is no such run.
+   */
+  listCheckpoints$(trainingRunId: string): Observable<CheckpointsListResponse> {
+    return defer(() => {
+      requireTrainingRunId(trainingRunId);
+      return this.#transport.request$({
+        operation: "listCheckpoints",
+        method: "GET",
+        path: ["training_runs", trainingRunId, "checkpoints"],
+        headers: ACCEPT_JSON,
+      }, readJson(checkpointsListResponse));
+    });
+  }
+
+  /**
+   * Downloads a checkpoint's archive into memory. For progress, or for archives larger than memory,
+   * see {@linkcode RestClient.download$}.
+   *
+   * @param trainingRunId The run's id.
+   * @param checkpointId The checkpoint's id, as a listing has it.
+   * @returns Emits the bytes of the whole `.tar.gz` once and completes. Fails as `download$` does.
+   */
+  downloadCheckpointArchive$(
+    trainingRunId: string,
+    checkpointId: string,
+  ): Observable<Uint8Array<ArrayBuffer>> {
+    return this.#archive$({ trainingRunId, checkpointId });
+  }
+
+  /**
+   * Downloads a checkpoint's archive into memory.
+   *
+   * @param checkpointPath The checkpoint's path, `hpcai://…`.
+   * @returns Emits the bytes of the whole `.tar.gz` once and completes. Fails as `download$` does.
+   */
+  downloadCheckpointArchiveByCheckpointPath$(
+    checkpointPath: string,
+  ): Observable<Uint8Array<ArrayBuffer>> {
+    return defer(() => this.#archive$(parseCheckpointPath(checkpointPath)));
+  }
+
+  /**
+   * Downloads a checkpoint's archive, a `.tar.gz`, into a stream or into memory, and tells how far
+   * it is. The bytes go as fast as the stream takes them.
+   *
+   * @param checkpoint A checkpoint of a listing, its path, or its ids.
+   * @param options `to`, `progressIntervalMs`, `idleTimeoutMs`.
+   * @returns Emits `progress` at most every `progressIntervalMs`, the first (0 bytes) and the last
+   * always; then `complete`, with the bytes in `body` if there is no `to`; and completes. Fails with
+   * a {@linkcode DownloadInterruptedError} if the bytes break off, stall, or are not as many as
+   * announced; with the stream's own error if that fails. The stream is aborted then.
+   *
+   * @example
+   * ```ts
+   * import { RestClient } from "@hpcai/rx";
+   * import { FakeHpcai } from "@hpcai/rx/testing";
+   * import { assertEquals } from "@std/assert";
+   * import { lastValueFrom, tap } from "rxjs";
+   *
+   * const fake = new FakeHpcai({ archiveBytes: 100_000 });
+   * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+   * const checkpoint = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010";
+   *
+   * const done = await lastValueFrom(
+   *   client.download$(checkpoint).pipe(
+   *     tap(({ type, loaded }) => console.log(type, loaded)),
+   *   ),
+   * );
+   * assertEquals(done.type, "complete");
+   * assertEquals(done.loaded, 100_000);
+   * ```
+   */
+  download$(checkpoint: CheckpointRef, options: DownloadOptions = {}): Observable<DownloadEvent> {
+    return download$(this.#transport, checkpoint, options);
+  }
+
+  /**
+   * Deletes a checkpoint for good.
+   *
+   * If an attempt may have reached the server but its answer was lost, and the next attempt finds no
+   * such checkpoint, the deletion has succeeded.
+   *
+   * @param trainingRunId The run's id.
+   * @param checkpointId The checkpoint's id, as a listing has it.
+   * @returns Emits `undefined` once and completes. Fails with a {@linkcode NotFoundError} if there
+   * is no such checkpoint.
+   */
+  deleteCheckpoint$(trainingRunId: string, checkpointId: string): Observable<void> {
+    return defer(() => {
+      requireTrainingRunId(trainingRunId);
+      requireCheckpointId(checkpointId);
+      let mayBeDeleted = false;
+      return this.#transport.request$<void>(
+        {
+          operation: "deleteCheckpoint",
+          method: "DELETE",
+          path: ["training_runs", trainingRunId, "checkpoints", ...checkpointId.split("/")],
+          headers: ACCEPT_JSON,
+        },
+        ({ response }) => discardBody(response),
+        catchError((error) => {
+          if (mayBeDeleted && error instanceof NotFoundError) return of(undefined);
+          mayBeDeleted ||= error instanceof ApiConnectionError ||
+            error instanceof InternalServerError;
+          throw error;
+        }),
+      );
+    });
+  }
+
+  /**
+   * Deletes a checkpoint for good.
+   *
+   * @param checkpointPath The checkpoint's path, `hpcai://…`.
+   * @returns Emits `undefined` once and completes. Fails as `deleteCheckpoint$` does.
+   */
+  deleteCheckpointByCheckpointPath$(checkpointPath: string): Observable<void> {
+    return defer(() => {
+      const { trainingRunId, checkpointId } = parseCheckpointPath(checkpointPath);
+      return this.deleteCheckpoint$(trainingRunId, checkpointId);
+    });
+  }
+
+  #archive$(checkpoint: CheckpointRef): Observable<Uint8Array<ArrayBuffer>> {
+    return this.download$(checkpoint).pipe(
+      filter((event) => event.type === "complete"),
+      map(({ body }) => body ?? new Uint8Array()),
+    );
+  }
+}
+
+const ACCEPT_JSON: Readonly<Record<string, string>> = { "Accept": "application/json" };

@@ -1,0 +1,138 @@
+import { ApiConnectionError, ApiRedirectError, type RequestContext } from "../errors.ts";
+import { insecurity, type ResolvedOptions } from "../options.ts";
+import { discardBody } from "./bounded_text.ts";
+import { type Redact, redactedCause, shownUrl } from "./redact.ts";
+
+/** A request as it goes out. */
+export interface OutgoingRequest {
+  /** Where it goes. */
+  readonly url: URL;
+  /** The HTTP method. */
+  readonly method: string;
+  /** The headers that every server on the way may see, such as `Accept` and `Range`. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Whether it goes to the API's own origin, so that the key and the caller's headers go along. */
+  readonly isTrusted: boolean;
+}
+
+/** What an exchange needs to know besides the request. */
+export interface ExchangeContext {
+  readonly options: ResolvedOptions;
+  /** The key, or `undefined` where a proxy adds it. */
+  readonly apiKey: string | undefined;
+  readonly redact: Redact;
+  readonly signal: AbortSignal;
+}
+
+/** An answer, and the request that it answers: the last one after redirects. */
+export interface Answer {
+  readonly response: Response;
+  readonly request: OutgoingRequest;
+}
+
+const REDIRECT_STATUSES: readonly number[] = [301, 302, 303, 307, 308];
+const MAX_REDIRECTS = 5;
+
+/**
+ * Sends a request and follows redirects by hand, since `fetch` would send `X-API-Key` on to the
+ * other origin. A request that has left the API's origin never gets the key back.
+ *
+ * @throws {ApiConnectionError} if no answer comes.
+ * @throws {ApiRedirectError} if a redirect must not or cannot be followed.
+ */
+export async function exchange(
+  request: OutgoingRequest,
+  context: ExchangeContext,
+  redirectsLeft = MAX_REDIRECTS,
+): Promise<Answer> {
+  const response = await send(request, context);
+  if (response.type === "opaqueredirect") {
+    throw new ApiRedirectError(
+      "The server redirects, and browsers hide the target of a redirect that is followed by hand. " +
+        "Either reach the API through a proxy on the page's own origin, or use a server that " +
+        'answers with JSON, {"url": "…"}',
+      shownRequest(request),
+    );
+  }
+  const location = response.headers.get("Location");
+  if (!REDIRECT_STATUSES.includes(response.status) || location === null) {
+    return { response, request };
+  }
+  await discardBody(response);
+  if (redirectsLeft === 0) {
+    throw new ApiRedirectError(
+      `The server redirects more than ${MAX_REDIRECTS} times`,
+      shownRequest(request),
+    );
+  }
+  const method = response.status === 303 ? "GET" : request.method;
+  return exchange(
+    { ...redirected(request, location, context), method },
+    context,
+    redirectsLeft - 1,
+  );
+}
+
+/**
+ * The request that goes to where a server points instead.
+ *
+ * @param request The request that was answered so.
+ * @param location Where the server points: a URL, or one relative to the request's.
+ * @throws {ApiRedirectError} if it must not be followed: it is no URL, holds credentials, or would
+ * go over `http:` where that is not allowed or where `https:` was used before.
+ */
+export function redirected(
+  request: OutgoingRequest,
+  location: string,
+  { options }: ExchangeContext,
+): OutgoingRequest {
+  if (!URL.canParse(location, request.url)) {
+    throw new ApiRedirectError(
+      "The server points to something that is no URL",
+      shownRequest(request),
+    );
+  }
+  const url = new URL(location, request.url);
+  const fault = url.username !== "" || url.password !== ""
+    ? "holds credentials"
+    : request.url.protocol === "https:" && url.protocol === "http:"
+    ? "falls from https: to http:"
+    : insecurity(url, options.allowInsecureHttp);
+  if (fault !== undefined) {
+    throw new ApiRedirectError(
+      `The server points to ${shownUrl(url)}, which is not followed, since it ${fault}`,
+      shownRequest(request),
+    );
+  }
+  return { ...request, url, isTrusted: request.isTrusted && url.origin === options.baseUrl.origin };
+}
+
+/** A request as errors may show it. */
+export function shownRequest({ method, url }: OutgoingRequest): RequestContext {
+  return { method, requestUrl: shownUrl(url) };
+}
+
+async function send(request: OutgoingRequest, context: ExchangeContext): Promise<Response> {
+  const { options, apiKey, redact, signal } = context;
+  const headers = new Headers(request.isTrusted ? options.headers : undefined);
+  for (const [name, value] of Object.entries(request.headers)) headers.set(name, value);
+  if (request.isTrusted && apiKey !== undefined) headers.set("X-API-Key", apiKey);
+  try {
+    const { method, url } = request;
+    return await options.fetch(url.href, { method, headers, redirect: "manual", signal });
+  } catch (error) {
+    throw connectionError("The connection failed", error, request, redact);
+  }
+}
+
+/** The error for something that the runtime threw while a request was under way. */
+export function connectionError(
+  problem: string,
+  thrown: unknown,
+  request: OutgoingRequest,
+  redact: Redact,
+): ApiConnectionError {
+  const cause = redactedCause(thrown, redact);
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new ApiConnectionError(`${problem}: ${reason}`, shownRequest(request), { cause });
+}

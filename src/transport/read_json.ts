@@ -1,0 +1,50 @@
+import * as v from "valibot";
+import { ApiResponseValidationError } from "../errors.ts";
+import type { WireSchema } from "../wire.ts";
+import { type Answer, connectionError, type ExchangeContext, shownRequest } from "./exchange.ts";
+import { excerpt } from "./status_error.ts";
+import type { ReadAnswer } from "./transport.ts";
+
+/**
+ * Reads an answer's JSON and validates it.
+ *
+ * @param schema What the JSON must be, and what becomes of it.
+ */
+export function readJson<T>(schema: WireSchema<T>): ReadAnswer<T> {
+  return async (answer, context) => {
+    const text = await bodyText(answer, context);
+    const invalid = (problem: string, path = "") =>
+      new ApiResponseValidationError(
+        problem,
+        path,
+        excerpt(text, context.redact),
+        shownRequest(answer.request),
+      );
+    if (text.trim() === "") throw invalid("expected JSON, but the body is empty");
+    let json: unknown;
+    try {
+      json = JSON.parse(text);
+    } catch {
+      throw invalid("expected JSON");
+    }
+    const result = v.safeParse(schema, json, { abortEarly: true });
+    if (result.success) return result.output;
+    const [fault] = result.issues;
+    throw invalid(context.redact(fault.message), dotPath(fault));
+  };
+}
+
+async function bodyText(answer: Answer, { redact }: ExchangeContext): Promise<string> {
+  try {
+    return await answer.response.text();
+  } catch (error) {
+    throw connectionError("The connection broke within the answer", error, answer.request, redact);
+  }
+}
+
+/** Where a fault is, as one would write it in JavaScript: `training_runs[3].is_lora`. */
+function dotPath(fault: v.BaseIssue<unknown>): string {
+  return (fault.path ?? [])
+    .map(({ key }) => typeof key === "number" ? `[${key}]` : `.${String(key)}`)
+    .join("").replace(/^\./, "");
+}

@@ -1,0 +1,168 @@
+import {
+  asyncScheduler,
+  defer,
+  type MonoTypeOperatorFunction,
+  type Observable,
+  Subject,
+  tap,
+  throwError,
+  timeout,
+} from "rxjs";
+import { ApiTimeoutError } from "../errors.ts";
+import {
+  requireApiKey,
+  type ResolvedOptions,
+  resolveOptions,
+  type RestClientOptions,
+} from "../options.ts";
+import { abortable } from "./abortable.ts";
+import type { ClientEvent, ClientEventContext, Operation } from "./client_event.ts";
+import { type Answer, exchange, type ExchangeContext, shownRequest } from "./exchange.ts";
+import { redactor, shownUrl } from "./redact.ts";
+import { retryTransient } from "./retry.ts";
+import { statusError } from "./status_error.ts";
+
+/** A request to an endpoint of the API. */
+export interface ApiRequest {
+  readonly operation: Operation;
+  readonly method: "GET" | "DELETE";
+  /** The route below `/api/v1/`, as segments that are not yet percent-encoded. */
+  readonly path: readonly string[];
+  readonly query?: Readonly<Record<string, number>>;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Turns a successful answer into a value. It is part of the attempt: the time limit covers it, and
+ * a connection error from it leads to another attempt.
+ */
+export type ReadAnswer<T> = (answer: Answer, context: ExchangeContext) => Promise<T>;
+
+/** Turns requests into Observables of their answers. */
+export interface Transport {
+  /** What happens to the requests. */
+  readonly events$: Observable<ClientEvent>;
+  /**
+   * Sends a request, with time limit and retries. Cold; emits what `read` makes of the answer, once.
+   *
+   * @param request What to ask.
+   * @param read Reads a successful answer.
+   * @param eachAttempt Applied to each attempt, inside the retries.
+   */
+  request$<T>(
+    request: ApiRequest,
+    read: ReadAnswer<T>,
+    eachAttempt?: MonoTypeOperatorFunction<T>,
+  ): Observable<T>;
+}
+
+/** Makes a transport. Options that are not usable surface as the error of each request. */
+export function createTransport(options: RestClientOptions): Transport {
+  const resolved = attempt(() => resolveOptions(options));
+  const events = new Subject<ClientEvent>();
+  let lastRequestId = 0;
+
+  function request$<T>(
+    request: ApiRequest,
+    read: ReadAnswer<T>,
+    eachAttempt: MonoTypeOperatorFunction<T> = (source) => source,
+  ): Observable<T> {
+    return defer(() => {
+      const options = resolved();
+      const url = routeUrl(options.baseUrl, request);
+      const requestId = ++lastRequestId;
+      let attempts = 0;
+      let isAnswered = false;
+      const context = (): ClientEventContext => ({
+        requestId,
+        operation: request.operation,
+        method: request.method,
+        url: shownUrl(url),
+        attempt: attempts,
+      });
+      const attempt$ = defer(() => {
+        attempts++;
+        events.next({ type: "request", ...context() });
+        const startedAt = asyncScheduler.now();
+        return abortable((signal) =>
+          answer(request, url, options, signal, read, (status) => {
+            const durationMs = asyncScheduler.now() - startedAt;
+            events.next({ type: "response", ...context(), status, durationMs });
+          })
+        );
+      });
+      return attempt$.pipe(
+        timeout({
+          first: options.timeoutMs,
+          with: () => throwError(() => timeoutError(options.timeoutMs, request, url)),
+        }),
+        eachAttempt,
+        retryTransient(options.retry, (error, delayMs) => {
+          events.next({ type: "retry", ...context(), error, delayMs });
+        }),
+        tap({
+          next: () => isAnswered = true,
+          error: (error) => events.next({ type: "failure", ...context(), error }),
+          unsubscribe: () => {
+            if (!isAnswered) events.next({ type: "cancel", ...context() });
+          },
+        }),
+      );
+    });
+  }
+
+  return { events$: events.asObservable(), request$ };
+}
+
+/** One attempt: key, exchange, status, body. */
+async function answer<T>(
+  request: ApiRequest,
+  url: URL,
+  options: ResolvedOptions,
+  signal: AbortSignal,
+  read: ReadAnswer<T>,
+  onResponse: (status: number) => void,
+): Promise<T> {
+  const apiKey = typeof options.apiKey === "function" ? await options.apiKey() : options.apiKey;
+  if (typeof options.apiKey === "function") requireApiKey(apiKey);
+  signal.throwIfAborted();
+  const context: ExchangeContext = { options, apiKey, redact: redactor(apiKey), signal };
+  const { method, headers = {} } = request;
+  const answer = await exchange({ url, method, headers, isTrusted: true }, context);
+  onResponse(answer.response.status);
+  await requireSuccess(answer, context);
+  return read(answer, context);
+}
+
+/** Throws the error that an answer's status stands for, unless it is a success. */
+export async function requireSuccess(answer: Answer, { redact }: ExchangeContext): Promise<void> {
+  if (answer.response.ok) return;
+  throw await statusError(answer.response, shownRequest(answer.request), redact);
+}
+
+function routeUrl(baseUrl: URL, { path, query = {} }: ApiRequest): URL {
+  const url = new URL(baseUrl);
+  const route = ["api", "v1", ...path].map(encodeURIComponent).join("/");
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/${route}`;
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, String(value));
+  return url;
+}
+
+function timeoutError(timeoutMs: number, { method }: ApiRequest, url: URL): ApiTimeoutError {
+  return new ApiTimeoutError(`No whole answer came within ${timeoutMs} ms`, {
+    method,
+    requestUrl: shownUrl(url),
+  });
+}
+
+/** Calls a function now and gives its outcome, value or error, as often as it is asked for. */
+function attempt<T>(run: () => T): () => T {
+  try {
+    const value = run();
+    return () => value;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
+}
