@@ -33,7 +33,7 @@ export interface RestClientOptions {
   /** What sends requests. Default: `globalThis.fetch`, looked up at each call. */
   readonly fetch?: typeof fetch | undefined;
   /** Headers to send with each request to the API's origin, and to no other. */
-  readonly headers?: HeadersInit | undefined;
+  readonly headers?: RequestInit["headers"];
   /**
    * How long one attempt may take, in milliseconds: up to the end of a JSON answer, or up to the
    * headers of an archive. Default 60 000.
@@ -154,7 +154,7 @@ function isLoopback(hostname: string): boolean {
     /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
-function resolveHeaders(headers: HeadersInit | undefined): Headers {
+function resolveHeaders(headers: RestClientOptions["headers"]): Headers {
   try {
     return new Headers(headers);
   } catch {

@@ -9,6 +9,7 @@ import {
   type Observable,
   of,
   repeat,
+  takeWhile,
   throwError,
 } from "rxjs";
 import { requireInteger } from "../arguments.ts";
@@ -99,6 +100,7 @@ function onePass$(
       let previous = first;
       const rest$ = from(spansAfter(first)).pipe(
         mergeMapInOrder((span) => cover$(span, fetchAt), concurrency),
+        takeWhile(({ page }) => page.trainingRuns.length > 0),
         concatMap((next) => {
           if (!isContinued(previous, next)) sightings.disturb();
           previous = next;

@@ -29,7 +29,12 @@ export function mergeMapInOrder<T, R>(
       mergeMap((value) => {
         const held = new ReplaySubject<R>();
         const run$ = from(project(value)).pipe(
-          tap(held),
+          // Not `tap(held)`, which would take the Subject's `subscribe` for a hook of its own.
+          tap({
+            next: (value) => held.next(value),
+            error: (error) => held.error(error),
+            complete: () => held.complete(),
+          }),
           ignoreElements(),
           catchError(() => EMPTY),
         );

@@ -1,0 +1,67 @@
+/** `deno task test [--jsr | --npm] [deno test's own arguments]`: without any it runs everything. */
+import { stripVTControlCharacters } from "node:util";
+import { stdFlags } from "./std_source.ts";
+
+const SOURCES = new URL("../src/", import.meta.url);
+
+/** What tests may do: talk to servers of their own, and write to a directory that goes afterwards. */
+const permissions = (directory: string) => [
+  "--allow-env",
+  "--allow-net=127.0.0.1,localhost",
+  "--allow-read",
+  `--allow-run=${["gzip", "node", "python3", "tar", Deno.execPath()].join(",")}`,
+  `--allow-write=${directory}`,
+];
+
+/** Deno's closing line in the form that continuous integration reads: `12 passed, 0 failed`. */
+export function closingLine(output: string): string | undefined {
+  const closing = /^(?:ok|FAILED) \| (\d+) passed.*? \| (\d+) failed(?:.*? \| (\d+) ignored)?/gm;
+  // The last one: a test may run Deno's tests itself.
+  const counts = [...stripVTControlCharacters(output).matchAll(closing)].at(-1);
+  if (counts === undefined) return undefined;
+  const [, passed, failed, ignored] = counts;
+  return `${passed} passed, ${failed} failed${ignored === undefined ? "" : `, ${ignored} skipped`}`;
+}
+
+async function runTests(directory: string): Promise<number> {
+  const { flags, args } = await stdFlags(Deno.args, directory);
+  const coverage = `${directory}/coverage`;
+  const whole = args.length === 0;
+  const tests = new Deno.Command(Deno.execPath(), {
+    args: [
+      "test",
+      ...flags,
+      ...permissions(directory),
+      ...(whole ? [`--coverage=${coverage}`, "--coverage-raw-data-only"] : []),
+      ...args,
+    ],
+    env: { TMPDIR: directory, TEMP: directory },
+    stdout: "piped",
+  }).spawn();
+  const [screen, record] = tests.stdout.tee();
+  const [output] = await Promise.all([
+    new Response(record).text(),
+    screen.pipeTo(Deno.stdout.writable, { preventClose: true }),
+  ]);
+  const closing = closingLine(output);
+  if (closing !== undefined) {
+    if (whole) await printCoverage(coverage);
+    console.log(closing);
+  }
+  return (await tests.status).code;
+}
+
+async function printCoverage(coverage: string): Promise<void> {
+  await new Deno.Command(Deno.execPath(), {
+    args: ["coverage", `--include=^${SOURCES.href}`, coverage],
+  }).spawn().status;
+}
+
+if (import.meta.main) {
+  const directory = await Deno.makeTempDir();
+  try {
+    Deno.exitCode = await runTests(directory);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}

@@ -1,0 +1,45 @@
+/** A user's TypeScript program. run.ts has `tsc` check it against the packed package's types. */
+import {
+  type DownloadEvent,
+  HpcaiError,
+  NotFoundError,
+  RestClient,
+  type TrainingRun,
+} from "@hpcai/rx";
+import { FakeHpcai } from "@hpcai/rx/testing";
+import { firstValueFrom, lastValueFrom, map, type Observable, toArray } from "rxjs";
+
+const fake = new FakeHpcai({ trainingRuns: 3, seed: 1 });
+const client = new RestClient({ apiKey: () => fake.apiKey, fetch: fake.fetch, retry: false });
+
+export const runs: Promise<TrainingRun[]> = firstValueFrom(
+  client.listAllTrainingRuns$({ pageSize: 2 }).pipe(toArray()),
+);
+
+/** The user's own copy of RxJS and the package's are of one type. */
+export const names$: Observable<string> = client.listAllTrainingRuns$().pipe(
+  map((run) => run.lastCheckpoint?.checkpointPath ?? run.baseModel),
+);
+
+export const page = await firstValueFrom(client.listTrainingRuns$({ limit: 5 }));
+export const total: number = page.cursor.totalCount;
+
+export function describe(event: DownloadEvent): string {
+  switch (event.type) {
+    case "progress":
+      return `${event.loaded} of ${event.total ?? "?"} bytes, ${event.remainingMs ?? "?"} ms left`;
+    case "complete":
+      return `${event.body?.length ?? 0} bytes`;
+  }
+}
+
+export const download = await lastValueFrom(
+  client.download$({ trainingRunId: "run", checkpointId: "checkpoint" }).pipe(map(describe)),
+  { defaultValue: "" },
+).catch((error: unknown) => {
+  if (error instanceof NotFoundError) return `${error.status} ${error.requestUrl}`;
+  if (error instanceof HpcaiError) return error.message;
+  throw error;
+});
+
+export const nothing: void = await firstValueFrom(client.deleteCheckpoint$("run", "checkpoint"));

@@ -1,0 +1,140 @@
+/**
+ * Backs `@std/assert` with `node:assert/strict` where JSR can't be reached, under the signatures of
+ * `@std/assert`, so that a test that type-checks here does so there. Where the two disagree (`0` and
+ * `-0`, an object without a prototype and `{}`) Node is the stricter.
+ */
+import strict from "node:assert/strict";
+
+type ErrorClass<E extends Error> = abstract new (...args: never[]) => E;
+
+export const assert: (expr: unknown, msg?: string) => asserts expr = strict.ok;
+export const assertEquals: <T>(actual: T, expected: T, msg?: string) => void =
+  strict.deepStrictEqual;
+export const assertNotEquals: <T>(actual: T, expected: T, msg?: string) => void =
+  strict.notDeepStrictEqual;
+export const assertStrictEquals: <T>(
+  actual: unknown,
+  expected: T,
+  msg?: string,
+) => asserts actual is T = strict.strictEqual;
+export const assertMatch: (actual: string, expected: RegExp, msg?: string) => void = strict.match;
+export const assertNotMatch: (actual: string, expected: RegExp, msg?: string) => void =
+  strict.doesNotMatch;
+export const fail: (msg?: string) => never = strict.fail;
+
+export function assertFalse(expr: unknown, msg = `Expected a falsy value, got ${expr}`): void {
+  strict.ok(!expr, msg);
+}
+
+export function assertExists<T>(
+  actual: T,
+  msg = `Expected neither null nor undefined, got ${actual}`,
+): asserts actual is NonNullable<T> {
+  strict.ok(actual !== undefined && actual !== null, msg);
+}
+
+export function assertInstanceOf<T>(
+  actual: unknown,
+  expectedType: abstract new (...args: never[]) => T,
+  msg = `Expected an instance of ${expectedType.name}, got ${Deno.inspect(actual)}`,
+): asserts actual is T {
+  strict.ok(actual instanceof expectedType, msg);
+}
+
+export function assertStringIncludes(
+  actual: string,
+  expected: string,
+  msg = `Expected ${Deno.inspect(actual)} to include ${Deno.inspect(expected)}`,
+): void {
+  strict.ok(actual.includes(expected), msg);
+}
+
+export function assertGreater<T>(
+  actual: T,
+  expected: T,
+  msg = `Expected ${actual} > ${expected}`,
+): void {
+  strict.ok(actual > expected, msg);
+}
+
+export function assertGreaterOrEqual<T>(
+  actual: T,
+  expected: T,
+  msg = `Expected ${actual} >= ${expected}`,
+): void {
+  strict.ok(actual >= expected, msg);
+}
+
+export function assertLess<T>(
+  actual: T,
+  expected: T,
+  msg = `Expected ${actual} < ${expected}`,
+): void {
+  strict.ok(actual < expected, msg);
+}
+
+export function assertLessOrEqual<T>(
+  actual: T,
+  expected: T,
+  msg = `Expected ${actual} <= ${expected}`,
+): void {
+  strict.ok(actual <= expected, msg);
+}
+
+export function assertAlmostEquals(
+  actual: number,
+  expected: number,
+  tolerance = Number.isFinite(expected) ? Math.abs(expected * 1e-7) : 1e-7,
+  msg = `Expected ${actual} to be within ${tolerance} of ${expected}`,
+): void {
+  strict.ok(Object.is(actual, expected) || Math.abs(actual - expected) <= tolerance, msg);
+}
+
+export function assertThrows(fn: () => unknown): unknown;
+export function assertThrows<E extends Error>(
+  fn: () => unknown,
+  errorClass: ErrorClass<E>,
+  msgIncludes?: string,
+): E;
+export function assertThrows(
+  fn: () => unknown,
+  errorClass?: ErrorClass<Error>,
+  msgIncludes?: string,
+): unknown {
+  let caught: unknown;
+  strict.throws(fn, (error) => {
+    caught = error;
+    return isExpectedError(error, errorClass, msgIncludes);
+  });
+  return caught;
+}
+
+export function assertRejects(fn: () => PromiseLike<unknown>): Promise<unknown>;
+export function assertRejects<E extends Error>(
+  fn: () => PromiseLike<unknown>,
+  errorClass: ErrorClass<E>,
+  msgIncludes?: string,
+): Promise<E>;
+export async function assertRejects(
+  fn: () => PromiseLike<unknown>,
+  errorClass?: ErrorClass<Error>,
+  msgIncludes?: string,
+): Promise<unknown> {
+  let caught: unknown;
+  await strict.rejects(async () => await fn(), (error) => {
+    caught = error;
+    return isExpectedError(error, errorClass, msgIncludes);
+  });
+  return caught;
+}
+
+function isExpectedError(
+  error: unknown,
+  errorClass: ErrorClass<Error> | undefined,
+  msgIncludes = "",
+): true {
+  if (errorClass === undefined) return true; // anything thrown will do
+  assertInstanceOf(error, errorClass);
+  assertStringIncludes(error.message, msgIncludes);
+  return true;
+}
