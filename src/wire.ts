@@ -21,10 +21,13 @@ function parseTimestamp(text: string): Date {
   return new Date(`${date}T${time}.${fraction.slice(0, 3).padEnd(3, "0")}${zone.toUpperCase()}`);
 }
 
+const NO_TIMESTAMP = "expected an ISO 8601 date and time";
+
 const timestamp = v.pipe(
   v.string(),
+  v.regex(TIMESTAMP, NO_TIMESTAMP),
   v.transform(parseTimestamp),
-  v.check((date) => !Number.isNaN(date.getTime()), "expected an ISO 8601 date and time"),
+  v.check((date) => !Number.isNaN(date.getTime()), NO_TIMESTAMP),
 );
 
 const checkpoint: WireSchema<Checkpoint> = v.pipe(

@@ -1,0 +1,159 @@
+import { assertEquals, assertInstanceOf, assertStringIncludes, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import {
+  checkpointIds,
+  formatCheckpointPath,
+  parseCheckpointPath,
+} from "../src/checkpoint_path.ts";
+import { InvalidArgumentError, InvalidCheckpointPathError } from "../src/errors.ts";
+import type { CheckpointRef } from "../src/types.ts";
+
+const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
+
+for (
+  const [kind, checkpointType] of [
+    ["weights", "training"],
+    ["training", "training"],
+    ["sampler_weights", "sampler"],
+    ["sampler", "sampler"],
+  ] as const
+) {
+  Deno.test(`a path with ${kind} names a ${checkpointType} checkpoint`, () => {
+    assertEquals(parseCheckpointPath(`hpcai://${RUN}/${kind}/step_0010`), {
+      trainingRunId: RUN,
+      checkpointType,
+      checkpointId: "step_0010",
+    });
+  });
+}
+
+Deno.test("a run's id may hold colons, a checkpoint's id slashes and kinds", () => {
+  assertEquals(parseCheckpointPath("hpcai://a:train:0/weights/b/weights/c"), {
+    trainingRunId: "a:train:0",
+    checkpointType: "training",
+    checkpointId: "b/weights/c",
+  });
+});
+
+Deno.test("the documented form of a path is the one that is written", () => {
+  const parts = { trainingRunId: "r", checkpointId: "c/d" };
+  assertEquals(
+    formatCheckpointPath({ ...parts, checkpointType: "training" }),
+    "hpcai://r/weights/c/d",
+  );
+  assertEquals(
+    formatCheckpointPath({ ...parts, checkpointType: "sampler" }),
+    "hpcai://r/sampler_weights/c/d",
+  );
+});
+
+for (
+  const [path, problem] of [
+    [`${RUN}/weights/step_0010`, "does not begin with hpcai://"],
+    ["HPCAI://r/weights/c", "does not begin with hpcai://"],
+    ["https://h.example/r/weights/c", "does not begin with hpcai://"],
+    ["hpcai://r/models/c", '"models" is not a kind of checkpoint'],
+    ["hpcai://r/constructor/c", '"constructor" is not a kind of checkpoint'],
+    ["hpcai://r", "too few parts"],
+    ["hpcai://r/weights", "too few parts"],
+    ["hpcai:///weights/c", "its training run id is empty"],
+    ["hpcai://../weights/c", "its training run id is a dot segment"],
+    ["hpcai://r/weights/", "its checkpoint id is empty"],
+    ["hpcai://r/weights/..", "its checkpoint id is a dot segment"],
+    ["hpcai://r/weights/a/../b", "its checkpoint id has a part that is a dot segment"],
+    ["hpcai://r/weights/a//b", "its checkpoint id has a part that is empty"],
+    ["hpcai://r/weights/\ud800", "half of a surrogate pair"],
+    ["", "does not begin with"],
+    [undefined, "is not a string"],
+    [7, "is not a string"],
+  ] as const
+) {
+  Deno.test(`${Deno.inspect(path)} is no checkpoint path`, () => {
+    // From JavaScript anything may come.
+    const error = assertThrows(() => parseCheckpointPath(path as string));
+    assertInstanceOf(error, InvalidCheckpointPathError);
+    assertStringIncludes(error.message, problem);
+    assertStringIncludes(error.message, "hpcai://{training_run_id}/weights/{checkpoint_id}");
+    assertEquals(error.argument, "checkpointPath");
+  });
+}
+
+for (
+  const parts of [
+    { trainingRunId: "", checkpointType: "training", checkpointId: "c" },
+    { trainingRunId: "a/b", checkpointType: "training", checkpointId: "c" },
+    { trainingRunId: "r", checkpointType: "training", checkpointId: "." },
+    { trainingRunId: "r", checkpointType: "other", checkpointId: "c" },
+    { trainingRunId: "r", checkpointType: "toString", checkpointId: "c" },
+  ]
+) {
+  Deno.test(`${JSON.stringify(parts)} makes no path`, () => {
+    assertThrows(
+      () => formatCheckpointPath(parts as Parameters<typeof formatCheckpointPath>[0]),
+      InvalidArgumentError,
+    );
+  });
+}
+
+const segment = fc.string({ unit: "grapheme", minLength: 1 }).filter((text) =>
+  !text.includes("/") && text.trim() !== "" && text !== "." && text !== ".."
+);
+const parts = fc.record({
+  trainingRunId: segment,
+  checkpointType: fc.constantFrom("training" as const, "sampler" as const),
+  checkpointId: fc.array(segment, { minLength: 1, maxLength: 4 }).map((ids) => ids.join("/")),
+}, { noNullPrototype: true });
+
+Deno.test("what is formatted parses to the same parts", () => {
+  fc.assert(fc.property(parts, (parts) => {
+    assertEquals(parseCheckpointPath(formatCheckpointPath(parts)), parts);
+  }));
+});
+
+Deno.test("a path either parses to parts that format to its documented form, or is refused", () => {
+  const path = fc.oneof(
+    fc.string(),
+    fc.array(fc.constantFrom("hpcai://", "/", ".", "..", "weights", "sampler", "a", "%2f", " "))
+      .map((pieces) => pieces.join("")),
+  );
+  fc.assert(fc.property(path, (path) => {
+    try {
+      const parsed = parseCheckpointPath(path);
+      assertEquals(parseCheckpointPath(formatCheckpointPath(parsed)), parsed);
+    } catch (error) {
+      assertInstanceOf(error, InvalidCheckpointPathError);
+    }
+  }));
+});
+
+Deno.test("of a listed checkpoint the id is the listed one and the run is the path's", () => {
+  const checkpoint = {
+    checkpointId: "weights/step_0010",
+    checkpointType: "training" as const,
+    time: new Date(0),
+    checkpointPath: "hpcai://r/weights/step_0010",
+  };
+  assertEquals(checkpointIds(checkpoint), {
+    trainingRunId: "r",
+    checkpointId: "weights/step_0010",
+  });
+});
+
+for (
+  const [reference, argument] of [
+    [undefined, "checkpoint"],
+    [null, "checkpoint"],
+    [7, "checkpoint"],
+    [{}, "checkpointId"],
+    [{ trainingRunId: "r" }, "checkpointId"],
+    [{ checkpointId: "c" }, "trainingRunId"],
+    [{ checkpointId: "c", checkpointPath: "c" }, "checkpointPath"],
+    ["c", "checkpointPath"],
+  ] as const
+) {
+  Deno.test(`${Deno.inspect(reference)} refers to no checkpoint`, () => {
+    const error = assertThrows(() => checkpointIds(reference as CheckpointRef));
+    assertInstanceOf(error, InvalidArgumentError);
+    assertEquals(error.argument, argument);
+  });
+}

@@ -1,0 +1,208 @@
+import { assertEquals, assertNotMatch, assertThrows } from "@std/assert";
+import { stub } from "@std/testing/mock";
+import { InvalidArgumentError } from "../src/errors.ts";
+import { resolveOptions, type RestClientOptions } from "../src/options.ts";
+
+const apiKey = "sk-secret";
+
+function refused(options: RestClientOptions): InvalidArgumentError {
+  return assertThrows(() => resolveOptions(options), InvalidArgumentError);
+}
+
+/** Sets environment variables until the end of the block. */
+function environment(variables: Readonly<Record<string, string>>): Disposable {
+  const names = ["HPCAI_API_KEY", "HPCAI_BASE_URL"];
+  const before = names.map((name) => [name, Deno.env.get(name)] as const);
+  const set = (name: string, value: string | undefined) =>
+    value === undefined ? Deno.env.delete(name) : Deno.env.set(name, value);
+  names.forEach((name) => set(name, variables[name]));
+  return { [Symbol.dispose]: () => before.forEach(([name, value]) => set(name, value)) };
+}
+
+Deno.test("the defaults are those of the API's reference", () => {
+  using _ = environment({});
+  const options = resolveOptions({ apiKey });
+  assertEquals(options.baseUrl.href, "https://www.hpc-ai.com/finetunesdk");
+  assertEquals(options.timeoutMs, 60_000);
+  assertEquals(options.retry, {
+    maxRetries: 5,
+    initialDelayMs: 500,
+    maxDelayMs: 10_000,
+    maxRetryAfterMs: 60_000,
+  });
+});
+
+Deno.test("HPCAI_API_KEY and HPCAI_BASE_URL stand in for options that are missing", () => {
+  using _ = environment({ HPCAI_API_KEY: "from-env", HPCAI_BASE_URL: "http://localhost:8000/x" });
+  const fromEnvironment = resolveOptions({});
+  assertEquals(fromEnvironment.apiKey, "from-env");
+  assertEquals(fromEnvironment.baseUrl.href, "http://localhost:8000/x");
+  const given = resolveOptions({ apiKey, baseUrl: "https://h.example" });
+  assertEquals(given.apiKey, apiKey);
+  assertEquals(given.baseUrl.href, "https://h.example/");
+});
+
+Deno.test("an empty environment variable counts as not set", () => {
+  using _ = environment({ HPCAI_API_KEY: "", HPCAI_BASE_URL: "" });
+  assertEquals(refused({}).argument, "apiKey");
+  assertEquals(resolveOptions({ apiKey }).baseUrl.href, "https://www.hpc-ai.com/finetunesdk");
+});
+
+Deno.test("without a key the error names the option and the environment variable", () => {
+  using _ = environment({});
+  const { message } = refused({});
+  assertEquals(
+    message,
+    "apiKey: is missing; pass the option apiKey or set the environment variable HPCAI_API_KEY",
+  );
+});
+
+Deno.test("where the environment may not be read, nobody is asked for permission", async () => {
+  const program = `import { resolveOptions } from ${
+    JSON.stringify(import.meta.resolve("../src/options.ts"))
+  };
+    try { resolveOptions({}); } catch (error) { console.log(error.name, error.message); }`;
+  const file = await Deno.makeTempFile({ suffix: ".ts" });
+  try {
+    await Deno.writeTextFile(file, program);
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-config", file],
+      env: { HPCAI_API_KEY: "k" },
+      stdin: "null",
+    }).output();
+    assertEquals(
+      new TextDecoder().decode(stdout),
+      "InvalidArgumentError apiKey: is missing; pass the option apiKey or set the environment " +
+        "variable HPCAI_API_KEY\n",
+      new TextDecoder().decode(stderr),
+    );
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
+Deno.test("in Node the environment is that of `process`", () => {
+  using _deno = stubbedGlobal("Deno", undefined);
+  using _process = stubbedGlobal("process", { env: { HPCAI_API_KEY: "from-node" } });
+  assertEquals(resolveOptions({}).apiKey, "from-node");
+});
+
+Deno.test("in a browser there is no environment", () => {
+  using _deno = stubbedGlobal("Deno", undefined);
+  using _process = stubbedGlobal("process", undefined);
+  assertEquals(refused({}).argument, "apiKey");
+});
+
+Deno.test("in a page a relative base URL is on the page's origin, and needs no key", () => {
+  using _deno = stubbedGlobal("Deno", undefined);
+  using _process = stubbedGlobal("process", undefined);
+  using _location = stubbedGlobal("location", { href: "https://app.example/runs/7" });
+  const options = resolveOptions({ baseUrl: "/api/hpcai" });
+  assertEquals(options.baseUrl.href, "https://app.example/api/hpcai");
+  assertEquals(options.apiKey, undefined);
+});
+
+function stubbedGlobal(name: string, value: unknown): Disposable {
+  const before = Object.getOwnPropertyDescriptor(globalThis, name);
+  Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+  return {
+    [Symbol.dispose]: () => {
+      if (before === undefined) Reflect.deleteProperty(globalThis, name);
+      else Object.defineProperty(globalThis, name, before);
+    },
+  };
+}
+
+for (
+  const [what, key] of [
+    ["empty", ""],
+    ["blank", "  "],
+    ["with a line feed", "sk-secret\n"],
+    ["with a carriage return", "sk-\rsecret"],
+    ["with a character beyond Latin-1", "sk-secret-ключ"],
+    ["with a control character", "sk-secret\0"],
+    ["that is a number", 7],
+  ] as const
+) {
+  Deno.test(`a key ${what} is refused, and the error does not repeat it`, () => {
+    // From JavaScript anything may come.
+    const error = refused({ apiKey: key as string });
+    assertEquals(error.argument, "apiKey");
+    assertNotMatch(Deno.inspect(error), /secret/);
+  });
+}
+
+for (
+  const [baseUrl, problem] of [
+    ["https://user:pass@h.example/", /holds credentials/],
+    ["https://h.example/?token=pass", /query or a fragment/],
+    ["https://h.example/#pass", /query or a fragment/],
+    ["ftp://h.example/", /neither https: nor http:/],
+    ["file:///etc", /neither https: nor http:/],
+    ["http://h.example/", /clear text/],
+    ["http://127.0.0.1.h.example/", /clear text/],
+    ["http://10.0.0.1/", /clear text/],
+    ["/relative", /not an absolute URL/],
+    ["", /not an absolute URL/],
+  ] as const
+) {
+  Deno.test(`the base URL ${JSON.stringify(baseUrl)} is refused, and the error says why`, () => {
+    using _ = environment({});
+    const error = refused({ apiKey, baseUrl });
+    assertEquals(error.argument, "baseUrl");
+    assertEquals(problem.test(error.message), true, error.message);
+    assertNotMatch(error.message, /pass/);
+  });
+}
+
+for (
+  const baseUrl of [
+    "http://localhost:8000",
+    "http://api.localhost",
+    "http://127.0.0.1:8000/x",
+    "http://127.8.9.1",
+    "http://[::1]:8000",
+    new URL("https://h.example/finetunesdk/"),
+  ]
+) {
+  Deno.test(`the base URL ${baseUrl} is taken`, () => {
+    assertEquals(resolveOptions({ apiKey, baseUrl }).baseUrl.href, new URL(baseUrl).href);
+  });
+}
+
+Deno.test("allowInsecureHttp allows http: to any host", () => {
+  const options = { apiKey, baseUrl: "http://h.example/", allowInsecureHttp: true };
+  assertEquals(resolveOptions(options).baseUrl.href, "http://h.example/");
+});
+
+for (
+  const [argument, options] of [
+    ["timeoutMs", { timeoutMs: 0 }],
+    ["timeoutMs", { timeoutMs: NaN }],
+    ["timeoutMs", { timeoutMs: 2 ** 31 }],
+    ["retry.maxRetries", { retry: { maxRetries: -1 } }],
+    ["retry.initialDelayMs", { retry: { initialDelayMs: -1 } }],
+    ["retry.maxDelayMs", { retry: { maxDelayMs: Infinity } }],
+    ["retry.maxRetryAfterMs", { retry: { maxRetryAfterMs: NaN } }],
+    ["fetch", { fetch: "fetch" }],
+    ["headers", { headers: { "bad name": "sk-secret" } }],
+    ["headers", { headers: { "X-Token": "sk-secret\n\n1" } }],
+  ] as const
+) {
+  Deno.test(`${argument} of ${Deno.inspect(options)} is refused`, () => {
+    const error = refused({ apiKey, ...options } as RestClientOptions);
+    assertEquals(error.argument, argument);
+    assertNotMatch(error.message, /sk-secret/);
+  });
+}
+
+Deno.test("retry: false means that nothing is tried again", () => {
+  assertEquals(resolveOptions({ apiKey, retry: false }).retry.maxRetries, 0);
+});
+
+Deno.test("the global fetch is looked up at each call", async () => {
+  const { fetch } = resolveOptions({ apiKey });
+  using fetched = stub(globalThis, "fetch", () => Promise.resolve(new Response("stubbed")));
+  assertEquals(await (await fetch("https://h.example/")).text(), "stubbed");
+  assertEquals(fetched.calls.length, 1);
+});

@@ -1,0 +1,47 @@
+import { assertEquals, assertInstanceOf } from "@std/assert";
+import { redactedCause, redactor, shownUrl } from "../../src/transport/redact.ts";
+
+const redact = redactor("sk-secret");
+
+Deno.test("the key is taken out of a text, wherever it stands", () => {
+  assertEquals(
+    redact("bad key sk-secret, I say sk-secret!"),
+    "bad key [redacted], I say [redacted]!",
+  );
+});
+
+Deno.test("the query of each URL is taken out of a text, the rest stays", () => {
+  assertEquals(
+    redact('{"url":"https://s.example/a/b?X-Signature=1&e=2","x":"http://h/?q"} https://h/ok'),
+    '{"url":"https://s.example/a/b?[redacted]","x":"http://h/?[redacted]"} https://h/ok',
+  );
+});
+
+Deno.test("a URL whose slashes JSON escapes loses its query too", () => {
+  assertEquals(
+    redact(String.raw`"https:\/\/s.example\/a?sig=1"`),
+    String.raw`"https:\/\/s.example\/a?[redacted]"`,
+  );
+});
+
+Deno.test("without a key only queries are taken out", () => {
+  assertEquals(redactor(undefined)("sk-secret https://h/?s"), "sk-secret https://h/?[redacted]");
+});
+
+Deno.test("a cause keeps its name, its code and its own causes, without secrets", () => {
+  const inner = Object.assign(new Error("reset for https://h/?sig=1"), { code: "ECONNRESET" });
+  const cause = redactedCause(new TypeError("fetch of sk-secret failed", { cause: inner }), redact);
+  assertInstanceOf(cause, Error);
+  assertEquals([cause.name, cause.message], ["TypeError", "fetch of [redacted] failed"]);
+  assertInstanceOf(cause.cause, Error);
+  assertEquals(cause.cause.message, "reset for https://h/?[redacted]");
+  assertEquals(Object.entries(cause.cause), [["name", "Error"], ["code", "ECONNRESET"]]);
+});
+
+Deno.test("a cause that is no Error becomes its text, without secrets", () => {
+  assertEquals(redactedCause("sk-secret", redact), "[redacted]");
+});
+
+Deno.test("a shown URL has neither credentials nor query nor fragment", () => {
+  assertEquals(shownUrl(new URL("https://user:pw@h.example/p/q?sig=1#f")), "https://h.example/p/q");
+});

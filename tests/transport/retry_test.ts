@@ -1,0 +1,127 @@
+import { assertEquals } from "@std/assert";
+import { defer, type Observable } from "rxjs";
+import { TestScheduler } from "rxjs/testing";
+import {
+  ApiConnectionError,
+  ApiRedirectError,
+  apiStatusError,
+  ApiTimeoutError,
+  HpcaiError,
+  InvalidArgumentError,
+} from "../../src/errors.ts";
+import type { RetryOptions } from "../../src/options.ts";
+import { isTransient, retryTransient } from "../../src/transport/retry.ts";
+
+const request = { method: "GET", requestUrl: "https://api.example/x" };
+const connection = new ApiConnectionError("The connection failed", request);
+const status = (status: number, retryAfterMs?: number) =>
+  apiStatusError({ ...request, status, message: "no", retryAfterMs });
+
+const options: RetryOptions = {
+  maxRetries: 5,
+  initialDelayMs: 500,
+  maxDelayMs: 10_000,
+  maxRetryAfterMs: 60_000,
+};
+
+/** Fails a number of times, at once, then emits. */
+function failing(error: unknown, times: number): Observable<string> {
+  let attempts = 0;
+  return defer(() => {
+    if (attempts++ < times) throw error;
+    return ["v"];
+  });
+}
+
+function run(test: Parameters<TestScheduler["run"]>[0]): void {
+  new TestScheduler((actual, expected) => assertEquals(actual, expected)).run(test);
+}
+
+Deno.test("each wait is a random part of a ceiling that doubles from the first up to the largest", () => {
+  run(({ expectObservable }) => {
+    // With 1 for the random number the waits are the ceilings: 0.5, 1, 2, 4 and 8 s.
+    const result$ = failing(connection, 5).pipe(retryTransient(options, () => {}, () => 1));
+    expectObservable(result$).toBe("15500ms (v|)");
+  });
+  run(({ expectObservable }) => {
+    const result$ = failing(connection, 7).pipe(
+      retryTransient({ ...options, maxRetries: 7 }, () => {}, () => 1),
+    );
+    expectObservable(result$).toBe("35500ms (v|)");
+  });
+});
+
+Deno.test("full jitter means that a wait can be as short as nothing", () => {
+  run(({ expectObservable }) => {
+    const result$ = failing(connection, 5).pipe(retryTransient(options, () => {}, () => 0));
+    expectObservable(result$).toBe("(v|)");
+  });
+});
+
+Deno.test("after the last retry the error of the last attempt surfaces", () => {
+  run(({ expectObservable }) => {
+    const result$ = failing(connection, 6).pipe(retryTransient(options, () => {}, () => 1));
+    expectObservable(result$).toBe("15500ms #", undefined, connection);
+  });
+});
+
+Deno.test("Retry-After is obeyed to the millisecond, also where it exceeds the back-off", () => {
+  run(({ expectObservable }) => {
+    const result$ = failing(status(429, 30_000), 2).pipe(
+      retryTransient(options, () => {}, () => 1),
+    );
+    expectObservable(result$).toBe("60000ms (v|)");
+  });
+});
+
+Deno.test("a Retry-After past the limit surfaces at once", () => {
+  const error = status(503, 60_001);
+  run(({ expectObservable }) => {
+    const result$ = failing(error, 1).pipe(retryTransient(options, () => {}, () => 1));
+    expectObservable(result$).toBe("#", undefined, error);
+  });
+});
+
+Deno.test("an error that is not transient surfaces at once", () => {
+  run(({ expectObservable }) => {
+    const error = status(404);
+    const result$ = failing(error, 1).pipe(retryTransient(options, () => {}, () => 1));
+    expectObservable(result$).toBe("#", undefined, error);
+  });
+});
+
+Deno.test("unsubscribing ends the wait", () => {
+  run(({ expectObservable, cold, expectSubscriptions }) => {
+    const source$ = cold<string>("#", undefined, connection);
+    const result$ = source$.pipe(retryTransient(options, () => {}, () => 1));
+    expectObservable(result$, "^ 99ms !").toBe("-");
+    expectSubscriptions(source$.subscriptions).toBe("(^!)");
+  });
+});
+
+Deno.test("each failed attempt that another follows is told with its wait", () => {
+  run(({ flush }) => {
+    const told: [HpcaiError, number][] = [];
+    failing(connection, 2).pipe(
+      retryTransient(options, (error, delayMs) => told.push([error, delayMs]), () => 0.5),
+    ).subscribe();
+    flush();
+    assertEquals(told, [[connection, 250], [connection, 500]]);
+  });
+});
+
+Deno.test("connection errors, time-outs and statuses of a passing state are transient", () => {
+  assertEquals(isTransient(connection), true);
+  assertEquals(isTransient(new ApiTimeoutError("late", request)), true);
+  for (const transient of [408, 409, 425, 429, 500, 502, 503, 504]) {
+    assertEquals(isTransient(status(transient)), true, String(transient));
+  }
+});
+
+Deno.test("redirects not followed, bad arguments and lasting statuses are not transient", () => {
+  assertEquals(isTransient(new ApiRedirectError("no", request)), false);
+  assertEquals(isTransient(new InvalidArgumentError("limit", "no")), false);
+  for (const lasting of [400, 401, 403, 404, 410, 422, 501, 505]) {
+    assertEquals(isTransient(status(lasting)), false, String(lasting));
+  }
+});

@@ -1,0 +1,124 @@
+import { assertEquals, assertInstanceOf, assertNotMatch, assertStringIncludes } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import * as errors from "../../src/errors.ts";
+import { redactor } from "../../src/transport/redact.ts";
+import { statusError } from "../../src/transport/status_error.ts";
+
+const request = { method: "GET", requestUrl: "https://api.example/x" };
+
+function read(status: number, body: BodyInit | null, headers: HeadersInit = {}) {
+  const response = new Response(body, { status, headers });
+  return statusError(response, request, redactor("sk-secret"));
+}
+
+for (
+  const [status, ErrorClass] of [
+    [400, errors.BadRequestError],
+    [401, errors.AuthenticationError],
+    [403, errors.PermissionDeniedError],
+    [404, errors.NotFoundError],
+    [409, errors.ConflictError],
+    [422, errors.UnprocessableEntityError],
+    [429, errors.RateLimitError],
+    [500, errors.InternalServerError],
+    [503, errors.InternalServerError],
+    [418, errors.ApiStatusError],
+  ] as const
+) {
+  Deno.test(`status ${status} is a ${ErrorClass.name}`, async () => {
+    const error = await read(status, null);
+    assertEquals(error.constructor, ErrorClass);
+    assertEquals(error.name, ErrorClass.name);
+    assertEquals(error.status, status);
+    assertInstanceOf(error, errors.HpcaiError);
+  });
+}
+
+Deno.test("the API's own error body gives code, message and details", async () => {
+  const error = await read(
+    409,
+    JSON.stringify({ error: "busy", message: "The run is busy", details: { run: "r" } }),
+  );
+  assertEquals(error.message, "HTTP 409: The run is busy (GET https://api.example/x)");
+  assertEquals([error.code, error.details], ["busy", { run: "r" }]);
+  assertEquals([error.method, error.requestUrl], ["GET", "https://api.example/x"]);
+});
+
+Deno.test("FastAPI's detail text is the message", async () => {
+  const error = await read(400, JSON.stringify({ detail: "use weights/step_0010" }));
+  assertStringIncludes(error.message, "use weights/step_0010");
+  assertEquals(error.details, undefined);
+});
+
+Deno.test("FastAPI's list of faults becomes a sentence, and stays in details", async () => {
+  const detail = [
+    { loc: ["query", "limit"], msg: "must be greater than 0", type: "greater_than" },
+    { msg: "no place" },
+  ];
+  const error = await read(422, JSON.stringify({ detail }));
+  assertStringIncludes(error.message, "query.limit: must be greater than 0; no place");
+  assertEquals(error.details, detail);
+});
+
+Deno.test("a body with a code alone says the code", async () => {
+  assertStringIncludes((await read(500, '{"error":"overloaded"}')).message, "HTTP 500: overloaded");
+});
+
+Deno.test("JSON that is no error body is shown as it is", async () => {
+  for (const body of ["[1,2]", '"text"', '{"other":1}', '{"detail":[]}']) {
+    assertStringIncludes((await read(500, body)).message, JSON.stringify(body));
+  }
+});
+
+Deno.test("of a proxy's HTML page the text is shown, short and without markup", async () => {
+  const page = `<html><style>p{}</style><h1>502 Bad\nGateway</h1><p>${"x".repeat(500)}</p></html>`;
+  const { message } = await read(502, page, { "Content-Type": "text/html" });
+  assertStringIncludes(message, 'HTTP 502: the server answered "502 Bad Gateway xxx');
+  assertNotMatch(message, /<|p\{\}/);
+  assertEquals(message.length < 320, true);
+});
+
+Deno.test("an empty body says that there was no reason", async () => {
+  assertStringIncludes((await read(503, null)).message, "HTTP 503: the server gave no reason");
+  assertStringIncludes((await read(503, " \n")).message, "the server gave no reason");
+});
+
+Deno.test("a body that breaks off still makes the error of the status", async () => {
+  const body = new ReadableStream({ start: (controller) => controller.error(new Error("cut")) });
+  assertEquals((await read(500, body)).status, 500);
+});
+
+Deno.test("of an endless body only the beginning is read", async () => {
+  let isCancelled = false;
+  const body = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.enqueue(new Uint8Array(8192).fill(120)),
+    cancel: () => {
+      isCancelled = true;
+    },
+  });
+  assertStringIncludes((await read(500, body)).message, "xxx");
+  assertEquals(isCancelled, true);
+});
+
+Deno.test("a server that repeats the key or a signed URL does not get it into the error", async () => {
+  const url = "https://s.example/a?X-Signature=1";
+  const body = { message: "key sk-secret", details: [{ url }], error: `sk-secret` };
+  const error = await read(401, JSON.stringify(body));
+  assertNotMatch(Deno.inspect(error, { depth: 9 }), /sk-secret|X-Signature/);
+  assertStringIncludes(error.message, "key [redacted]");
+});
+
+for (
+  const [header, expected] of [["7", 7000], ["0", 0], ["1.5", 1500], ["soon", undefined]] as const
+) {
+  Deno.test(`Retry-After: ${header} is ${expected} ms`, async () => {
+    assertEquals((await read(429, null, { "Retry-After": header })).retryAfterMs, expected);
+  });
+}
+
+Deno.test("Retry-After as a date is the time until then, or none if it has passed", async () => {
+  using _time = new FakeTime(Date.parse("2026-01-07T10:00:00Z"));
+  const until = (date: string) => read(503, null, { "Retry-After": date });
+  assertEquals((await until("Wed, 07 Jan 2026 10:00:30 GMT")).retryAfterMs, 30_000);
+  assertEquals((await until("Wed, 07 Jan 2026 09:00:00 GMT")).retryAfterMs, 0);
+});
