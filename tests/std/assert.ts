@@ -36,17 +36,19 @@ export function assertExists<T>(
 export function assertInstanceOf<T>(
   actual: unknown,
   expectedType: abstract new (...args: never[]) => T,
-  msg = `Expected an instance of ${expectedType.name}, got ${Deno.inspect(actual)}`,
+  msg?: string,
 ): asserts actual is T {
-  strict.ok(actual instanceof expectedType, msg);
+  if (actual instanceof expectedType) return;
+  fail(msg ?? `Expected an instance of ${expectedType.name}, got ${Deno.inspect(actual)}`);
 }
 
 export function assertStringIncludes(
   actual: string,
   expected: string,
-  msg = `Expected ${Deno.inspect(actual)} to include ${Deno.inspect(expected)}`,
+  msg?: string,
 ): void {
-  strict.ok(actual.includes(expected), msg);
+  if (actual.includes(expected)) return;
+  fail(msg ?? `Expected ${Deno.inspect(actual)} to include ${Deno.inspect(expected)}`);
 }
 
 export function assertGreater<T>(

@@ -1,0 +1,38 @@
+// This module is browser compatible.
+
+/** Pseudo-random values that are the same for the same seed, on every machine. */
+export interface SeededRandom {
+  /** A whole number from 0 up to, not with, `below`. */
+  int(below: number): number;
+  /** One of the values. */
+  pick<T>(values: readonly [T, ...T[]]): T;
+  /** A version 4 UUID. */
+  uuid(): string;
+}
+
+/** Starts a sequence (mulberry32) at `seed`. */
+export function seededRandom(seed: number): SeededRandom {
+  let state = seed | 0;
+  const int = (below: number): number => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return Math.floor(((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32 * below);
+  };
+  return {
+    int,
+    pick: (values) => values[int(values.length)] ?? values[0],
+    uuid: () =>
+      "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx".replace(
+        /[xy]/g,
+        (place) => (place === "x" ? int(16) : 8 + int(4)).toString(16),
+      ),
+  };
+}
+
+/** A 32-bit hash of a text (FNV-1a), to make a seed of a name. */
+export function hashText(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}

@@ -1,0 +1,76 @@
+// This module is browser compatible.
+
+import type { StoredCheckpoint, StoredTrainingRun } from "./training_runs.ts";
+
+/** What servers of this protocol write differently. */
+export interface WireStyle {
+  readonly timestamps: "zoned" | "naive";
+  readonly checkpointPaths: "weights" | "training";
+}
+
+/** A training run as the API writes it. */
+export function trainingRunJson(
+  run: StoredTrainingRun,
+  style: WireStyle,
+): Record<string, unknown> {
+  const last = (type: StoredCheckpoint["type"]) => {
+    const checkpoint = run.checkpoints.findLast((checkpoint) => checkpoint.type === type);
+    return checkpoint === undefined ? null : checkpointJson(run, checkpoint, style);
+  };
+  const json = {
+    training_run_id: run.id,
+    base_model: run.baseModel,
+    model_owner: run.modelOwner,
+    is_lora: run.isLora,
+    corrupted: run.corrupted,
+    lora_rank: run.loraRank,
+    last_request_time: timestamp(run.lastRequestMicros, style),
+    last_checkpoint: last("training"),
+    last_sampler_checkpoint: last("sampler"),
+    user_metadata: null,
+  };
+  if (!run.isSparse) return json;
+  // is_lora is the one boolean that must be there (protocol: corrupted alone may be absent).
+  return Object.fromEntries(
+    Object.entries(json).filter(([key, value]) =>
+      value !== null && !(key === "corrupted" && value === false)
+    ),
+  );
+}
+
+/** A checkpoint as the API writes it. */
+export function checkpointJson(
+  run: StoredTrainingRun,
+  checkpoint: StoredCheckpoint,
+  style: WireStyle,
+): Record<string, unknown> {
+  return {
+    checkpoint_id: checkpoint.id,
+    checkpoint_type: checkpoint.type,
+    time: timestamp(checkpoint.timeMicros, style),
+    checkpoint_path: checkpointPath(run, checkpoint, style),
+    size_bytes: checkpoint.archiveBytes,
+    public: false,
+  };
+}
+
+/** A checkpoint's `hpcai://` path. */
+export function checkpointPath(
+  run: StoredTrainingRun,
+  { id, type }: StoredCheckpoint,
+  { checkpointPaths }: WireStyle,
+): string {
+  const kind = checkpointPaths === "training"
+    ? type
+    : type === "training"
+    ? "weights"
+    : "sampler_weights";
+  return `hpcai://${run.id}/${kind}/${id}`;
+}
+
+/** Microseconds since 1970 as pydantic writes them. */
+function timestamp(micros: number, { timestamps }: WireStyle): string {
+  const seconds = new Date(Math.floor(micros / 1000)).toISOString().slice(0, 19);
+  const fraction = String(micros % 1_000_000).padStart(6, "0");
+  return `${seconds}.${fraction}${timestamps === "zoned" ? "Z" : ""}`;
+}

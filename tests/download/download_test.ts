@@ -1,0 +1,280 @@
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertNotMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { toText } from "@std/streams";
+import { FakeTime } from "@std/testing/time";
+import { RestClient } from "@hpcai/rx";
+import { FakeHpcai } from "@hpcai/rx/testing";
+import { firstValueFrom, lastValueFrom, toArray } from "rxjs";
+import type { DownloadEvent, DownloadOptions } from "../../src/download/download_event.ts";
+import {
+  ApiResponseValidationError,
+  DownloadInterruptedError,
+  InvalidArgumentError,
+  NotFoundError,
+} from "../../src/errors.ts";
+
+const CHECKPOINT = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010";
+const HELLO = new TextEncoder().encode("hello");
+
+/** A client whose every request is answered so. */
+function clientOf(response: () => Response): RestClient {
+  return new RestClient({
+    apiKey: "sk-secret",
+    retry: false,
+    fetch: () => Promise.resolve(response()),
+  });
+}
+
+function archive(body: BodyInit | null, headers: HeadersInit = {}): Response {
+  return new Response(body, { headers: { "Content-Type": "application/gzip", ...headers } });
+}
+
+function events(client: RestClient, options?: DownloadOptions): Promise<DownloadEvent[]> {
+  return lastValueFrom(client.download$(CHECKPOINT, options).pipe(toArray()));
+}
+
+/** A stream that notes what happens to it. */
+function notedSink() {
+  const notes: string[] = [];
+  const to = new WritableStream<Uint8Array>({
+    write: (chunk) => {
+      notes.push(`write ${chunk.byteLength}`);
+    },
+    close: () => {
+      notes.push("close");
+    },
+    abort: (reason) => {
+      notes.push(`abort: ${reason instanceof Error ? reason.name : reason}`);
+    },
+  });
+  return { notes, to };
+}
+
+Deno.test("the first event says 0 bytes, the last that all are there, with the body", async () => {
+  const all = await events(clientOf(() => archive(HELLO, { "Content-Length": "5" })));
+  assertEquals(all.map(({ type, loaded }) => [type, loaded]), [
+    ["progress", 0],
+    ["progress", 5],
+    ["complete", 5],
+  ]);
+  const last = all.at(-1);
+  assertEquals(last?.type === "complete" && last.body, HELLO);
+});
+
+Deno.test("the bytes go into the stream that is given, which is closed before `complete`", async () => {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  const text = toText(readable);
+  const all = await events(clientOf(() => archive(HELLO)), { to: writable });
+  assertEquals(all.at(-1), { type: "complete", loaded: 5, body: undefined });
+  assertEquals(await text, "hello");
+  assertEquals(writable.locked, false);
+});
+
+Deno.test("without a length the total is unknown, and the end of the body is the end", async () => {
+  const [first] = await events(clientOf(() => archive(HELLO)));
+  assertEquals(first?.type === "progress" && first.total, undefined);
+});
+
+Deno.test("under a content coding the announced length is not that of the bytes, and is not used", async () => {
+  const headers = { "Content-Length": "999", "Content-Encoding": "gzip" };
+  const all = await events(clientOf(() => archive(HELLO, headers)));
+  assertEquals(all.at(-1)?.loaded, 5);
+});
+
+for (
+  const [what, length, loaded] of [["fewer", "9", 5], ["more", "4", 0]] as const
+) {
+  Deno.test(`${what} bytes than announced are an interruption, and the stream is aborted`, async () => {
+    const { notes, to } = notedSink();
+    const error = await assertRejects(() =>
+      events(clientOf(() => archive(HELLO, { "Content-Length": length })), { to })
+    );
+    assertInstanceOf(error, DownloadInterruptedError);
+    assertEquals([error.loaded, error.total], [loaded, Number(length)]);
+    assertEquals(notes.at(-1), "abort: DownloadInterruptedError");
+    assertEquals(to.locked, false);
+  });
+}
+
+Deno.test("an archive of no bytes is an interruption", async () => {
+  const error = await assertRejects(() => events(clientOf(() => archive(""))));
+  assertInstanceOf(error, DownloadInterruptedError);
+  assertEquals(error.loaded, 0);
+});
+
+Deno.test("a connection that breaks is an interruption, with a cause that holds no secret", async () => {
+  const body = () =>
+    new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(HELLO),
+      pull: () => Promise.reject(new TypeError("reset https://s.example/a?sig=1 sk-secret")),
+    });
+  const error = await assertRejects(() => events(clientOf(() => archive(body()))));
+  assertInstanceOf(error, DownloadInterruptedError);
+  assertEquals([error.loaded, error.total], [5, undefined]);
+  assertStringIncludes(error.message, "the connection broke");
+  assertNotMatch(Deno.inspect(error, { depth: 9 }), /sig=1|sk-secret/);
+});
+
+Deno.test("a stream that fails makes the download fail with its own error", async () => {
+  const full = new Error("disk full");
+  const to = new WritableStream<Uint8Array>({ write: () => Promise.reject(full) });
+  const cancelled = Promise.withResolvers<void>();
+  const endless = () =>
+    new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(HELLO),
+      cancel: () => cancelled.resolve(),
+    });
+  assertEquals(await assertRejects(() => events(clientOf(() => archive(endless())), { to })), full);
+  await cancelled.promise;
+});
+
+Deno.test("a stream that cannot be closed makes the download fail", async () => {
+  const full = new Error("disk full");
+  const to = new WritableStream<Uint8Array>({ close: () => Promise.reject(full) });
+  assertEquals(await assertRejects(() => events(clientOf(() => archive(HELLO)), { to })), full);
+});
+
+Deno.test("no more is read than the stream takes", async () => {
+  let pulled = 0;
+  const endless = () =>
+    new ReadableStream<Uint8Array>({
+      pull: (controller) => {
+        pulled++;
+        controller.enqueue(HELLO);
+      },
+    }, { highWaterMark: 0 });
+  const stuck = Promise.withResolvers<void>();
+  const firstWrite = Promise.withResolvers<void>();
+  const to = new WritableStream<Uint8Array>({
+    write: () => {
+      firstWrite.resolve();
+      return stuck.promise;
+    },
+  });
+  const subscription = clientOf(() => archive(endless())).download$(CHECKPOINT, { to }).subscribe();
+  await firstWrite.promise;
+  for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+  assertEquals(pulled, 1);
+  subscription.unsubscribe();
+  stuck.resolve();
+});
+
+Deno.test("unsubscribing cancels the body, aborts the stream, and nothing follows", async () => {
+  const cancelled = Promise.withResolvers<void>();
+  const endless = () =>
+    new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(HELLO),
+      cancel: () => cancelled.resolve(),
+    });
+  const { notes, to } = notedSink();
+  const started = Promise.withResolvers<void>();
+  const seen: number[] = [];
+  const subscription = clientOf(() => archive(endless()))
+    .download$(CHECKPOINT, { to, progressIntervalMs: 0 })
+    .subscribe(({ loaded }) => {
+      seen.push(loaded);
+      if (loaded === 5) started.resolve();
+    });
+  await started.promise;
+  subscription.unsubscribe();
+  await cancelled.promise;
+  assertEquals(notes.at(-1), "abort: AbortError");
+  assertEquals(seen, [0, 5]);
+  assertEquals(to.locked, false);
+});
+
+Deno.test("unsubscribing before the headers are there aborts the stream too", async () => {
+  const aborted = Promise.withResolvers<unknown>();
+  const to = new WritableStream<Uint8Array>({ abort: (reason) => aborted.resolve(reason) });
+  const client = new RestClient({ apiKey: "k", fetch: () => new Promise(() => {}) });
+  client.download$(CHECKPOINT, { to }).subscribe().unsubscribe();
+  assertStringIncludes(String(await aborted.promise), "AbortError");
+});
+
+Deno.test("a server that falls silent is an interruption after idleTimeoutMs, a slow sink is none", async () => {
+  using time = new FakeTime();
+  const silent = () =>
+    new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(HELLO) });
+  const slow = Promise.withResolvers<void>();
+  const to = new WritableStream<Uint8Array>({ write: () => slow.promise });
+  const failed = assertRejects(() =>
+    events(clientOf(() => archive(silent())), { to, idleTimeoutMs: 1000 })
+  );
+  await time.tickAsync(0);
+  await time.tickAsync(5000);
+  await time.runMicrotasks();
+  slow.resolve();
+  await time.runMicrotasks();
+  await time.tickAsync(1000);
+  await time.tickAsync(1000);
+  const error = await failed;
+  assertInstanceOf(error, DownloadInterruptedError);
+  assertStringIncludes(error.message, "no byte came for 1000 ms");
+});
+
+for (
+  const [what, response] of [
+    ["HTML", () => archive("<html>login</html>", { "Content-Type": "text/html; charset=utf-8" })],
+    ["JSON without a URL", () => archive("{}", { "Content-Type": "application/json" })],
+    ["no body", () => archive(null)],
+  ] as const
+) {
+  Deno.test(`${what} in place of an archive is refused`, async () => {
+    const { notes, to } = notedSink();
+    const error = await assertRejects(() => events(clientOf(response), { to }));
+    assertInstanceOf(error, ApiResponseValidationError);
+    assertEquals(notes, ["abort: ApiResponseValidationError"]);
+  });
+}
+
+for (
+  const [argument, options] of [
+    ["progressIntervalMs", { progressIntervalMs: -1 }],
+    ["idleTimeoutMs", { idleTimeoutMs: 0 }],
+    ["to", { to: {} }],
+    ["to", { to: lockedStream() }],
+  ] as const
+) {
+  Deno.test(`${Deno.inspect(options)} is refused before any request`, async () => {
+    const client = clientOf(() => {
+      throw new Error("a request went out");
+    });
+    const error = await assertRejects(() => events(client, options as DownloadOptions));
+    assertInstanceOf(error, InvalidArgumentError);
+    assertEquals(error.argument, argument);
+  });
+}
+
+function lockedStream(): WritableStream<Uint8Array> {
+  const stream = new WritableStream<Uint8Array>();
+  stream.getWriter();
+  return stream;
+}
+
+for (const archiveAnswer of ["bytes", "redirect", "json"] as const) {
+  Deno.test(`an archive that comes as ${archiveAnswer} arrives as the server has it`, async () => {
+    const fake = new FakeHpcai({ archiveAnswer, archiveBytes: 200_000 });
+    const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+    const bytes = await firstValueFrom(
+      client.downloadCheckpointArchiveByCheckpointPath$(CHECKPOINT),
+    );
+    const expected = fake.archive("eb78693b-380d-40f8-a709-ffe0da185718", "step_0010");
+    assertEquals(bytes, await new Response(expected.stream()).bytes());
+    assertEquals(
+      fake.requests.map(({ operation, headers }) => [operation, headers.has("X-API-Key")]),
+      archiveAnswer === "bytes" ? [["archive", true]] : [["archive", true], ["storage", false]],
+    );
+  });
+}
+
+Deno.test("an archive that does not exist is a NotFoundError", async () => {
+  const fake = new FakeHpcai();
+  const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+  const archive$ = client.downloadCheckpointArchive$("eb78693b-380d-40f8-a709-ffe0da185718", "no");
+  assertInstanceOf(await assertRejects(() => firstValueFrom(archive$)), NotFoundError);
+});

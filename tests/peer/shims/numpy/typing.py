@@ -1,0 +1,6 @@
+"""Stands in for numpy.typing, for annotations."""
+
+from . import dtype as DTypeLike
+from . import ndarray as NDArray
+
+__all__ = ["DTypeLike", "NDArray"]

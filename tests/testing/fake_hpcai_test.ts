@@ -1,0 +1,265 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { FakeHpcai, type FakeHpcaiOptions } from "@hpcai/rx/testing";
+
+const BASE = "https://www.hpc-ai.com/finetunesdk/api/v1/training_runs";
+const FIRST_RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
+
+function get(fake: FakeHpcai, path = "", init: RequestInit = {}): Promise<Response> {
+  return fake.fetch(BASE + path, {
+    ...init,
+    headers: { "X-API-Key": fake.apiKey, ...init.headers },
+  });
+}
+
+async function getJson(fake: FakeHpcai, path = "") {
+  const response = await get(fake, path);
+  assertEquals(response.status, 200);
+  return response.json();
+}
+
+function ids(page: { training_runs: { training_run_id: string }[] }): string[] {
+  return page.training_runs.map((run) => run.training_run_id);
+}
+
+Deno.test("a listing has a page of 20 unless told otherwise, and says where it stands", async () => {
+  const page = await getJson(new FakeHpcai());
+  assertEquals(page.training_runs.length, 20);
+  assertEquals(page.cursor, { offset: 0, limit: 20, total_count: 24 });
+});
+
+Deno.test("a page starts at its offset", async () => {
+  const fake = new FakeHpcai();
+  const page = await getJson(fake, "?limit=3&offset=22");
+  assertEquals(ids(page), fake.trainingRunIds.slice(22));
+  assertEquals(page.cursor, { offset: 22, limit: 3, total_count: 24 });
+});
+
+Deno.test("a page is capped, and the cursor says so", async () => {
+  const page = await getJson(new FakeHpcai({ maxPageSize: 5 }), "?limit=50");
+  assertEquals(page.training_runs.length, 5);
+  assertEquals(page.cursor.limit, 5);
+});
+
+Deno.test("a page past the end is empty, with the total or, as some servers have it, 0", async () => {
+  const honest = await getJson(new FakeHpcai(), "?offset=24");
+  assertEquals([honest.training_runs, honest.cursor.total_count], [[], 24]);
+  const zero = await getJson(new FakeHpcai({ totalCountPastEnd: "zero" }), "?offset=24");
+  assertEquals([zero.training_runs, zero.cursor.total_count], [[], 0]);
+});
+
+Deno.test("a limit or offset that makes no sense is refused as FastAPI does", async () => {
+  for (
+    const [query, name] of [["limit=0", "limit"], ["limit=x", "limit"], ["offset=-1", "offset"]]
+  ) {
+    const response = await get(new FakeHpcai(), `?${query}`);
+    assertEquals(response.status, 422);
+    assertEquals((await response.json()).detail[0].loc, ["query", name]);
+  }
+});
+
+Deno.test("the first run is the one that the API reference shows", async () => {
+  const run = await getJson(new FakeHpcai({ trainingRuns: 1 }), `/${FIRST_RUN}`);
+  assertEquals(run.base_model, "Qwen/Qwen3-8B");
+  assertEquals(run.last_checkpoint.checkpoint_id, "final");
+  assertEquals(run.last_sampler_checkpoint.checkpoint_id, "step_0010-sampler");
+  assertEquals(run.last_request_time, "2026-01-07T10:19:18.123456Z");
+});
+
+Deno.test("a run's last checkpoints are those of its list", async () => {
+  const fake = new FakeHpcai({ trainingRuns: 60 });
+  for (const run of (await getJson(fake, "?limit=60")).training_runs) {
+    const { checkpoints } = await getJson(fake, `/${run.training_run_id}/checkpoints`);
+    const last = (type: string) =>
+      checkpoints.findLast((c: { checkpoint_type: string }) => c.checkpoint_type === type) ?? null;
+    assertEquals(run.last_checkpoint ?? null, last("training"));
+    assertEquals(run.last_sampler_checkpoint ?? null, last("sampler"));
+    const times = checkpoints.map((c: { time: string }) => c.time);
+    assertEquals(times, times.toSorted());
+    assert(times.every((time: string) => time < run.last_request_time));
+  }
+});
+
+Deno.test("the runs are of every kind that a client has to take", async () => {
+  const { training_runs } = await getJson(new FakeHpcai({ trainingRuns: 60 }), "?limit=60");
+  const some = (test: (run: Record<string, unknown>) => boolean) => training_runs.some(test);
+  assert(some((run) => run.is_lora === false && run.lora_rank === null));
+  assert(some((run) => run.is_lora === false && !("lora_rank" in run)));
+  assert(some((run) => run.corrupted === true));
+  assert(some((run) => !("corrupted" in run)));
+  assert(some((run) => run.last_checkpoint === null));
+  assert(some((run) => !("last_checkpoint" in run)));
+});
+
+Deno.test("the same seed makes the same data, another seed other data", async () => {
+  const text = async (seed: number) => (await get(new FakeHpcai({ seed }))).text();
+  assertEquals(await text(7), await text(7));
+  assertNotEquals(await text(7), await text(8));
+});
+
+Deno.test("another seed makes other archives", async () => {
+  const [one, other] = [1, 2].map((seed) => new FakeHpcai({ seed }).archive(FIRST_RUN, "final"));
+  assertNotEquals(await one?.sha256(), await other?.sha256());
+});
+
+Deno.test("the wire's dialects can be chosen", async () => {
+  const fake = new FakeHpcai({ timestamps: "naive", checkpointPaths: "training" });
+  const run = await getJson(fake, `/${FIRST_RUN}`);
+  assertEquals(run.last_request_time, "2026-01-07T10:19:18.123456");
+  assertEquals(run.last_checkpoint.checkpoint_path, `hpcai://${FIRST_RUN}/training/final`);
+  assertStringIncludes(run.last_sampler_checkpoint.checkpoint_path, "/sampler/");
+});
+
+Deno.test("the API is found below any base", async () => {
+  const fake = new FakeHpcai();
+  for (const base of ["http://127.0.0.1:8000", "https://example.com/a/b"]) {
+    const response = await fake.fetch(`${base}/api/v1/training_runs/${FIRST_RUN}`, {
+      headers: { "X-API-Key": fake.apiKey },
+    });
+    assertEquals((await response.json()).training_run_id, FIRST_RUN);
+  }
+});
+
+Deno.test("a request without the right key is refused, and the key is not repeated", async () => {
+  const fake = new FakeHpcai();
+  for (const headers of [{}, { "X-API-Key": "secret-of-another" }]) {
+    const response = await fake.fetch(BASE, { headers });
+    assertEquals(response.status, 401);
+    const text = await response.text();
+    assertEquals(Object.keys(JSON.parse(text)), ["error", "message"]);
+    assert(!text.includes("secret-of-another") && !text.includes(fake.apiKey));
+  }
+});
+
+Deno.test("what is not there is answered with 404", async () => {
+  const paths = [
+    "/nobody",
+    `/${FIRST_RUN}/checkpoints/none/archive`,
+    `/${FIRST_RUN}/weights`,
+    "/%E0",
+  ];
+  for (const path of paths) {
+    const response = await get(new FakeHpcai(), path);
+    assertEquals(response.status, 404);
+    assertEquals((await response.json()).error, "not_found");
+  }
+});
+
+Deno.test("a method that a place does not know is answered with 405 and those it knows", async () => {
+  const response = await get(new FakeHpcai(), `/${FIRST_RUN}`, { method: "POST" });
+  assertEquals([response.status, response.headers.get("Allow")], [405, "GET"]);
+  await response.body?.cancel();
+});
+
+Deno.test("errors come in each shape of the protocol", async () => {
+  const body = async (errorShape: FakeHpcaiOptions["errorShape"]) => {
+    const response = await get(new FakeHpcai({ errorShape: errorShape ?? "hpcai" }), "/nobody");
+    return response.text();
+  };
+  assertEquals(JSON.parse(await body("hpcai")), {
+    error: "not_found",
+    message: "Training run nobody not found",
+  });
+  assertEquals(JSON.parse(await body("fastapi")), { detail: "Training run nobody not found" });
+  assertEquals(JSON.parse(await body("fastapi-validation")).detail[0].type, "not_found");
+  assertMatch(await body("html"), /^<html>/);
+  assertEquals(await body("empty"), "");
+});
+
+Deno.test("a deleted checkpoint is gone from everywhere", async () => {
+  const fake = new FakeHpcai();
+  const path = `/${FIRST_RUN}/checkpoints/final`;
+  const deleted = await get(fake, path, { method: "DELETE" });
+  assertEquals([deleted.status, await deleted.text()], [204, ""]);
+  const run = await getJson(fake, `/${FIRST_RUN}`);
+  assertEquals(run.last_checkpoint.checkpoint_id, "step_0020");
+  const again = await get(fake, path, { method: "DELETE" });
+  assertEquals(again.status, 404);
+  assertStringIncludes((await again.json()).message, "Checkpoint final not found");
+});
+
+Deno.test("ids may hold slashes, colons, spaces and an archive at the end", async () => {
+  const fake = new FakeHpcai({ trainingRuns: 0 });
+  const run = fake.addTrainingRun({ trainingRunId: "run:train:0" });
+  for (const checkpointId of ["a/b", "a b/ü", "x/archive", "archive"]) {
+    fake.addCheckpoint(run, { checkpointId });
+    const segments = checkpointId.split("/").map(encodeURIComponent).join("/");
+    const path = `/${encodeURIComponent(run)}/checkpoints/${segments}`;
+    const archive = await get(fake, `${path}/archive`);
+    assertEquals(await archive.bytes(), fake.archive(run, checkpointId).slice());
+    const deleted = await get(fake, path, { method: "DELETE" });
+    assertEquals(deleted.status, 204);
+  }
+});
+
+Deno.test("runs come, move and go while a listing is under way", async () => {
+  const fake = new FakeHpcai({ trainingRuns: 3 });
+  const [first = "", second = "", third = ""] = fake.trainingRunIds;
+  const added = fake.addTrainingRun({ baseModel: "Qwen/Qwen3-32B", loraRank: null });
+  fake.touchTrainingRun(third);
+  fake.removeTrainingRun(first);
+  const page = await getJson(fake);
+  assertEquals(ids(page), [third, added, second]);
+  const times = page.training_runs.map((run: { last_request_time: string }) =>
+    run.last_request_time
+  );
+  assertEquals(times, times.toSorted().toReversed());
+});
+
+Deno.test("an added checkpoint is the latest of its kind", async () => {
+  const fake = new FakeHpcai();
+  const added = fake.addCheckpoint(FIRST_RUN, { checkpointId: "late", archiveBytes: 20_000 });
+  assertEquals(added, {
+    checkpointId: "late",
+    checkpointType: "training",
+    checkpointPath: `hpcai://${FIRST_RUN}/weights/late`,
+  });
+  const run = await getJson(fake, `/${FIRST_RUN}`);
+  assertEquals(run.last_checkpoint.checkpoint_id, "late");
+  assertEquals(fake.archive(FIRST_RUN, "late").byteLength, 20_000);
+  assertEquals(fake.checkpoints(FIRST_RUN).at(-1), added);
+});
+
+Deno.test("every request is on record with its headers", async () => {
+  const fake = new FakeHpcai();
+  await (await get(fake, "?limit=1")).body?.cancel();
+  await (await fake.fetch("https://example.com/nowhere")).body?.cancel();
+  assertEquals(fake.requests.map(({ method, url, operation }) => [method, url, operation]), [
+    ["GET", `${BASE}?limit=1`, "listTrainingRuns"],
+    ["GET", "https://example.com/nowhere", undefined],
+  ]);
+  assertEquals(fake.requests[0]?.headers.get("X-API-Key"), fake.apiKey);
+});
+
+Deno.test("options and arguments that make no sense are refused at once", () => {
+  const refused: [FakeHpcaiOptions, string][] = [
+    [{ trainingRuns: -1 }, "trainingRuns"],
+    [{ seed: 0.5 }, "seed"],
+    [{ archiveBytes: 16_383 }, "archiveBytes must be a whole number of at least 16384"],
+    [{ latencyMs: NaN }, "latencyMs"],
+    [{ maxPageSize: 0 }, "maxPageSize"],
+    [{ signedUrlTtlMs: -1 }, "signedUrlTtlMs"],
+  ];
+  for (const [options, message] of refused) {
+    assertThrows(() => new FakeHpcai(options), RangeError, message);
+  }
+  assertThrows(() => new FakeHpcai({ storageOrigin: "nowhere" }), TypeError);
+  const fake = new FakeHpcai();
+  assertThrows(() => fake.archive("nobody", "final"), RangeError, "No training run nobody");
+  assertThrows(() => fake.archive(FIRST_RUN, "none"), RangeError, "No checkpoint none");
+  assertThrows(() => fake.addTrainingRun({ trainingRunId: FIRST_RUN }), RangeError, "exists");
+  assertThrows(() => fake.addTrainingRun({ loraRank: 0 }), RangeError, "loraRank");
+  assertThrows(() => fake.addTrainingRun({ trainingRunId: "" }), RangeError, "empty");
+  assertThrows(
+    () => fake.addCheckpoint(FIRST_RUN, { checkpointId: "final" }),
+    RangeError,
+    "exists",
+  );
+  assertThrows(() => fake.addCheckpoint(FIRST_RUN, { checkpointId: "" }), RangeError, "empty");
+});

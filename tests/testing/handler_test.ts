@@ -1,0 +1,111 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { FakeHpcai } from "@hpcai/rx/testing";
+
+const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
+
+/** Serves a fake while `use` runs, which gets the URL of the archive of `final`. */
+async function served(
+  fake: FakeHpcai,
+  use: (archiveUrl: string, init: { headers: Record<string, string> }) => Promise<void>,
+): Promise<void> {
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, fake.handler);
+  try {
+    const path = `/api/v1/training_runs/${RUN}/checkpoints/final/archive`;
+    const init = { headers: { "X-API-Key": fake.apiKey } };
+    await use(`http://127.0.0.1:${server.addr.port}${path}`, init);
+  } finally {
+    await server.shutdown();
+  }
+}
+
+Deno.test("a server answers with the archive's bytes", async () => {
+  const fake = new FakeHpcai();
+  await served(fake, async (url, init) => {
+    const response = await fetch(url, init);
+    assertEquals(response.headers.get("Content-Length"), "1048576");
+    assertEquals(await response.bytes(), fake.archive(RUN, "final").slice());
+  });
+});
+
+Deno.test("a server answers HEAD with the length and ranges with their bytes", async () => {
+  const fake = new FakeHpcai();
+  await served(fake, async (url, { headers }) => {
+    const head = await fetch(url, { method: "HEAD", headers });
+    assertEquals(head.headers.get("Content-Length"), "1048576");
+    const part = await fetch(url, { headers: { ...headers, Range: "bytes=-9" } });
+    assertEquals(part.status, 206);
+    assertEquals(await part.bytes(), fake.archive(RUN, "final").slice(1_048_567));
+  });
+});
+
+Deno.test("one server plays the API and the storage on two origins", async () => {
+  const fake = new FakeHpcai({ archiveAnswer: "redirect" });
+  await served(fake, async (url, init) => {
+    const there = await fetch(url, { ...init, redirect: "manual" });
+    const { hostname, port } = new URL(there.headers.get("Location") ?? "");
+    assertEquals([hostname, port], ["localhost", new URL(url).port]);
+    await there.body?.cancel();
+    const back = await fetch(url.replace("127.0.0.1", "localhost"), {
+      ...init,
+      redirect: "manual",
+    });
+    assertEquals(new URL(back.headers.get("Location") ?? "").hostname, "127.0.0.1");
+    await back.body?.cancel();
+    const followed = await fetch(url, init);
+    assertEquals(await followed.bytes(), fake.archive(RUN, "final").slice());
+  });
+});
+
+Deno.test("a server's cut breaks the body off", async () => {
+  const fake = new FakeHpcai();
+  fake.faults.add({ type: "cut", afterBytes: 500_000 });
+  await served(fake, async (url, init) => {
+    const response = await fetch(url, init);
+    await assertRejects(() => response.bytes(), TypeError);
+  });
+});
+
+Deno.test("a server's lost connection leaves an answer that can't be read", async () => {
+  const fake = new FakeHpcai();
+  fake.faults.add({ type: "connection-error" });
+  await served(fake, async (url, init) => {
+    await assertRejects(async () => (await fetch(url, init)).bytes(), TypeError);
+  });
+});
+
+Deno.test("a server's encoded archive is unpacked by fetch", async () => {
+  const fake = new FakeHpcai();
+  fake.faults.add({ type: "encoded" });
+  await served(fake, async (url, init) => {
+    const bytes = await (await fetch(url, init)).bytes();
+    assertEquals(new TextDecoder().decode(bytes.slice(0, 9)), "README.md");
+  });
+});
+
+Deno.test("a server stops when the client of an endless body goes", async () => {
+  const fake = new FakeHpcai({ archiveBytes: 2 * 1024 ** 3 });
+  fake.faults.add({ type: "stall", afterBytes: 10 });
+  await served(fake, async (url, init) => {
+    for (let i = 0; i < 2; i++) { // A stalled body, then one of 2 GiB.
+      const controller = new AbortController();
+      const response = await fetch(url, { ...init, signal: controller.signal });
+      const reader = response.body?.getReader();
+      assert((await reader?.read())?.value !== undefined);
+      controller.abort();
+      await assertRejects(async () => await reader?.read(), DOMException);
+    }
+  });
+});
+
+Deno.test("a server leaves no timer behind when the client does not wait", async () => {
+  const fake = new FakeHpcai({ latencyMs: 60_000 });
+  await served(fake, async (url, init) => {
+    const controller = new AbortController();
+    const arrived = Promise.withResolvers<void>();
+    fake.faults.add({ type: "delay", ms: 0 }, { on: () => (arrived.resolve(), true) });
+    const response = fetch(url, { ...init, signal: controller.signal });
+    await arrived.promise;
+    controller.abort();
+    await assertRejects(() => response, DOMException);
+  });
+});

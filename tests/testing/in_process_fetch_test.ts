@@ -1,0 +1,85 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { FakeHpcai } from "@hpcai/rx/testing";
+
+const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
+const RUNS = "https://www.hpc-ai.com/finetunesdk/api/v1/training_runs";
+const ARCHIVE = `${RUNS}/${RUN}/checkpoints/final/archive`;
+
+Deno.test("fetch needs no this and takes a string, a URL or a Request", async () => {
+  const { fetch, apiKey } = new FakeHpcai();
+  const headers = { "X-API-Key": apiKey };
+  for (const input of [RUNS, new URL(RUNS), new Request(RUNS, { headers })]) {
+    const response = await (input instanceof Request ? fetch(input) : fetch(input, { headers }));
+    assertEquals([response.status, response.url, response.redirected], [200, RUNS, false]);
+    await response.body?.cancel();
+  }
+});
+
+Deno.test("a followed redirect takes the key along, as a real fetch does", async () => {
+  const fake = new FakeHpcai({ archiveAnswer: "redirect" });
+  const response = await fake.fetch(ARCHIVE, {
+    headers: { "X-API-Key": fake.apiKey, Authorization: "Bearer x" },
+  });
+  assertEquals((await response.bytes()).length, 1_048_576);
+  assert(response.redirected);
+  assert(response.url.startsWith("https://storage.fake-hpcai.example/"));
+  const arrived = fake.requests.at(-1)?.headers;
+  assertEquals(arrived?.get("X-API-Key"), fake.apiKey);
+  assertEquals(arrived?.get("Authorization"), null);
+});
+
+Deno.test("a redirect is an error where the caller says so", async () => {
+  const fake = new FakeHpcai({ archiveAnswer: "redirect" });
+  const init = { headers: { "X-API-Key": fake.apiKey }, redirect: "error" } as const;
+  await assertRejects(() => fake.fetch(ARCHIVE, init), TypeError, "Unexpected redirect");
+});
+
+Deno.test("a redirect to itself is followed 20 times", async () => {
+  const fake = new FakeHpcai();
+  fake.faults.add({ type: "redirect", location: RUNS }, { times: Infinity });
+  await assertRejects(() => fake.fetch(RUNS), TypeError, "More than 20 redirects");
+  assertEquals(fake.requests.length, 21);
+});
+
+Deno.test("a 303 turns the method into GET, a 307 keeps it", async () => {
+  for (const [status, method] of [[303, "GET"], [307, "DELETE"]] as const) {
+    const fake = new FakeHpcai();
+    fake.faults.add({ type: "redirect", status, location: "/elsewhere" });
+    await (await fake.fetch(RUNS, { method: "DELETE" })).body?.cancel();
+    assertEquals(fake.requests.at(-1)?.method, method);
+  }
+});
+
+Deno.test("a request aborted beforehand never arrives", async () => {
+  const fake = new FakeHpcai();
+  await assertRejects(() => fake.fetch(RUNS, { signal: AbortSignal.abort() }), DOMException);
+  assertEquals(fake.requests.length, 0);
+});
+
+Deno.test("a request aborted while it waits is rejected with the reason", async () => {
+  const fake = new FakeHpcai({ latencyMs: 60_000 });
+  const controller = new AbortController();
+  const response = fake.fetch(new Request(RUNS, { signal: controller.signal }));
+  controller.abort(new RangeError("enough"));
+  await assertRejects(() => response, RangeError, "enough");
+});
+
+Deno.test("a body aborted midway errors with the reason", async () => {
+  const fake = new FakeHpcai();
+  const controller = new AbortController();
+  const response = await fake.fetch(ARCHIVE, {
+    headers: { "X-API-Key": fake.apiKey },
+    signal: controller.signal,
+  });
+  const reader = response.body?.getReader();
+  await reader?.read();
+  controller.abort();
+  await assertRejects(async () => await reader?.read(), DOMException, "abort");
+});
+
+Deno.test("a latency passes before the answer", async () => {
+  const fake = new FakeHpcai({ latencyMs: 1 });
+  const response = await fake.fetch(RUNS, { headers: { "X-API-Key": fake.apiKey } });
+  assertEquals(response.status, 200);
+  await response.body?.cancel();
+});
