@@ -1,0 +1,15 @@
+/**
+ * Everything that a program's log could show of a value: what `console.log`, `JSON.stringify` and
+ * the stacks say, with all causes and hidden properties.
+ */
+export function everythingShownOf(value: unknown): string {
+  return [
+    Deno.inspect(value, { depth: 100, showHidden: true, strAbbreviateSize: Infinity }),
+    JSON.stringify(value),
+    ...causes(value).flatMap((cause) => [String(cause), cause.stack]),
+  ].join("\n");
+}
+
+function causes(value: unknown): Error[] {
+  return value instanceof Error ? [value, ...causes(value.cause)] : [];
+}

@@ -1,0 +1,129 @@
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { type ClientEvent, HpcaiError, RestClient } from "@hpcai/rx";
+import { lastValueFrom } from "rxjs";
+import { everythingShownOf } from "./leaks.ts";
+import { serve } from "./loopback_server.ts";
+import { answerText, type RawAnswer, serveRaw } from "./raw_server.ts";
+
+const apiKey = "key-7d1f";
+const SIGNATURE = "s1gn4ture";
+const SIGNED = `/object.tar.gz?X-Amz-Expires=900&X-Amz-Signature=${SIGNATURE}`;
+
+/** Downloads through a signed URL, fails, and gives all that can be seen of the failure. */
+async function shownFailure(storageUrl: string, archiveAnswer: (location: string) => Response) {
+  await using api = serve(() => archiveAnswer(`${storageUrl}${SIGNED}`));
+  const client = new RestClient({
+    apiKey,
+    baseUrl: api.url,
+    retry: { maxRetries: 1, initialDelayMs: 0 },
+  });
+  const events: ClientEvent[] = [];
+  client.events$.subscribe((event) => events.push(event));
+  const error = await assertRejects(() =>
+    lastValueFrom(client.download$({ trainingRunId: "run", checkpointId: "final" }))
+  );
+  assertInstanceOf(error, HpcaiError);
+  assert(events.length > 0);
+  return everythingShownOf({ error, events }) + everythingShownOf(error) +
+    events.map(everythingShownOf).join("\n");
+}
+
+function assertShowsNoSecret(shown: string): void {
+  for (const secret of [apiKey, SIGNATURE]) {
+    const at = shown.indexOf(secret);
+    assertEquals(at < 0 ? "" : shown.slice(Math.max(0, at - 200), at + 50), "");
+  }
+}
+
+const answers: Record<string, (location: string) => Response> = {
+  "a redirect": (location) => new Response(null, { status: 302, headers: { Location: location } }),
+  "a URL as JSON": (location) => Response.json({ url: location }),
+};
+
+/** What storages answer, given the head of the request; each makes the download fail. */
+const failures: Record<string, RawAnswer> = {
+  "whose storage refuses": async (connection) => {
+    await connection.write(answerText(["Content-Length: 0"], "", "403 Forbidden"));
+    await connection.end();
+  },
+  "whose storage repeats the URL in an error": async (connection) => {
+    const body = JSON.stringify({
+      error: "denied",
+      message: `no access to https://storage.example${SIGNED} with ${apiKey}`,
+      details: { url: `http://127.0.0.1${SIGNED}`, seen: [{ "x-api-key": apiKey }] },
+    });
+    await connection.write(answerText([`Content-Length: ${body.length}`], body, "403 Forbidden"));
+    await connection.end();
+  },
+  "whose storage repeats path and query in an error": async (connection) => {
+    const body = `<pre>Cannot GET ${SIGNED}</pre>`;
+    await connection.write(answerText([`Content-Length: ${body.length}`], body, "404 Not Found"));
+    await connection.end();
+  },
+  "whose storage repeats path and query in an error, escaped for HTML": async (connection) => {
+    const body = `<pre>Cannot GET ${SIGNED.replaceAll("&", "&amp;")}</pre>`;
+    await connection.write(answerText([`Content-Length: ${body.length}`], body, "404 Not Found"));
+    await connection.end();
+  },
+  "whose storage repeats the signature in an error": async (connection) => {
+    const body = `<Error><SignatureProvided>${SIGNATURE}</SignatureProvided></Error>`;
+    await connection.write(answerText([`Content-Length: ${body.length}`], body, "403 Forbidden"));
+    await connection.end();
+  },
+  "whose storage resets the connection": (connection) => connection.reset(),
+  "whose storage speaks no HTTP": async (connection) => {
+    await connection.write(`nonsense ${SIGNED}\r\n\r\n`);
+    await connection.end();
+  },
+  "whose storage breaks off within the archive": async (connection) => {
+    await connection.write(answerText(["Content-Length: 100"], "not a hundred bytes"));
+    await connection.end();
+  },
+  "whose storage redirects to where it must not": async (connection) => {
+    const location = `Location: http://storage.example${SIGNED}`;
+    await connection.write(answerText([location, "Content-Length: 0"], "", "302 Found"));
+    await connection.end();
+  },
+  "whose storage redirects to what is no URL": async (connection) => {
+    const location = `Location: http://[${SIGNED}`;
+    await connection.write(answerText([location, "Content-Length: 0"], "", "302 Found"));
+    await connection.end();
+  },
+  "whose storage answers with a page": async (connection) => {
+    const body = `<html><body>Sign in to see ${SIGNED}</body></html>`;
+    const headers = ["Content-Type: text/html", `Content-Length: ${body.length}`];
+    await connection.write(answerText(headers, body));
+    await connection.end();
+  },
+};
+
+for (const [how, archiveAnswer] of Object.entries(answers)) {
+  for (const [what, failure] of Object.entries(failures)) {
+    Deno.test(`no secret shows in the failure of ${how} ${what}`, async () => {
+      await using storage = serveRaw(failure, failure);
+      assertShowsNoSecret(await shownFailure(storage.url, archiveAnswer));
+    });
+  }
+
+  Deno.test(`no secret shows in the failure of ${how} whose storage is not there`, async () => {
+    const storage = serveRaw();
+    await storage[Symbol.asyncDispose]();
+    assertShowsNoSecret(await shownFailure(storage.url, archiveAnswer));
+  });
+}
+
+Deno.test("no secret shows where the JSON answer is not quite right", async () => {
+  const wrong = (location: string) => Response.json({ URL: location, path: SIGNED, key: apiKey });
+  assertShowsNoSecret(await shownFailure("http://127.0.0.1:1", wrong));
+});
+
+Deno.test("no secret shows where the API repeats the key in an error", async () => {
+  for (const body of [`key ${apiKey} is wrong`, JSON.stringify({ [apiKey]: apiKey })]) {
+    const refusal = () => new Response(body, { status: 401 });
+    assertShowsNoSecret(await shownFailure("http://127.0.0.1:1", refusal));
+    const details = JSON.stringify({ message: "wrong", details: { keys: { [apiKey]: false } } });
+    assertShowsNoSecret(
+      await shownFailure("http://127.0.0.1:1", () => new Response(details, { status: 401 })),
+    );
+  }
+});

@@ -1,0 +1,335 @@
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertNotMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import { firstValueFrom } from "rxjs";
+import {
+  ApiConnectionError,
+  ApiRedirectError,
+  ApiResponseValidationError,
+  ApiTimeoutError,
+  AuthenticationError,
+  InternalServerError,
+  InvalidArgumentError,
+  RateLimitError,
+} from "../../src/errors.ts";
+import { RestClient } from "../../src/rest_client.ts";
+import type { ClientEvent } from "../../src/transport/client_event.ts";
+
+const PAGE = { training_runs: [], cursor: { offset: 0, limit: 20, total_count: 0 } };
+
+/** Answers each request with the next of these: a response, an error to throw, or never (`null`). */
+function answering(...answers: (Response | Error | null)[]) {
+  const requests: { url: string; headers: Headers; signal: AbortSignal | undefined }[] = [];
+  const fetch = (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
+    const signal = init?.signal ?? undefined;
+    requests.push({ url: String(input), headers: new Headers(init?.headers), signal });
+    const answer = answers.shift();
+    if (answer === undefined) return Promise.reject(new Error("one request too many"));
+    if (answer instanceof Response) return Promise.resolve(answer);
+    if (answer instanceof Error) return Promise.reject(answer);
+    return new Promise((_, reject) => {
+      signal?.addEventListener("abort", () => reject(signal.reason));
+    });
+  };
+  return { fetch, requests };
+}
+
+function redirect(location: string, status = 302): Response {
+  return new Response(null, { status, headers: { location } });
+}
+
+const RETRY_AT_ONCE = { initialDelayMs: 0, maxDelayMs: 0 };
+
+Deno.test("a request has the key, the caller's headers and what it accepts", async () => {
+  const { fetch, requests } = answering(Response.json(PAGE));
+  const client = new RestClient({ apiKey: "sk-secret", fetch, headers: { "X-Team": "a" } });
+  await firstValueFrom(client.listTrainingRuns$());
+  assertEquals(requests[0]?.headers.get("X-API-Key"), "sk-secret");
+  assertEquals(requests[0]?.headers.get("X-Team"), "a");
+  assertEquals(requests[0]?.headers.get("Accept"), "application/json");
+});
+
+Deno.test("a key from a function is asked for at each attempt", async () => {
+  const { fetch, requests } = answering(new Response(null, { status: 503 }), Response.json(PAGE));
+  let calls = 0;
+  const apiKey = () => Promise.resolve(`key-${++calls}`);
+  const client = new RestClient({ apiKey, fetch, retry: RETRY_AT_ONCE });
+  await firstValueFrom(client.listTrainingRuns$());
+  assertEquals(requests.map(({ headers }) => headers.get("X-API-Key")), ["key-1", "key-2"]);
+});
+
+Deno.test("a key from a function that is not usable is refused before the request", async () => {
+  const { fetch, requests } = answering();
+  const client = new RestClient({ apiKey: () => "sk-secret\n", fetch });
+  const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
+  assertInstanceOf(error, InvalidArgumentError);
+  assertNotMatch(error.message, /sk-secret/);
+  assertEquals(requests, []);
+});
+
+Deno.test("a function for the key that fails makes the operation fail with its error", async () => {
+  const { fetch } = answering();
+  const locked = new Error("the key store is locked");
+  const client = new RestClient({ apiKey: () => Promise.reject(locked), fetch });
+  assertEquals(await assertRejects(() => firstValueFrom(client.listTrainingRuns$())), locked);
+});
+
+Deno.test("the path of a request is appended to the base URL's own", async () => {
+  for (const baseUrl of ["https://h.example/a/b", "https://h.example/a/b/"]) {
+    const { fetch, requests } = answering(Response.json(PAGE));
+    const client = new RestClient({ apiKey: "k", baseUrl, fetch });
+    await firstValueFrom(client.listTrainingRuns$({ limit: 5, offset: 10 }));
+    assertEquals(
+      requests[0]?.url,
+      "https://h.example/a/b/api/v1/training_runs?limit=5&offset=10",
+    );
+  }
+});
+
+Deno.test("no answer within timeoutMs is an ApiTimeoutError, and the request is aborted", async () => {
+  using time = new FakeTime();
+  const { fetch, requests } = answering(null);
+  const client = new RestClient({ apiKey: "k", fetch, timeoutMs: 1000, retry: false });
+  const failed = assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
+  await time.tickAsync(999);
+  await time.runMicrotasks();
+  assertEquals(requests[0]?.signal?.aborted, false);
+  await time.tickAsync(1);
+  const error = await failed;
+  assertInstanceOf(error, ApiTimeoutError);
+  assertStringIncludes(error.message, "No whole answer came within 1000 ms (GET https://");
+  assertEquals(requests[0]?.signal?.aborted, true);
+});
+
+Deno.test("the time limit covers a JSON body that never ends, and begins anew with each attempt", async () => {
+  using time = new FakeTime();
+  const endless = new Response(
+    new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array([123])) }),
+  );
+  const { fetch, requests } = answering(endless, Response.json(PAGE));
+  const client = new RestClient({ apiKey: "k", fetch, timeoutMs: 1000, retry: RETRY_AT_ONCE });
+  const page = firstValueFrom(client.listTrainingRuns$());
+  await time.tickAsync(1000);
+  await time.tickAsync(1);
+  assertEquals((await page).trainingRuns, []);
+  assertEquals(requests.length, 2);
+});
+
+Deno.test("a connection that fails is tried again, and then is an ApiConnectionError", async () => {
+  const { fetch, requests } = answering(...Array(3).fill(new TypeError("refused")));
+  const client = new RestClient({
+    apiKey: "k",
+    fetch,
+    retry: { ...RETRY_AT_ONCE, maxRetries: 2 },
+  });
+  const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
+  assertInstanceOf(error, ApiConnectionError);
+  assertMatch(error.message, /^The connection failed: refused \(GET https:.*training_runs\)$/);
+  assertEquals(requests.length, 3);
+});
+
+Deno.test("an error status that lasts is not tried again", async () => {
+  const { fetch, requests } = answering(Response.json({ message: "no" }, { status: 401 }));
+  const client = new RestClient({ apiKey: "k", fetch });
+  const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
+  assertInstanceOf(error, AuthenticationError);
+  assertEquals(requests.length, 1);
+});
+
+Deno.test("a Retry-After is waited for", async () => {
+  using time = new FakeTime();
+  const busy = new Response(null, { status: 429, headers: { "Retry-After": "7" } });
+  const { fetch, requests } = answering(busy, Response.json(PAGE));
+  const client = new RestClient({ apiKey: "k", fetch });
+  const page = firstValueFrom(client.listTrainingRuns$());
+  await time.tickAsync(0);
+  await time.runMicrotasks();
+  await time.tickAsync(6999);
+  await time.runMicrotasks();
+  assertEquals(requests.length, 1);
+  await time.tickAsync(1);
+  await page;
+  assertEquals(requests.length, 2);
+});
+
+Deno.test("a Retry-After past the limit surfaces with the wait that was asked for", async () => {
+  const busy = new Response(null, { status: 429, headers: { "Retry-After": "3600" } });
+  const { fetch } = answering(busy);
+  const client = new RestClient({ apiKey: "k", fetch });
+  const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
+  assertInstanceOf(error, RateLimitError);
+  assertEquals(error.retryAfterMs, 3_600_000);
+});
+
+for (
+  const [what, body, path] of [
+    ["is empty", "", ""],
+    ["is not JSON", "<html>hello</html>", ""],
+    ["breaks off", '{"training_runs": [', ""],
+    ["is null", "null", ""],
+    ["lacks a field", '{"training_runs":[]}', "cursor"],
+    ["has a wrong type deep inside", wrongRun(), "training_runs[1].is_lora"],
+  ] as const
+) {
+  Deno.test(`an answer that ${what} is refused at ${path || "its root"}, and is not asked for again`, async () => {
+    const { fetch, requests } = answering(new Response(body));
+    const client = new RestClient({ apiKey: "k", fetch });
+    const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
+    assertInstanceOf(error, ApiResponseValidationError);
+    assertEquals(error.path, path);
+    assertEquals(error.excerpt.length > 0, body !== "");
+    assertEquals(error.excerpt.length < 300, true);
+    assertEquals(requests.length, 1);
+  });
+}
+
+function wrongRun(): string {
+  const run = {
+    training_run_id: "r",
+    base_model: "b",
+    model_owner: "o",
+    is_lora: true,
+    last_request_time: "2026-01-07T10:19:18Z",
+  };
+  return JSON.stringify({ ...PAGE, training_runs: [run, { ...run, is_lora: "x".repeat(500) }] });
+}
+
+Deno.test("unsubscribing aborts the request", () => {
+  const { fetch, requests } = answering(null);
+  const client = new RestClient({ apiKey: "k", fetch });
+  const subscription = client.listTrainingRuns$().subscribe();
+  return Promise.resolve().then(() => {
+    subscription.unsubscribe();
+    assertEquals(requests[0]?.signal?.aborted, true);
+  });
+});
+
+Deno.test("each subscription is a fresh run, and nothing is sent before it", async () => {
+  const { fetch, requests } = answering(Response.json(PAGE), Response.json(PAGE));
+  const page$ = new RestClient({ apiKey: "k", fetch }).listTrainingRuns$();
+  assertEquals(requests.length, 0);
+  await firstValueFrom(page$);
+  await firstValueFrom(page$);
+  assertEquals(requests.length, 2);
+});
+
+Deno.test("a redirect that a browser hides is an error that names the ways out", async () => {
+  const hidden = new Response(null);
+  Object.defineProperty(hidden, "type", { value: "opaqueredirect" });
+  Object.defineProperty(hidden, "status", { value: 0 });
+  const { fetch, requests } = answering(hidden);
+  const client = new RestClient({ apiKey: "k", fetch });
+  const archive$ = client.downloadCheckpointArchive$("r", "c");
+  const error = await assertRejects(() => firstValueFrom(archive$));
+  assertInstanceOf(error, ApiRedirectError);
+  assertMatch(error.message, /proxy on the page's own origin.*\{"url": "…"\}/);
+  assertEquals(requests.length, 1);
+});
+
+for (
+  const [what, location, problem] of [
+    ["to http:", "http://s.example/a?sig=1", /falls from https: to http:/],
+    ["to loopback over http:", "http://127.0.0.1/a?sig=1", /falls from https: to http:/],
+    ["to another scheme", "ftp://s.example/a?sig=1", /neither https: nor http:/],
+    ["with credentials", "https://u:sig=1@s.example/a", /holds credentials/],
+    ["to no URL", "https://?sig=1", /no URL/],
+  ] as const
+) {
+  Deno.test(`a redirect ${what} is not followed, and its query is not shown`, async () => {
+    for (const answer of [redirect(location), Response.json({ url: location })]) {
+      const { fetch, requests } = answering(answer);
+      const client = new RestClient({ apiKey: "k", fetch });
+      const archive$ = client.downloadCheckpointArchive$("r", "c");
+      const error = await assertRejects(() => firstValueFrom(archive$));
+      assertInstanceOf(error, ApiRedirectError);
+      assertMatch(error.message, problem);
+      assertNotMatch(Deno.inspect(error), /sig=1/);
+      assertEquals(requests.length, 1);
+    }
+  });
+}
+
+Deno.test("five redirects are followed, a sixth is not", async () => {
+  const hops = (count: number) => Array.from({ length: count }, () => redirect("?again"));
+  const five = answering(...hops(5), Response.json(PAGE));
+  await firstValueFrom(
+    new RestClient({ apiKey: "k", fetch: five.fetch }).listTrainingRuns$(),
+  );
+  const six = answering(...hops(6));
+  const error = await assertRejects(() =>
+    firstValueFrom(new RestClient({ apiKey: "k", fetch: six.fetch }).listTrainingRuns$())
+  );
+  assertInstanceOf(error, ApiRedirectError);
+  assertStringIncludes(error.message, "more than 5 times");
+});
+
+Deno.test("the key goes to the API's origin only, and not back to it from elsewhere", async () => {
+  const { fetch, requests } = answering(
+    redirect("/moved"),
+    redirect("https://s.example/away"),
+    redirect("https://www.hpc-ai.com/back"),
+    Response.json(PAGE),
+  );
+  const client = new RestClient({ apiKey: "k", fetch, headers: { "X-Team": "a" } });
+  await firstValueFrom(client.listTrainingRuns$());
+  assertEquals(
+    requests.map(({ url, headers }) => [
+      new URL(url).pathname,
+      headers.get("X-API-Key"),
+      headers.get("X-Team"),
+    ]),
+    [
+      ["/finetunesdk/api/v1/training_runs", "k", "a"],
+      ["/moved", "k", "a"],
+      ["/away", null, null],
+      ["/back", null, null],
+    ],
+  );
+});
+
+Deno.test("the events of a request share its number, and none holds a secret", async () => {
+  const { fetch } = answering(
+    Response.json({ message: "sk-secret at https://s.example/?sig=1" }, { status: 500 }),
+    Response.json(PAGE),
+  );
+  const client = new RestClient({ apiKey: "sk-secret", fetch, retry: RETRY_AT_ONCE });
+  const events: ClientEvent[] = [];
+  client.events$.subscribe((event) => events.push(event));
+  await firstValueFrom(client.listTrainingRuns$({ limit: 7 }));
+  assertEquals(events.map(({ type, attempt, requestId }) => [type, attempt, requestId]), [
+    ["request", 1, 1],
+    ["response", 1, 1],
+    ["retry", 1, 1],
+    ["request", 2, 1],
+    ["response", 2, 1],
+  ]);
+  assertEquals(events[0]?.url, "https://www.hpc-ai.com/finetunesdk/api/v1/training_runs");
+  const retry = events[2];
+  assertInstanceOf(retry?.type === "retry" && retry.error, InternalServerError);
+  assertNotMatch(Deno.inspect(events, { depth: 9 }), /sk-secret|sig=1|limit=7/);
+});
+
+Deno.test("a request that fails for good ends with `failure`, one that is given up with `cancel`", async () => {
+  const { fetch } = answering(new Response(null, { status: 404 }), null);
+  const client = new RestClient({ apiKey: "k", fetch });
+  const events: string[] = [];
+  client.events$.subscribe(({ type, requestId }) => events.push(`${type} ${requestId}`));
+  await assertRejects(() => firstValueFrom(client.getTrainingRun$("r")));
+  client.getTrainingRun$("r").subscribe().unsubscribe();
+  assertEquals(events, ["request 1", "response 1", "failure 1", "request 2", "cancel 2"]);
+});
+
+Deno.test("a request whose arguments are wrong has no events", async () => {
+  const { fetch } = answering();
+  const client = new RestClient({ apiKey: "k", fetch });
+  const events: ClientEvent[] = [];
+  client.events$.subscribe((event) => events.push(event));
+  await assertRejects(() => firstValueFrom(client.getTrainingRun$("")));
+  assertEquals(events, []);
+});
