@@ -61,6 +61,16 @@ export class RestClient {
   /**
    * What happens to the requests of this client, from the moment of subscribing: `request`,
    * `response`, `retry`, `failure` and `cancel`. Never completes, never fails, holds no secret.
+   *
+   * @example
+   * ```ts
+   * import { RestClient } from "@hpcai/rx";
+   *
+   * const client = new RestClient(); // the key is read from HPCAI_API_KEY
+   * client.events$.subscribe(({ type, operation, attempt }) => {
+   *   console.log(type, operation, attempt);
+   * });
+   * ```
    */
   readonly events$: Observable<ClientEvent>;
 
@@ -145,6 +155,18 @@ export class RestClient {
    * @param trainingRunId The run's id.
    * @returns Emits the run once and completes. Fails with a {@linkcode NotFoundError} if there is
    * no such run.
+   *
+   * @example
+   * ```ts
+   * import { RestClient } from "@hpcai/rx";
+   * import { firstValueFrom } from "rxjs";
+   *
+   * const client = new RestClient(); // the key is read from HPCAI_API_KEY
+   * const run = await firstValueFrom(
+   *   client.getTrainingRun$("eb78693b-380d-40f8-a709-ffe0da185718"),
+   * );
+   * console.log(run.baseModel, run.lastRequestTime.toISOString());
+   * ```
    */
   getTrainingRun$(trainingRunId: string): Observable<TrainingRun> {
     return defer(() => {
@@ -164,6 +186,20 @@ export class RestClient {
    * @param checkpointPath The checkpoint's path, `hpcai://…`.
    * @returns Emits the run once and completes. Fails with an {@linkcode InvalidCheckpointPathError}
    * if that is no path, with a {@linkcode NotFoundError} if there is no such run.
+   *
+   * @example
+   * ```ts
+   * import { RestClient } from "@hpcai/rx";
+   * import { firstValueFrom } from "rxjs";
+   *
+   * const client = new RestClient(); // the key is read from HPCAI_API_KEY
+   * const run = await firstValueFrom(
+   *   client.getTrainingRunByCheckpointPath$(
+   *     "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010",
+   *   ),
+   * );
+   * console.log(run.trainingRunId, run.loraRank);
+   * ```
    */
   getTrainingRunByCheckpointPath$(checkpointPath: string): Observable<TrainingRun> {
     return defer(() => this.getTrainingRun$(parseCheckpointPath(checkpointPath).trainingRunId));
@@ -175,6 +211,20 @@ export class RestClient {
    * @param trainingRunId The run's id.
    * @returns Emits all of them once and completes. Fails with a {@linkcode NotFoundError} if there
    * is no such run.
+   *
+   * @example
+   * ```ts
+   * import { RestClient } from "@hpcai/rx";
+   * import { firstValueFrom } from "rxjs";
+   *
+   * const client = new RestClient(); // the key is read from HPCAI_API_KEY
+   * const { checkpoints } = await firstValueFrom(
+   *   client.listCheckpoints$("eb78693b-380d-40f8-a709-ffe0da185718"),
+   * );
+   * for (const { checkpointType, checkpointId } of checkpoints) {
+   *   console.log(checkpointType, checkpointId);
+   * }
+   * ```
    */
   listCheckpoints$(trainingRunId: string): Observable<CheckpointsListResponse> {
     return defer(() => {
@@ -195,6 +245,18 @@ export class RestClient {
    * @param trainingRunId The run's id.
    * @param checkpointId The checkpoint's id, as a listing has it.
    * @returns Emits the bytes of the whole `.tar.gz` once and completes. Fails as `download$` does.
+   *
+   * @example
+   * ```ts
+   * import { RestClient } from "@hpcai/rx";
+   * import { firstValueFrom } from "rxjs";
+   *
+   * const client = new RestClient(); // the key is read from HPCAI_API_KEY
+   * const bytes = await firstValueFrom(
+   *   client.downloadCheckpointArchive$("eb78693b-380d-40f8-a709-ffe0da185718", "final"),
+   * );
+   * console.log(`${bytes.byteLength} bytes`);
+   * ```
    */
   downloadCheckpointArchive$(
     trainingRunId: string,
@@ -208,6 +270,20 @@ export class RestClient {
    *
    * @param checkpointPath The checkpoint's path, `hpcai://…`.
    * @returns Emits the bytes of the whole `.tar.gz` once and completes. Fails as `download$` does.
+   *
+   * @example
+   * ```ts
+   * import { RestClient } from "@hpcai/rx";
+   * import { firstValueFrom } from "rxjs";
+   *
+   * const client = new RestClient(); // the key is read from HPCAI_API_KEY
+   * const bytes = await firstValueFrom(
+   *   client.downloadCheckpointArchiveByCheckpointPath$(
+   *     "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010",
+   *   ),
+   * );
+   * console.log(`${bytes.byteLength} bytes`);
+   * ```
    */
   downloadCheckpointArchiveByCheckpointPath$(
     checkpointPath: string,
@@ -260,6 +336,17 @@ export class RestClient {
    * @param checkpointId The checkpoint's id, as a listing has it.
    * @returns Emits `undefined` once and completes. Fails with a {@linkcode NotFoundError} if there
    * is no such checkpoint.
+   *
+   * @example
+   * ```ts
+   * import { RestClient } from "@hpcai/rx";
+   * import { firstValueFrom } from "rxjs";
+   *
+   * const client = new RestClient(); // the key is read from HPCAI_API_KEY
+   * await firstValueFrom(
+   *   client.deleteCheckpoint$("eb78693b-380d-40f8-a709-ffe0da185718", "step_0020"),
+   * );
+   * ```
    */
   deleteCheckpoint$(trainingRunId: string, checkpointId: string): Observable<void> {
     return defer(() => {
@@ -289,6 +376,19 @@ export class RestClient {
    *
    * @param checkpointPath The checkpoint's path, `hpcai://…`.
    * @returns Emits `undefined` once and completes. Fails as `deleteCheckpoint$` does.
+   *
+   * @example
+   * ```ts
+   * import { RestClient } from "@hpcai/rx";
+   * import { firstValueFrom } from "rxjs";
+   *
+   * const client = new RestClient(); // the key is read from HPCAI_API_KEY
+   * await firstValueFrom(
+   *   client.deleteCheckpointByCheckpointPath$(
+   *     "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010",
+   *   ),
+   * );
+   * ```
    */
   deleteCheckpointByCheckpointPath$(checkpointPath: string): Observable<void> {
     return defer(() => {

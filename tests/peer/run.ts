@@ -111,6 +111,12 @@ function serve(archiveAnswer: FakeHpcaiOptions["archiveAnswer"] & string) {
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, fake.handler);
   return {
     apiKey: fake.apiKey,
+    /** How many of the requests to the storage's origin brought the key along. */
+    keysAtStorage: () => {
+      const requests = fake.requests.filter(({ operation }) => operation === "storage");
+      const withKey = requests.filter(({ headers }) => headers.has("X-API-Key"));
+      return `${withKey.length} of ${requests.length}`;
+    },
     url: `http://127.0.0.1:${server.addr.port}`,
     [Symbol.asyncDispose]: () => server.shutdown(),
   };
@@ -123,7 +129,7 @@ async function driveThisClient(): Promise<Outcomes> {
   const client = new RestClient({ apiKey, baseUrl: bytes.url });
   const redirected = new RestClient({ apiKey, baseUrl: redirect.url });
   const wrongKey = new RestClient({ apiKey: "wrong", baseUrl: bytes.url });
-  return {
+  const outcomes = {
     "API": await callAll(client, READING),
     "archive as bytes": await callAll(client, DOWNLOADING),
     "archive by redirect": await callAll(redirected, DOWNLOADING),
@@ -132,6 +138,8 @@ async function driveThisClient(): Promise<Outcomes> {
     }),
     "deletion": await callAll(client, DELETION),
   };
+  console.log(`This client's requests to storage with the key: ${redirect.keysAtStorage()}`);
+  return outcomes;
 }
 
 async function driveSdk(python: string): Promise<Outcomes> {
@@ -144,6 +152,7 @@ async function driveSdk(python: string): Promise<Outcomes> {
     stderr: "inherit",
   }).output();
   if (!success) throw new Error("The SDK's driver failed");
+  console.log(`The SDK's requests to storage with the key: ${redirect.keysAtStorage()}`);
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
