@@ -1,0 +1,88 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { runTask } from "./run_task.ts";
+
+const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
+const PATH = `hpcai://${RUN}/weights/step_0010`;
+
+function run(example: string, ...args: string[]) {
+  return runTask("example", [`examples/${example}.ts`, ...args]);
+}
+
+Deno.test("delete_checkpoint deletes", async () => {
+  const { code, stdout } = await run("delete_checkpoint");
+  assertEquals([code, stdout], [0, "Checkpoint step_0010 deleted successfully\n"]);
+});
+
+Deno.test("delete_checkpoint says what the server says when it fails", async () => {
+  const { code, stdout, stderr } = await run("delete_checkpoint", RUN, "nope");
+  assertEquals([code, stdout], [1, ""]);
+  assertStringIncludes(
+    stderr,
+    `Failed to delete checkpoint: HTTP 404: Checkpoint nope not found in ${RUN}`,
+  );
+});
+
+Deno.test("delete_checkpoint_by_path deletes", async () => {
+  const { code, stdout } = await run("delete_checkpoint_by_path");
+  assertEquals([code, stdout], [0, `Checkpoint ${PATH} deleted successfully\n`]);
+});
+
+Deno.test("delete_checkpoint_by_path says what is wrong with a path", async () => {
+  const { code, stderr } = await run("delete_checkpoint_by_path", "step_0010");
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, 'Failed to delete checkpoint: checkpointPath: "step_0010" is not');
+});
+
+Deno.test("safe_delete finds the checkpoint, warns, and deletes", async () => {
+  const { code, stdout } = await run("safe_delete");
+  assertEquals(
+    [code, stdout],
+    [
+      0,
+      "Found checkpoint step_0010\n" +
+      "WARNING: This will permanently delete the checkpoint!\n" +
+      "Checkpoint step_0010 deleted\n",
+    ],
+  );
+});
+
+Deno.test("safe_delete deletes nothing that does not exist", async () => {
+  const { code, stdout } = await run("safe_delete", RUN, "nope");
+  assertEquals([code, stdout], [0, "Checkpoint nope does not exist\n"]);
+});
+
+Deno.test("safe_delete_by_path finds the checkpoint, warns, and deletes", async () => {
+  const { code, stdout } = await run("safe_delete_by_path");
+  assertEquals(
+    [code, stdout],
+    [
+      0,
+      `Found checkpoint ${PATH}\n` +
+      "WARNING: This will permanently delete the checkpoint!\n" +
+      `Checkpoint ${PATH} deleted\n`,
+    ],
+  );
+});
+
+Deno.test("safe_delete_by_path deletes nothing that does not exist", async () => {
+  const sampler = `hpcai://${RUN}/sampler_weights/step_0010`;
+  const { code, stdout } = await run("safe_delete_by_path", sampler);
+  assertEquals([code, stdout], [0, `Checkpoint ${sampler} does not exist\n`]);
+});
+
+for (
+  const example of [
+    "delete_checkpoint",
+    "delete_checkpoint_by_path",
+    "safe_delete",
+    "safe_delete_by_path",
+  ]
+) {
+  Deno.test(`with a key, ${example} does not choose by itself what to delete`, async () => {
+    const { code, stdout, stderr } = await runTask("example", [`examples/${example}.ts`], {
+      env: { HPCAI_API_KEY: "key" },
+    });
+    assertEquals([code, stdout], [2, ""]);
+    assertStringIncludes(stderr, "nothing was deleted");
+  });
+}
