@@ -57,7 +57,7 @@ export function transfer$(
         sink.write(chunk).catch(() => {});
         subscriber.next(loaded);
       }
-      if (loaded < (total ?? 1)) throw interrupted("the server sent no more");
+      if (loaded === 0 || loaded < (total ?? 0)) throw interrupted("the server sent no more");
       await sink.close();
     };
     pump().then(() => subscriber.complete(), (error) => subscriber.error(error));

@@ -1,7 +1,7 @@
 import { ApiConnectionError, ApiRedirectError, type RequestContext } from "../errors.ts";
 import { insecurity, type ResolvedOptions } from "../options.ts";
 import { discardBody } from "./bounded_text.ts";
-import { type Redact, redactedCause, shownUrl } from "./redact.ts";
+import { type Redact, redactedCause, type Redactor, shownUrl } from "./redact.ts";
 
 /** A request as it goes out. */
 export interface OutgoingRequest {
@@ -16,11 +16,10 @@ export interface OutgoingRequest {
 }
 
 /** What an exchange needs to know besides the request. */
-export interface ExchangeContext {
+export interface ExchangeContext extends Redactor {
   readonly options: ResolvedOptions;
   /** The key, or `undefined` where a proxy adds it. */
   readonly apiKey: string | undefined;
-  readonly redact: Redact;
   readonly signal: AbortSignal;
 }
 
@@ -84,7 +83,7 @@ export async function exchange(
 export function redirected(
   request: OutgoingRequest,
   location: string,
-  { options }: ExchangeContext,
+  { options, hideQuery }: ExchangeContext,
 ): OutgoingRequest {
   if (!URL.canParse(location, request.url)) {
     throw new ApiRedirectError(
@@ -93,6 +92,7 @@ export function redirected(
     );
   }
   const url = new URL(location, request.url);
+  hideQuery(url);
   const fault = url.username !== "" || url.password !== ""
     ? "holds credentials"
     : request.url.protocol === "https:" && url.protocol === "http:"

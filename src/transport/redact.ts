@@ -4,20 +4,42 @@ const REDACTED = "[redacted]";
 /** Takes the secrets out of a text that came from outside. */
 export type Redact = (text: string) => string;
 
+/** Knows what is secret in a request and its answers. */
+export interface Redactor {
+  /** Takes the key, known queries and all that looks like the query of a URL out of a text. */
+  readonly redact: Redact;
+  /** Makes the values in a URL's query secret wherever they stand, as a signature is. */
+  hideQuery(url: URL): void;
+}
+
+/** Shorter values are no signatures, and taking them out would spoil any text. */
+const MIN_SECRET_LENGTH = 8;
+
+/** The query of a URL; JSON may escape its slashes. */
+const URL_QUERY = /(https?:(?:\\?\/){2}[^\s"'<>?]*)\?[^\s"'<>]*/gi;
+
+/** What looks like a query without its URL. */
+const BARE_QUERY = /\?[\w.~%+-]+=[^\s"'<>]*/g;
+
 /**
- * Makes a function that replaces the key, and the query of every URL, since the query of a signed
- * URL lets anybody read the archive.
+ * Makes a redactor.
  *
  * @param apiKey The key, or `undefined` where there is none.
  */
-export function redactor(apiKey: string | undefined): Redact {
-  return (text) => {
-    // JSON may escape the slashes of a URL.
-    const withoutQueries = text.replace(
-      /(https?:(?:\\?\/){2}[^\s"'<>?]*)\?[^\s"'<>]*/gi,
-      `$1?${REDACTED}`,
-    );
-    return apiKey === undefined ? withoutQueries : withoutQueries.replaceAll(apiKey, REDACTED);
+export function redactor(apiKey: string | undefined): Redactor {
+  const secrets = new Set(apiKey === undefined ? [] : [apiKey]);
+  return {
+    redact: (text) =>
+      [...secrets].reduce(
+        (redacted, secret) => redacted.replaceAll(secret, REDACTED),
+        text.replace(URL_QUERY, `$1?${REDACTED}`).replace(BARE_QUERY, `?${REDACTED}`),
+      ),
+    hideQuery: ({ search, searchParams }) => {
+      const encoded = search.slice(1).split("&").map((pair) => pair.slice(pair.indexOf("=") + 1));
+      for (const value of [...encoded, ...searchParams.values()]) {
+        if (value.length >= MIN_SECRET_LENGTH) secrets.add(value);
+      }
+    },
   };
 }
 

@@ -62,7 +62,11 @@ function validationFaults(detail: unknown): string | undefined {
 
 function parseRedacted(text: string, redact: Redact): unknown {
   try {
-    return JSON.parse(text, (_key, value) => typeof value === "string" ? redact(value) : value);
+    return JSON.parse(text, (_key, value) => {
+      if (typeof value === "string") return redact(value);
+      if (!isRecord(value)) return value;
+      return Object.fromEntries(Object.entries(value).map(([name, part]) => [redact(name), part]));
+    });
   } catch {
     return undefined;
   }

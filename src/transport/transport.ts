@@ -126,7 +126,7 @@ async function answer<T>(
   const apiKey = typeof options.apiKey === "function" ? await options.apiKey() : options.apiKey;
   if (typeof options.apiKey === "function") requireApiKey(apiKey);
   signal.throwIfAborted();
-  const context: ExchangeContext = { options, apiKey, redact: redactor(apiKey), signal };
+  const context: ExchangeContext = { options, apiKey, signal, ...redactor(apiKey) };
   const { method, headers = {} } = request;
   const answer = await exchange({ url, method, headers, isTrusted: true }, context);
   onResponse(answer.response.status);

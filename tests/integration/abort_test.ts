@@ -5,7 +5,8 @@ import { ChunkedAnswer, serve } from "./loopback_server.ts";
 import { serveRaw } from "./raw_server.ts";
 import { RecordingSink } from "./recording_sink.ts";
 
-// Deno's sanitizers fail each of these tests if a timer or a connection outlives the unsubscribing.
+// Fails each of these tests if a timer or a connection outlives the unsubscribing.
+Deno.test.sanitizer({ ops: true, resources: true });
 
 const apiKey = "key-7d1f";
 const checkpoint = { trainingRunId: "run", checkpointId: "final" };

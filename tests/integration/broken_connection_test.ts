@@ -1,13 +1,13 @@
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
 import {
   ApiConnectionError,
   ApiTimeoutError,
   DownloadInterruptedError,
-  type DownloadOptions,
   RestClient,
 } from "@hpcai/rx";
 import { FakeHpcai } from "@hpcai/rx/testing";
-import { firstValueFrom, lastValueFrom, tap } from "rxjs";
+import { filter, firstValueFrom, lastValueFrom, tap } from "rxjs";
 import { ChunkedAnswer, serve } from "./loopback_server.ts";
 import { answerText, type RawAnswer, serveRaw } from "./raw_server.ts";
 import { RecordingSink } from "./recording_sink.ts";
@@ -82,10 +82,9 @@ Deno.test("a server that is not there is a connection error", async () => {
   await assertRejects(() => firstValueFrom(client.listCheckpoints$("run")), ApiConnectionError);
 });
 
-/** Downloads into a sink, fails, and gives the failure and the sink. */
-async function interruptedDownload(client: RestClient, options: DownloadOptions = {}) {
-  const sink = new RecordingSink();
-  const download$ = client.download$(checkpoint, { ...options, to: sink.writable });
+/** Downloads into a sink, fails, and gives what the error says. */
+async function interruptedDownload(client: RestClient, sink = new RecordingSink()) {
+  const download$ = client.download$(checkpoint, { to: sink.writable });
   const error = await assertRejects(() => lastValueFrom(download$), DownloadInterruptedError);
   assertEquals(await sink.aborted, error);
   assertEquals(error.loaded, sink.loaded);
@@ -170,25 +169,33 @@ Deno.test("an archive that goes silent is an interrupted download", async () => 
     return chunk === undefined ? never.promise : Promise.resolve(chunk);
   });
   await using server = serve(() => answer.response);
+  using time = new FakeTime();
   const client = new RestClient({ apiKey, baseUrl: server.url });
-  const { loaded, message } = await interruptedDownload(client, { idleTimeoutMs: 50 });
+  const arrived = Promise.withResolvers<void>();
+  const interrupted = interruptedDownload(client, new RecordingSink(() => arrived.resolve()));
+  await arrived.promise;
+  await time.tickAsync(30_000);
+  const { loaded, message } = await interrupted;
   assertEquals(loaded, 600);
-  assertEquals(message.includes("no byte came for 50 ms"), true);
+  assertEquals(message.includes("no byte came for 30000 ms"), true);
   await answer.abandoned;
 });
 
 Deno.test("an archive may take longer than any single wait", async () => {
-  // Each chunk goes out once the one before has arrived, until twice the limit has passed.
-  const startedAt = performance.now();
-  const answer = new ChunkedAnswer(() =>
-    Promise.resolve(performance.now() - startedAt > 200 ? undefined : new Uint8Array(600))
-  );
+  using time = new FakeTime();
+  let arrived = Promise.withResolvers<void>();
+  arrived.resolve();
+  const answer: ChunkedAnswer = new ChunkedAnswer(async () => {
+    await arrived.promise;
+    arrived = Promise.withResolvers();
+    time.tick(25_000);
+    return answer.sentBytes < 3000 ? new Uint8Array(600) : undefined;
+  });
   await using server = serve(() => answer.response);
-  const client = new RestClient({ apiKey, baseUrl: server.url, timeoutMs: 100 });
-  const done = await lastValueFrom(
-    client.download$(checkpoint, { idleTimeoutMs: 100, to: new WritableStream() }),
-  );
-  assertEquals(done.loaded, answer.sentBytes);
+  const client = new RestClient({ apiKey, baseUrl: server.url });
+  const sink = new RecordingSink(() => arrived.resolve());
+  const done = await lastValueFrom(client.download$(checkpoint, { to: sink.writable }));
+  assertEquals(done.loaded, 3000);
 });
 
 Deno.test("a JSON answer that never ends is a time-out", async () => {
@@ -197,23 +204,26 @@ Deno.test("a JSON answer that never ends is a time-out", async () => {
     { "Content-Type": "application/json" },
   );
   await using server = serve(() => answer.response);
-  const client = new RestClient({ apiKey, baseUrl: server.url, timeoutMs: 50, retry: false });
+  using time = new FakeTime();
+  const client = new RestClient({ apiKey, baseUrl: server.url, retry: false });
+  client.events$.pipe(filter(({ type }) => type === "response"))
+    .subscribe(() => time.tick(60_000));
   await assertRejects(
     () => firstValueFrom(client.listCheckpoints$("run")),
     ApiTimeoutError,
-    "within 50 ms",
+    "within 60000 ms",
   );
   await answer.abandoned;
 });
 
 Deno.test("headers that never come are a time-out, and lead to another attempt", async () => {
-  await using server = serveRaw((connection) => connection.closedByClient(), wholeList);
-  const client = new RestClient({
-    apiKey,
-    baseUrl: server.url,
-    timeoutMs: 200,
-    retry: { initialDelayMs: 0 },
-  });
+  using time = new FakeTime();
+  await using server = serveRaw(async (connection) => {
+    time.tick(60_000); // the time limit
+    time.tick(1); // the wait before the retry
+    await connection.closedByClient();
+  }, wholeList);
+  const client = new RestClient({ apiKey, baseUrl: server.url, retry: { initialDelayMs: 0 } });
   assertEquals(await firstValueFrom(client.listCheckpoints$("run")), { checkpoints: [] });
   assertEquals(server.requestLines.length, 2);
 });

@@ -1,3 +1,10 @@
+/** A request as it came; a `Request` of Deno's server can't be read once it is answered. */
+export interface ReceivedRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Headers;
+}
+
 /** A server on a free loopback port. */
 export interface LoopbackServer extends AsyncDisposable {
   /** Where it is, at `127.0.0.1`. */
@@ -5,14 +12,15 @@ export interface LoopbackServer extends AsyncDisposable {
   /** The same server under another origin, at `localhost`. */
   readonly otherUrl: string;
   /** Every request so far. */
-  readonly requests: readonly Request[];
+  readonly requests: readonly ReceivedRequest[];
 }
 
 /** Serves until the end of the block that holds the server by `await using`. */
 export function serve(handler: (request: Request) => Response | Promise<Response>): LoopbackServer {
-  const requests: Request[] = [];
+  const requests: ReceivedRequest[] = [];
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
-    requests.push(request);
+    const { method, url, headers } = request;
+    requests.push({ method, url, headers: new Headers(headers) });
     return handler(request);
   });
   return {

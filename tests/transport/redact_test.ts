@@ -1,7 +1,7 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import { redactedCause, redactor, shownUrl } from "../../src/transport/redact.ts";
 
-const redact = redactor("sk-secret");
+const { redact } = redactor("sk-secret");
 
 Deno.test("the key is taken out of a text, wherever it stands", () => {
   assertEquals(
@@ -24,8 +24,27 @@ Deno.test("a URL whose slashes JSON escapes loses its query too", () => {
   );
 });
 
+Deno.test("a query without its URL is taken out too", () => {
+  assertEquals(
+    redact("Cannot GET /a.tar.gz?e=1&amp;sig=2 now? yes"),
+    "Cannot GET /a.tar.gz?[redacted] now? yes",
+  );
+});
+
+Deno.test("the values of a query that is hidden are taken out wherever they stand", () => {
+  const { redact, hideQuery } = redactor(undefined);
+  hideQuery(new URL("https://s.example/a?e=900&sig=s1gn%2Bture&t=20260107"));
+  assertEquals(
+    redact("900: s1gn%2Bture, s1gn+ture, 20260107"),
+    "900: [redacted], [redacted], [redacted]",
+  );
+});
+
 Deno.test("without a key only queries are taken out", () => {
-  assertEquals(redactor(undefined)("sk-secret https://h/?s"), "sk-secret https://h/?[redacted]");
+  assertEquals(
+    redactor(undefined).redact("sk-secret https://h/?s"),
+    "sk-secret https://h/?[redacted]",
+  );
 });
 
 Deno.test("a cause keeps its name, its code and its own causes, without secrets", () => {

@@ -8,7 +8,7 @@ const request = { method: "GET", requestUrl: "https://api.example/x" };
 
 function read(status: number, body: BodyInit | null, headers: HeadersInit = {}) {
   const response = new Response(body, { status, headers });
-  return statusError(response, request, redactor("sk-secret"));
+  return statusError(response, request, redactor("sk-secret").redact);
 }
 
 for (

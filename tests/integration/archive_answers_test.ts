@@ -1,0 +1,84 @@
+import { assert, assertEquals } from "@std/assert";
+import { RestClient } from "@hpcai/rx";
+import { FakeHpcai } from "@hpcai/rx/testing";
+import { firstValueFrom, lastValueFrom, toArray } from "rxjs";
+import { serve } from "./loopback_server.ts";
+
+for (const archiveAnswer of ["bytes", "redirect", "json"] as const) {
+  /** A fake that answers so, and one of its checkpoints. */
+  const fakeWithCheckpoint = () => {
+    const fake = new FakeHpcai({ archiveAnswer, archiveBytes: 3_000_001 });
+    const [trainingRunId = ""] = fake.trainingRunIds;
+    const [checkpoint] = fake.checkpoints(trainingRunId);
+    assert(checkpoint !== undefined);
+    const { checkpointId, checkpointPath } = checkpoint;
+    const expected = fake.archive(trainingRunId, checkpointId).slice();
+    return { fake, ids: { trainingRunId, checkpointId }, checkpointPath, expected };
+  };
+
+  Deno.test(`the archive that is answered with ${archiveAnswer} comes byte by byte`, async () => {
+    const { fake, ids, checkpointPath, expected } = fakeWithCheckpoint();
+    await using server = serve(fake.handler);
+    const client = new RestClient({ apiKey: fake.apiKey, baseUrl: server.url });
+    const { trainingRunId, checkpointId } = ids;
+    const byIds$ = client.downloadCheckpointArchive$(trainingRunId, checkpointId);
+    const byPath$ = client.downloadCheckpointArchiveByCheckpointPath$(checkpointPath);
+    assertEquals(await firstValueFrom(byIds$), expected);
+    assertEquals(await firstValueFrom(byPath$), expected);
+  });
+
+  Deno.test(`the archive that is answered with ${archiveAnswer} fills a sink`, async () => {
+    const { fake, ids, expected } = fakeWithCheckpoint();
+    await using server = serve(fake.handler);
+    const client = new RestClient({ apiKey: fake.apiKey, baseUrl: server.url });
+    const { readable, writable } = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array>();
+    const [events, received] = await Promise.all([
+      lastValueFrom(
+        client.download$(ids, { to: writable, progressIntervalMs: 0 }).pipe(toArray()),
+      ),
+      new Response(readable).bytes(),
+    ]);
+    assertEquals(received, expected);
+    const { byteLength } = expected;
+    assertEquals(events.at(-1), { type: "complete", loaded: byteLength, body: undefined });
+    const progress = events.filter((event) => event.type === "progress");
+    assertEquals(progress.at(0)?.loaded, 0);
+    assertEquals(progress.at(-1)?.loaded, byteLength);
+    assert(progress.every(({ total }) => total === byteLength));
+    assertEquals(
+      progress.map(({ loaded }) => loaded).toSorted((a, b) => a - b),
+      progress.map(({ loaded }) => loaded),
+    );
+  });
+}
+
+Deno.test("an archive that fetch unpacks by itself has no total and is not cut off", async () => {
+  const fake = new FakeHpcai();
+  fake.faults.add({ type: "encoded" }, { on: "archive" });
+  await using server = serve(fake.handler);
+  const client = new RestClient({ apiKey: fake.apiKey, baseUrl: server.url });
+  const [trainingRunId = ""] = fake.trainingRunIds;
+  const [{ checkpointId } = { checkpointId: "" }] = fake.checkpoints(trainingRunId);
+  const events = await lastValueFrom(
+    client.download$({ trainingRunId, checkpointId }).pipe(toArray()),
+  );
+  const packed = fake.archive(trainingRunId, checkpointId).stream();
+  const unpacked = packed.pipeThrough(new DecompressionStream("gzip"));
+  const done = events.at(-1);
+  assert(done?.type === "complete");
+  assertEquals(done.body, await new Response(unpacked).bytes());
+  assert(events.every((event) => event.type === "complete" || event.total === undefined));
+});
+
+Deno.test("the storage's refusal of a signed URL surfaces with its status", async () => {
+  const fake = new FakeHpcai({ archiveAnswer: "redirect", signedUrlTtlMs: 0 });
+  await using server = serve(fake.handler);
+  const client = new RestClient({ apiKey: fake.apiKey, baseUrl: server.url, retry: false });
+  const [trainingRunId = ""] = fake.trainingRunIds;
+  const [{ checkpointId } = { checkpointId: "" }] = fake.checkpoints(trainingRunId);
+  const error = await firstValueFrom(
+    client.downloadCheckpointArchive$(trainingRunId, checkpointId),
+  ).catch((error) => error);
+  assertEquals([error.name, error.status], ["PermissionDeniedError", 403]);
+  assertEquals(error.requestUrl.startsWith(server.otherUrl), true);
+});
