@@ -71,13 +71,14 @@ export function createTransport(options: RestClientOptions): Transport {
       const options = resolved();
       const url = routeUrl(options.baseUrl, request);
       const requestId = ++lastRequestId;
+      const shown = shownUrl(url);
       let attempts = 0;
       let isAnswered = false;
       const context = (): ClientEventContext => ({
         requestId,
         operation: request.operation,
         method: request.method,
-        url: shownUrl(url),
+        url: shown,
         attempt: attempts,
       });
       const attempt$ = defer(() => {
@@ -94,7 +95,7 @@ export function createTransport(options: RestClientOptions): Transport {
       return attempt$.pipe(
         timeout({
           first: options.timeoutMs,
-          with: () => throwError(() => timeoutError(options.timeoutMs, request, url)),
+          with: () => throwError(() => timeoutError(options.timeoutMs, request, shown)),
         }),
         eachAttempt,
         retryTransient(options.retry, (error, delayMs) => {
@@ -141,18 +142,17 @@ export async function requireSuccess(answer: Answer, { redact }: ExchangeContext
 }
 
 function routeUrl(baseUrl: URL, { path, query = {} }: ApiRequest): URL {
-  const url = new URL(baseUrl);
   const route = ["api", "v1", ...path].map(encodeURIComponent).join("/");
-  url.pathname = `${url.pathname.replace(/\/+$/, "")}/${route}`;
-  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, String(value));
-  return url;
+  const search = Object.entries(query).map(([name, value]) => `${name}=${value}`).join("&");
+  return new URL(`${baseUrl.href.replace(/\/+$/, "")}/${route}${search && `?${search}`}`);
 }
 
-function timeoutError(timeoutMs: number, { method }: ApiRequest, url: URL): ApiTimeoutError {
-  return new ApiTimeoutError(`No whole answer came within ${timeoutMs} ms`, {
-    method,
-    requestUrl: shownUrl(url),
-  });
+function timeoutError(
+  timeoutMs: number,
+  { method }: ApiRequest,
+  requestUrl: string,
+): ApiTimeoutError {
+  return new ApiTimeoutError(`No whole answer came within ${timeoutMs} ms`, { method, requestUrl });
 }
 
 /** Calls a function now and gives its outcome, value or error, as often as it is asked for. */
