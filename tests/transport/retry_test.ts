@@ -6,7 +6,7 @@ import {
   ApiRedirectError,
   apiStatusError,
   ApiTimeoutError,
-  HpcaiError,
+  type HpcaiError,
   InvalidArgumentError,
 } from "../../src/errors.ts";
 import type { RetryOptions } from "../../src/options.ts";
