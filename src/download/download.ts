@@ -1,19 +1,24 @@
-import { defer, finalize, type Observable, switchMap, tap } from "rxjs";
+import { defer, type Observable } from "rxjs";
 import { requireMilliseconds, show } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { CheckpointRef } from "../types.ts";
-import { openArchive$ } from "./archive_source.ts";
-import type { DownloadEvent, DownloadOptions } from "./download_event.ts";
-import { memorySink } from "./memory_sink.ts";
+import { type ArchiveSink, memorySink } from "./archive_sink.ts";
+import type {
+  DownloadCompleteEvent,
+  DownloadEvent,
+  DownloadOptions,
+  TransferSettings,
+} from "./download_event.ts";
 import { toDownloadEvents } from "./progress.ts";
-import { transfer$ } from "./transfer.ts";
+import { transfer$, type TransferOptions } from "./transfer.ts";
 
 const DEFAULT_PROGRESS_INTERVAL_MS = 100;
 const DEFAULT_IDLE_TIMEOUT_MS = 30_000;
+const DEFAULT_PREPARE_TIMEOUT_MS = 600_000;
 
-/** Downloads an archive into a sink or into memory; what `RestClient.download$` promises. */
+/** Downloads an archive into a stream or into memory; what `RestClient.download$` promises. */
 export function download$(
   transport: Transport,
   checkpoint: CheckpointRef,
@@ -21,34 +26,37 @@ export function download$(
 ): Observable<DownloadEvent> {
   return defer(() => {
     const ids = checkpointIds(checkpoint);
-    const {
-      to,
-      progressIntervalMs = DEFAULT_PROGRESS_INTERVAL_MS,
-      idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS,
-    } = options;
-    requireMilliseconds("progressIntervalMs", progressIntervalMs, 0);
-    requireMilliseconds("idleTimeoutMs", idleTimeoutMs, 1);
+    const { progressIntervalMs, ...transferOptions } = transferSettings(options);
+    const { to } = options;
     if (to !== undefined) requireUnlocked(to);
     const memory = memorySink();
-    const sink = (to ?? memory.writable).getWriter();
-    const abortSink = (reason: unknown) => sink.abort(reason).catch(() => {});
-    return openArchive$(transport, ids).pipe(
-      switchMap((source) =>
-        transfer$(source, sink, idleTimeoutMs).pipe(
-          toDownloadEvents(
-            source.total,
-            progressIntervalMs,
-            () => to === undefined ? memory.takeBody() : undefined,
-          ),
-        )
-      ),
-      tap({
-        error: abortSink,
-        unsubscribe: () => abortSink(new DOMException("The download was cancelled", "AbortError")),
-      }),
-      finalize(() => sink.releaseLock()),
+    const sink: ArchiveSink = to === undefined ? memory : { writable: to };
+    return transfer$(transport, ids, sink, transferOptions).pipe(
+      toDownloadEvents<DownloadCompleteEvent>(progressIntervalMs, ({ loaded }) => ({
+        type: "complete",
+        loaded,
+        body: to === undefined ? memory.takeBody() : undefined,
+      })),
     );
   });
+}
+
+/**
+ * Checks what all downloads can be told and fills in the defaults.
+ *
+ * @throws {InvalidArgumentError} naming the option that is not usable.
+ */
+export function transferSettings(
+  {
+    progressIntervalMs = DEFAULT_PROGRESS_INTERVAL_MS,
+    idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS,
+    prepareTimeoutMs = DEFAULT_PREPARE_TIMEOUT_MS,
+  }: TransferSettings,
+): TransferOptions & { readonly progressIntervalMs: number } {
+  requireMilliseconds("progressIntervalMs", progressIntervalMs, 0);
+  requireMilliseconds("idleTimeoutMs", idleTimeoutMs, 1);
+  requireMilliseconds("prepareTimeoutMs", prepareTimeoutMs, 0);
+  return { progressIntervalMs, idleTimeoutMs, prepareTimeoutMs };
 }
 
 function requireUnlocked(to: unknown): void {

@@ -12,6 +12,14 @@ export interface DownloadProgressEvent {
   readonly remainingMs: number | undefined;
 }
 
+/** The server still builds the archive, and is asked again; else like a progress event. */
+export interface DownloadPreparingEvent extends Omit<DownloadProgressEvent, "type"> {
+  /** Tells the events apart. */
+  readonly type: "preparing";
+  /** How many milliseconds until the next request. */
+  readonly retryInMs: number;
+}
+
 /** The whole archive has arrived, and the sink has taken and closed it. */
 export interface DownloadCompleteEvent {
   /** Tells the events apart. */
@@ -23,16 +31,10 @@ export interface DownloadCompleteEvent {
 }
 
 /** What a download emits: progress, then once that it is complete. */
-export type DownloadEvent = DownloadProgressEvent | DownloadCompleteEvent;
+export type DownloadEvent = DownloadPreparingEvent | DownloadProgressEvent | DownloadCompleteEvent;
 
-/** How to download. */
-export interface DownloadOptions {
-  /**
-   * Where the bytes go, with back-pressure: no more is read than the stream takes. It is closed at
-   * the end, and aborted when the download fails or is unsubscribed from. Without it the archive is
-   * held in memory.
-   */
-  readonly to?: WritableStream<Uint8Array> | undefined;
+/** What every way to download can be told. */
+export interface TransferSettings {
   /**
    * The least time between two progress events, in milliseconds; the first and the last are always
    * emitted. Default 100.
@@ -40,4 +42,16 @@ export interface DownloadOptions {
   readonly progressIntervalMs?: number | undefined;
   /** How long the server may send nothing, in milliseconds. Default 30 000. */
   readonly idleTimeoutMs?: number | undefined;
+  /** How long the server may build the archive, in milliseconds. Default 600 000. */
+  readonly prepareTimeoutMs?: number | undefined;
+}
+
+/** How to download. */
+export interface DownloadOptions extends TransferSettings {
+  /**
+   * Where the bytes go, with back-pressure: no more is read than the stream takes. It is closed at
+   * the end, and aborted when the download fails or is unsubscribed from. Without it the archive is
+   * held in memory.
+   */
+  readonly to?: WritableStream<Uint8Array> | undefined;
 }

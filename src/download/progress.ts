@@ -1,5 +1,6 @@
 import { asyncScheduler, Observable, type OperatorFunction } from "rxjs";
-import type { DownloadEvent } from "./download_event.ts";
+import type { DownloadPreparingEvent, DownloadProgressEvent } from "./download_event.ts";
+import type { TransferEvent, TransferLoaded } from "./transfer.ts";
 
 /** The rate is that of the last seconds, so that it follows the network but does not flicker. */
 const RATE_WINDOW_MS = 5_000;
@@ -11,56 +12,61 @@ interface Sample {
 }
 
 /**
- * Turns counts of bytes into download events: progress at most every `intervalMs`, the first and
- * the last count always, and at the end one `complete`.
+ * Turns what happens in a transfer into download events: progress at most every `intervalMs`, the
+ * first and the last always, and at the end one that says that it is complete.
  *
- * @param total How many bytes there will be, if known.
  * @param intervalMs The least time between two progress events, in milliseconds.
- * @param takeBody Gives the `body` of the `complete` event.
+ * @param complete Makes the last event.
  */
-export function toDownloadEvents(
-  total: number | undefined,
+export function toDownloadEvents<C>(
   intervalMs: number,
-  takeBody: () => Uint8Array<ArrayBuffer> | undefined,
-): OperatorFunction<number, DownloadEvent> {
-  return (loaded$) =>
+  complete: (last: TransferLoaded) => C,
+): OperatorFunction<TransferEvent, DownloadPreparingEvent | DownloadProgressEvent | C> {
+  return (transfer$) =>
     new Observable((subscriber) => {
-      const samples: Sample[] = [];
-      let last: Sample = { time: -Infinity, loaded: -1 };
-      let loaded = 0;
-      const emit = (time: number) => {
-        last = { time, loaded };
-        samples.push(last);
+      let samples: Sample[] = [];
+      let emitted: TransferLoaded | undefined;
+      let last: TransferLoaded | undefined;
+      const emit = (event: TransferLoaded, time: number) => {
+        const { loaded, total } = event;
+        // A transfer that starts over has no rate yet.
+        if (emitted !== undefined && loaded < emitted.loaded) samples = [];
+        emitted = event;
+        samples.push({ time, loaded });
         while (time - (samples[1]?.time ?? time) >= RATE_WINDOW_MS) samples.shift();
-        const bytesPerSecond = rate(samples[0] ?? last, last);
-        subscriber.next({
-          type: "progress",
-          loaded,
-          total,
-          bytesPerSecond,
-          remainingMs: remaining(total, loaded, bytesPerSecond),
-        });
+        const bytesPerSecond = rate(samples);
+        const remainingMs = remaining(total, loaded, bytesPerSecond);
+        subscriber.next({ type: "progress", loaded, total, bytesPerSecond, remainingMs });
       };
-      return loaded$.subscribe({
-        next: (count) => {
-          loaded = count;
+      return transfer$.subscribe({
+        next: (event) => {
+          if (event.type === "preparing") {
+            const { loaded = 0, total } = last ?? {};
+            const unknown = { bytesPerSecond: 0, remainingMs: undefined };
+            return subscriber.next({ ...event, loaded, total, ...unknown });
+          }
+          last = event;
           const now = asyncScheduler.now();
-          if (now - last.time >= intervalMs) emit(now);
+          if (now - (samples.at(-1)?.time ?? -Infinity) >= intervalMs) emit(event, now);
         },
         error: (error) => subscriber.error(error),
         complete: () => {
-          if (loaded !== last.loaded) emit(asyncScheduler.now());
-          subscriber.next({ type: "complete", loaded, body: takeBody() });
+          if (last !== undefined) {
+            if (last.loaded !== emitted?.loaded) emit(last, asyncScheduler.now());
+            subscriber.next(complete(last));
+          }
           subscriber.complete();
         },
       });
     });
 }
 
-/** The rate between two samples, in bytes a second. */
-function rate(from: Sample, to: Sample): number {
-  const elapsedMs = to.time - from.time;
-  return elapsedMs > 0 ? (to.loaded - from.loaded) / elapsedMs * 1000 : 0;
+/** The rate between the first and the last sample, in bytes a second. */
+function rate(samples: readonly Sample[]): number {
+  const from = samples.at(0);
+  const to = samples.at(-1);
+  if (from === undefined || to === undefined || to.time <= from.time) return 0;
+  return (to.loaded - from.loaded) / (to.time - from.time) * 1000;
 }
 
 function remaining(

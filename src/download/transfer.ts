@@ -1,93 +1,187 @@
-import { asyncScheduler, Observable } from "rxjs";
-import { DownloadInterruptedError } from "../errors.ts";
+import { catchError, defer, finalize, Observable, switchMap, tap, throwError } from "rxjs";
+import { ApiConnectionError, DownloadInterruptedError } from "../errors.ts";
 import { redactedCause } from "../transport/redact.ts";
-import type { ArchiveSource } from "./archive_source.ts";
+import { retryTransient } from "../transport/retry.ts";
+import type { Transport } from "../transport/transport.ts";
+import type { CheckpointIds } from "../types.ts";
+import type { ArchiveSink } from "./archive_sink.ts";
+import { type ArchivePosition, type ArchiveSource, openArchive$ } from "./archive_source.ts";
+import { stallWatch } from "./stall_watch.ts";
+
+/** The archive is not ready; the server is asked again. */
+export interface TransferPreparing {
+  readonly type: "preparing";
+  /** How many milliseconds until the next request. */
+  readonly retryInMs: number;
+}
+
+/** The sink has been given so many bytes of that archive. */
+export interface TransferLoaded extends ArchivePosition {
+  readonly type: "loaded";
+}
+
+/** What happens in a transfer. */
+export type TransferEvent = TransferPreparing | TransferLoaded;
+
+/** How to transfer. */
+export interface TransferOptions {
+  /** How long the server may give nothing, in milliseconds. */
+  readonly idleTimeoutMs: number;
+  /** How long the server may build the archive, in milliseconds. */
+  readonly prepareTimeoutMs: number;
+  /** Which bytes the sink has already; default none. */
+  readonly position?: ArchivePosition | undefined;
+}
+
+const BEGINNING: ArchivePosition = { loaded: 0, total: undefined, etag: undefined };
 
 /**
- * Moves the bytes of an archive into a sink, no faster than the sink takes them, and closes it.
- * Emits how many bytes the sink has been given so far, 0 at first and then after each chunk;
- * completes once the sink is closed. Unsubscribing gives up the rest of the bytes; what becomes of the sink then, or after an
- * error, is the caller's to say.
+ * Moves an archive into a sink, no faster than the sink takes it, and closes the sink. Where the bytes
+ * break off, stall or end early, the transfer goes on from the byte that it reached, as often as it
+ * takes while it gets on; where the server cannot do that, it starts over if the sink can.
  *
- * @param source The bytes and how many there should be.
- * @param sink Where they go.
- * @param idleTimeoutMs How long the source may give nothing, in milliseconds.
- * @throws {DownloadInterruptedError} if the bytes break off, stall, or are not as many as announced.
+ * Emits `loaded` when the archive is open and after each chunk, `preparing` while the server builds the
+ * archive; completes once the sink is closed. Unsubscribing and errors abort the sink.
+ *
+ * @throws {DownloadInterruptedError} if the bytes break off and cannot be gone on with.
  */
 export function transfer$(
-  { body, total, redact }: ArchiveSource,
-  sink: WritableStreamDefaultWriter<Uint8Array>,
-  idleTimeoutMs: number,
-): Observable<number> {
-  return new Observable((subscriber) => {
-    const reader = body.getReader();
-    let loaded = 0;
-    const interrupted = (problem: string, options?: ErrorOptions) =>
-      new DownloadInterruptedError(problem, loaded, total, options);
-    const watch = stallWatch(idleTimeoutMs, () => {
-      subscriber.error(interrupted(`no byte came for ${idleTimeoutMs} ms`));
-    });
-    const nextChunk = async (): Promise<Uint8Array | undefined> => {
-      watch.begin();
-      try {
-        return (await reader.read()).value;
-      } catch (error) {
-        const cause = redactedCause(error, redact);
-        throw interrupted(
-          `the connection broke: ${cause instanceof Error ? cause.message : cause}`,
-          { cause },
-        );
-      } finally {
-        watch.end();
-      }
-    };
-    const pump = async () => {
-      subscriber.next(loaded);
-      while (true) {
-        await sink.ready;
-        const chunk = await nextChunk();
-        // A reader that was cancelled says "done" too, and must not pass for the end.
-        if (subscriber.closed) return;
-        if (chunk === undefined) break;
-        if (total !== undefined && loaded + chunk.byteLength > total) {
-          throw interrupted("the server sent more than it announced");
-        }
-        loaded += chunk.byteLength;
-        // A write that fails shows in `ready` or `close`.
-        sink.write(chunk).catch(() => {});
-        subscriber.next(loaded);
-      }
-      if (loaded === 0 || loaded < (total ?? 0)) throw interrupted("the server sent no more");
-      await sink.close();
-    };
-    pump().then(() => subscriber.complete(), (error) => subscriber.error(error));
-    return () => {
-      watch.stop();
-      reader.cancel().catch(() => {});
-    };
+  transport: Transport,
+  checkpoint: CheckpointIds,
+  sink: ArchiveSink,
+  { idleTimeoutMs, prepareTimeoutMs, position = BEGINNING }: TransferOptions,
+): Observable<TransferEvent> {
+  return defer(() => {
+    const retryOptions = transport.retryOptions();
+    const writer = sink.writable.getWriter();
+    const abort = (reason: unknown) => writer.abort(reason).catch(() => {});
+    const pump = pumpInto(sink, writer, idleTimeoutMs);
+    let reached = position;
+    let furthest = position.loaded;
+    const canGoOn = () =>
+      reached.loaded === 0 || reached.etag !== undefined || sink.restart !== undefined;
+    const transfer$ = new Observable<TransferEvent>((subscriber) =>
+      defer(() =>
+        openArchive$(transport, checkpoint, reached, {
+          limitMs: prepareTimeoutMs,
+          onWait: (retryInMs) => subscriber.next({ type: "preparing", retryInMs }),
+        })
+      ).pipe(
+        catchError((error) => throwError(() => notGoneOn(error, reached))),
+        switchMap((source) => pump(source, reached)),
+        tap((loaded) => reached = loaded),
+        retryTransient(retryOptions, {
+          isRetried: (error) => error instanceof BrokenOff && canGoOn(),
+          // What starts over again and again must not count as getting on.
+          isProgress: ({ loaded }) => {
+            const isFurther = loaded > furthest;
+            furthest = Math.max(furthest, loaded);
+            return isFurther;
+          },
+        }),
+      ).subscribe(subscriber)
+    );
+    return transfer$.pipe(
+      tap({
+        error: abort,
+        unsubscribe: () => abort(new DOMException("The download was cancelled", "AbortError")),
+      }),
+      finalize(() => writer.releaseLock()),
+    );
   });
 }
 
-/** Tells waits that are too long, with one timer for all of them. */
-interface StallWatch {
-  /** A wait begins. */
-  begin(): void;
-  /** It ends. */
-  end(): void;
-  /** No more waits come. */
-  stop(): void;
+/** Where the server cannot be reached any more, the download that had begun is what failed. */
+function notGoneOn(error: unknown, { loaded, total }: ArchivePosition): unknown {
+  if (loaded === 0 || !(error instanceof ApiConnectionError)) return error;
+  return new DownloadInterruptedError(error.message, loaded, total, { cause: error });
 }
 
-function stallWatch(limitMs: number, onStall: () => void): StallWatch {
-  let waitingSince: number | undefined;
-  const timer = asyncScheduler.schedule(function () {
-    const waitedMs = waitingSince === undefined ? 0 : asyncScheduler.now() - waitingSince;
-    if (waitedMs >= limitMs) onStall();
-    else this.schedule(undefined, limitMs - waitedMs);
-  }, limitMs);
-  return {
-    begin: () => waitingSince = asyncScheduler.now(),
-    end: () => waitingSince = undefined,
-    stop: () => timer.unsubscribe(),
-  };
+/** An interruption that another attempt may mend. */
+class BrokenOff extends DownloadInterruptedError {}
+
+/** Makes a function that moves the bytes of one source after the other into a sink. */
+function pumpInto(
+  sink: ArchiveSink,
+  writer: WritableStreamDefaultWriter<Uint8Array>,
+  idleTimeoutMs: number,
+): (source: ArchiveSource, reached: ArchivePosition) => Observable<TransferLoaded> {
+  let lastWrite: Promise<void> = Promise.resolve();
+
+  return ({ body, loaded: start, total, etag, redact }, reached) =>
+    new Observable((subscriber) => {
+      const reader = body?.getReader();
+      let loaded = start;
+      const watch = stallWatch(idleTimeoutMs, () => {
+        subscriber.error(new BrokenOff(`no byte came for ${idleTimeoutMs} ms`, loaded, total));
+      });
+      const emit = () => subscriber.next({ type: "loaded", loaded, total, etag });
+
+      const nextChunk = async (): Promise<Uint8Array | undefined> => {
+        watch.begin();
+        try {
+          return (await reader?.read())?.value;
+        } catch (error) {
+          const cause = redactedCause(error, redact);
+          const reason = cause instanceof Error ? cause.message : cause;
+          throw new BrokenOff(`the connection broke: ${reason}`, loaded, total, { cause });
+        } finally {
+          watch.end();
+        }
+      };
+
+      /** How many of the source's first bytes the sink has already. */
+      const alignSink = async (): Promise<number> => {
+        if (start === reached.loaded) return 0;
+        if (etag !== undefined && etag === reached.etag) return reached.loaded - start;
+        if (sink.restart === undefined) {
+          throw new DownloadInterruptedError(
+            "the server cannot go on from there with the same archive, and what was written cannot " +
+              "be taken back",
+            reached.loaded,
+            reached.total,
+          );
+        }
+        await lastWrite;
+        await sink.restart();
+        return 0;
+      };
+
+      const pump = async () => {
+        let known = await alignSink();
+        if (known === 0) emit();
+        while (true) {
+          await writer.ready;
+          const chunk = await nextChunk();
+          // A reader that was cancelled says "done" too, and must not pass for the end.
+          if (subscriber.closed) return;
+          if (chunk === undefined) break;
+          loaded += chunk.byteLength;
+          if (total !== undefined && loaded > total) {
+            throw new DownloadInterruptedError(
+              "the server sent more than it announced",
+              loaded,
+              total,
+            );
+          }
+          const unknown = known === 0 ? chunk : chunk.subarray(known);
+          known = Math.max(0, known - chunk.byteLength);
+          if (unknown.byteLength === 0) continue;
+          lastWrite = writer.write(unknown);
+          // A write that fails shows in `ready` or `close` as well.
+          lastWrite.catch(() => {});
+          emit();
+        }
+        if (loaded === 0 || loaded < (total ?? 0)) {
+          throw new BrokenOff("the server sent no more", loaded, total);
+        }
+        await writer.close();
+      };
+
+      pump().then(() => subscriber.complete(), (error) => subscriber.error(error));
+      return () => {
+        watch.stop();
+        reader?.cancel().catch(() => {});
+      };
+    });
 }

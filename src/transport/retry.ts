@@ -1,4 +1,12 @@
-import { type MonoTypeOperatorFunction, retry, throwError, timer } from "rxjs";
+import {
+  asyncScheduler,
+  defer,
+  type MonoTypeOperatorFunction,
+  retry,
+  tap,
+  throwError,
+  timer,
+} from "rxjs";
 import {
   ApiConnectionError,
   ApiRedirectError,
@@ -6,6 +14,30 @@ import {
   type HpcaiError,
 } from "../errors.ts";
 import type { RetryOptions } from "../options.ts";
+
+/** A state of the server that passes by itself, so that waiting for it is no failure. */
+export interface Patience {
+  /** The statuses that tell of it. */
+  readonly statuses: readonly number[];
+  /** How long it may last in all, in milliseconds. */
+  readonly limitMs: number;
+  /** Is told how many milliseconds there are until the next attempt. */
+  onWait(delayMs: number): void;
+}
+
+/** What `retryTransient` can be told besides counts and delays. */
+export interface RetryBehaviour<T> {
+  /** Which errors are tried again; default {@linkcode isTransient}. */
+  readonly isRetried?: (error: unknown) => boolean;
+  /** Is told of each failed attempt that another one follows, and of the wait in milliseconds. */
+  readonly onRetry?: (error: HpcaiError, delayMs: number) => void;
+  /** What is waited for without counting. */
+  readonly patience?: Patience | undefined;
+  /** Which values restore the count; default all. */
+  readonly isProgress?: (value: T) => boolean;
+  /** Gives numbers from 0 up to but not including 1. */
+  readonly random?: () => number;
+}
 
 /**
  * Whether another attempt may help: the connection failed, the time ran out, or the status speaks
@@ -20,39 +52,66 @@ export function isTransient(error: unknown): error is ApiConnectionError | ApiSt
 }
 
 /**
- * Resubscribes after a transient error, up to `maxRetries` times: as late as the server asks for
- * with `Retry-After`, else after a random part of an exponentially growing ceiling ("full jitter"),
- * so that many clients do not come back at the same moment. All other errors pass at once, and so
- * does one whose `Retry-After` exceeds `maxRetryAfterMs`.
- *
- * @param options Counts and delays.
- * @param onRetry Is told of each failed attempt that another one follows, and of the wait.
- * @param random Gives numbers from 0 up to but not including 1.
+ * Resubscribes after a transient error, up to `maxRetries` times without progress in between: as late
+ * as the server asks for with `Retry-After`, else after a random part of an exponentially growing
+ * ceiling ("full jitter"), so that many clients do not come back at the same moment. All other errors
+ * pass at once, and so does one whose `Retry-After` exceeds `maxRetryAfterMs`.
  */
 export function retryTransient<T>(
   options: RetryOptions,
-  onRetry: (error: HpcaiError, delayMs: number) => void = () => {},
-  random: () => number = Math.random,
+  {
+    isRetried = isTransient,
+    onRetry = () => {},
+    patience,
+    isProgress = () => true,
+    random = Math.random,
+  }: RetryBehaviour<T> = {},
 ): MonoTypeOperatorFunction<T> {
-  return retry({
-    count: options.maxRetries,
-    delay: (error, failedAttempts) => {
-      const delayMs = retryDelayMs(error, failedAttempts, options, random);
-      if (delayMs === undefined) return throwError(() => error);
-      onRetry(error, delayMs);
-      return timer(delayMs);
-    },
-  });
+  return (source$) =>
+    defer(() => {
+      const startedAt = asyncScheduler.now();
+      let failures = 0;
+      let waits = 0;
+      const delayAfter = (error: HpcaiError): number | undefined => {
+        const retryAfterMs = error instanceof ApiStatusError ? error.retryAfterMs : undefined;
+        if (patience !== undefined && isStatus(error, patience.statuses)) {
+          const delayMs = retryAfterMs ?? backoffMs(waits++, options, random);
+          const endsAt = asyncScheduler.now() + delayMs;
+          if (endsAt - startedAt > patience.limitMs) return undefined;
+          patience.onWait(delayMs);
+          return delayMs;
+        }
+        if (!isRetried(error) || failures >= options.maxRetries) return undefined;
+        const delayMs = retryAfterMs ?? backoffMs(failures, options, random);
+        if (retryAfterMs !== undefined && retryAfterMs > options.maxRetryAfterMs) return undefined;
+        failures++;
+        return delayMs;
+      };
+      return source$.pipe(
+        tap((value) => {
+          if (isProgress(value)) failures = 0;
+        }),
+        retry({
+          delay: (error) => {
+            const delayMs = delayAfter(error);
+            if (delayMs === undefined) return throwError(() => error);
+            onRetry(error, delayMs);
+            return timer(delayMs);
+          },
+        }),
+      );
+    });
 }
 
-function retryDelayMs(
-  error: unknown,
-  failedAttempts: number,
-  { initialDelayMs, maxDelayMs, maxRetryAfterMs }: RetryOptions,
+function isStatus(error: unknown, statuses: readonly number[]): boolean {
+  return error instanceof ApiStatusError && statuses.includes(error.status);
+}
+
+/** A random part of the ceiling after `failures` earlier ones. */
+function backoffMs(
+  failures: number,
+  { initialDelayMs, maxDelayMs }: RetryOptions,
   random: () => number,
-): number | undefined {
-  if (!isTransient(error)) return undefined;
-  const retryAfterMs = error instanceof ApiStatusError ? error.retryAfterMs : undefined;
-  if (retryAfterMs !== undefined) return retryAfterMs <= maxRetryAfterMs ? retryAfterMs : undefined;
-  return Math.round(random() * Math.min(maxDelayMs, initialDelayMs * 2 ** (failedAttempts - 1)));
+): number {
+  return Math.round(random() * Math.min(maxDelayMs, initialDelayMs * 2 ** failures));
 }

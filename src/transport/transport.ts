@@ -8,18 +8,19 @@ import {
   throwError,
   timeout,
 } from "rxjs";
-import { ApiTimeoutError } from "../errors.ts";
+import { ApiStatusError, ApiTimeoutError } from "../errors.ts";
 import {
   requireApiKey,
   type ResolvedOptions,
   resolveOptions,
   type RestClientOptions,
+  type RetryOptions,
 } from "../options.ts";
 import { abortable } from "./abortable.ts";
 import type { ClientEvent, ClientEventContext, Operation } from "./client_event.ts";
 import { type Answer, exchange, type ExchangeContext, shownRequest } from "./exchange.ts";
 import { redactor, shownUrl } from "./redact.ts";
-import { retryTransient } from "./retry.ts";
+import { isTransient, type Patience, retryTransient } from "./retry.ts";
 import { statusError } from "./status_error.ts";
 
 /** A request to an endpoint of the API. */
@@ -30,6 +31,10 @@ export interface ApiRequest {
   readonly path: readonly string[];
   readonly query?: Readonly<Record<string, number>>;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Error statuses that `read` takes all the same. */
+  readonly alsoAccepted?: readonly number[];
+  /** A state of the server to wait for without counting it as a failure. */
+  readonly patience?: Patience;
 }
 
 /**
@@ -42,6 +47,8 @@ export type ReadAnswer<T> = (answer: Answer, context: ExchangeContext) => Promis
 export interface Transport {
   /** What happens to the requests. */
   readonly events$: Observable<ClientEvent>;
+  /** How failures are tried again. Throws if the client's options are not usable. */
+  retryOptions(): RetryOptions;
   /**
    * Sends a request, with time limit and retries. Cold; emits what `read` makes of the answer, once.
    *
@@ -98,8 +105,12 @@ export function createTransport(options: RestClientOptions): Transport {
           with: () => throwError(() => timeoutError(options.timeoutMs, request, shown)),
         }),
         eachAttempt,
-        retryTransient(options.retry, (error, delayMs) => {
-          events.next({ type: "retry", ...context(), error, delayMs });
+        retryTransient(options.retry, {
+          patience: request.patience,
+          isRetried: (error) => isTransient(error) || isExpiredUrl(error, options.baseUrl.origin),
+          onRetry: (error, delayMs) => {
+            events.next({ type: "retry", ...context(), error, delayMs });
+          },
         }),
         tap({
           next: () => isAnswered = true,
@@ -112,7 +123,7 @@ export function createTransport(options: RestClientOptions): Transport {
     });
   }
 
-  return { events$: events.asObservable(), request$ };
+  return { events$: events.asObservable(), retryOptions: () => resolved().retry, request$ };
 }
 
 /** One attempt: key, exchange, status, body. */
@@ -131,13 +142,17 @@ async function answer<T>(
   const { method, headers = {} } = request;
   const answer = await exchange({ url, method, headers, isTrusted: true }, context);
   onResponse(answer.response.status);
-  await requireSuccess(answer, context);
+  await requireSuccess(answer, context, request.alsoAccepted);
   return read(answer, context);
 }
 
-/** Throws the error that an answer's status stands for, unless it is a success. */
-export async function requireSuccess(answer: Answer, { redact }: ExchangeContext): Promise<void> {
-  if (answer.response.ok) return;
+/** Throws the error that an answer's status stands for, unless it is a success or accepted too. */
+export async function requireSuccess(
+  answer: Answer,
+  { redact }: ExchangeContext,
+  alsoAccepted: readonly number[] = [],
+): Promise<void> {
+  if (answer.response.ok || alsoAccepted.includes(answer.response.status)) return;
   throw await statusError(answer.response, shownRequest(answer.request), redact);
 }
 
@@ -145,6 +160,12 @@ function routeUrl(baseUrl: URL, { path, query = {} }: ApiRequest): URL {
   const route = ["api", "v1", ...path].map(encodeURIComponent).join("/");
   const search = Object.entries(query).map(([name, value]) => `${name}=${value}`).join("&");
   return new URL(`${baseUrl.href.replace(/\/+$/, "")}/${route}${search && `?${search}`}`);
+}
+
+/** A storage refuses a signed URL that has run out; a new attempt asks the API for a fresh one. */
+function isExpiredUrl(error: unknown, apiOrigin: string): boolean {
+  return error instanceof ApiStatusError && (error.status === 401 || error.status === 403) &&
+    new URL(error.requestUrl).origin !== apiOrigin;
 }
 
 function timeoutError(

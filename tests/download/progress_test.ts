@@ -1,9 +1,23 @@
 import { assertEquals } from "@std/assert";
-import { map } from "rxjs";
+import { map, type Observable } from "rxjs";
 import { TestScheduler } from "rxjs/testing";
+import type { DownloadCompleteEvent, DownloadEvent } from "../../src/download/download_event.ts";
 import { toDownloadEvents } from "../../src/download/progress.ts";
 
-const noBody = () => undefined;
+/** The events of a transfer whose counts are these. */
+function downloadEvents(
+  loaded$: Observable<number>,
+  total: number | undefined,
+  intervalMs: number,
+): Observable<DownloadEvent> {
+  return loaded$.pipe(
+    map((loaded) => ({ type: "loaded" as const, loaded, total, etag: undefined })),
+    toDownloadEvents<DownloadCompleteEvent>(
+      intervalMs,
+      ({ loaded }) => ({ type: "complete", loaded, body: undefined }),
+    ),
+  );
+}
 
 function run(test: Parameters<TestScheduler["run"]>[0]): void {
   new TestScheduler((actual, expected) => assertEquals(actual, expected)).run(test);
@@ -21,8 +35,7 @@ function progress(
 Deno.test("progress is emitted at most once an interval, the first and the last always", () => {
   run(({ cold, expectObservable }) => {
     const counts = { a: 0, b: 10, c: 20, d: 40 };
-    const loaded$ = cold("ab-c-d|", counts).pipe(
-      toDownloadEvents(40, 3, noBody),
+    const loaded$ = downloadEvents(cold("ab-c-d|", counts), 40, 3).pipe(
       map(({ type, loaded }) => `${type} ${loaded}`),
     );
     expectObservable(loaded$).toBe("a--c--(ef|)", {
@@ -36,8 +49,7 @@ Deno.test("progress is emitted at most once an interval, the first and the last 
 
 Deno.test("a last count that was emitted already is not emitted again", () => {
   run(({ cold, expectObservable }) => {
-    const loaded$ = cold("a--b|", { a: 0, b: 5 }).pipe(
-      toDownloadEvents(5, 3, noBody),
+    const loaded$ = downloadEvents(cold("a--b|", { a: 0, b: 5 }), 5, 3).pipe(
       map(({ type, loaded }) => `${type} ${loaded}`),
     );
     expectObservable(loaded$).toBe("a--b(c|)", {
@@ -50,9 +62,7 @@ Deno.test("a last count that was emitted already is not emitted again", () => {
 
 Deno.test("rate and remaining time follow from the bytes of the last seconds", () => {
   run(({ cold, expectObservable }) => {
-    const loaded$ = cold("a 999ms b 999ms c|", { a: 0, b: 1000, c: 3000 }).pipe(
-      toDownloadEvents(6000, 0, noBody),
-    );
+    const loaded$ = downloadEvents(cold("a 999ms b 999ms c|", { a: 0, b: 1000, c: 3000 }), 6000, 0);
     expectObservable(loaded$).toBe("a 999ms b 999ms c(d|)", {
       a: progress(0, 6000, 0, undefined),
       b: progress(1000, 6000, 1000, 5000),
@@ -64,11 +74,13 @@ Deno.test("rate and remaining time follow from the bytes of the last seconds", (
 
 Deno.test("what is older than five seconds does not count for the rate", () => {
   run(({ cold, expectObservable }) => {
-    const loaded$ = cold("a 999ms b 4999ms c 999ms d|", { a: 0, b: 90_000, c: 95_000, d: 96_000 })
-      .pipe(
-        toDownloadEvents(undefined, 0, noBody),
-        map((event) => event.type === "progress" ? event.bytesPerSecond : event.type),
-      );
+    const loaded$ = downloadEvents(
+      cold("a 999ms b 4999ms c 999ms d|", { a: 0, b: 90_000, c: 95_000, d: 96_000 }),
+      undefined,
+      0,
+    ).pipe(
+      map((event) => event.type === "progress" ? event.bytesPerSecond : event.type),
+    );
     expectObservable(loaded$).toBe("a 999ms b 4999ms c 999ms d(e|)", {
       a: 0,
       b: 90_000,
@@ -82,8 +94,7 @@ Deno.test("what is older than five seconds does not count for the rate", () => {
 Deno.test("at the end nothing remains, and where the total is unknown that cannot be said", () => {
   run(({ cold, expectObservable }) => {
     const remaining = (total: number | undefined) =>
-      cold("a--b|", { a: 0, b: 9 }).pipe(
-        toDownloadEvents(total, 0, noBody),
+      downloadEvents(cold("a--b|", { a: 0, b: 9 }), total, 0).pipe(
         map((event) => event.type === "progress" ? event.remainingMs : event.type),
       );
     const complete = "complete" as const;
@@ -98,8 +109,7 @@ Deno.test("at the end nothing remains, and where the total is unknown that canno
 
 Deno.test("an error passes, and nothing is said to be complete", () => {
   run(({ cold, expectObservable }) => {
-    const loaded$ = cold("a--#", { a: 0 }).pipe(
-      toDownloadEvents(9, 1, noBody),
+    const loaded$ = downloadEvents(cold("a--#", { a: 0 }), 9, 1).pipe(
       map(({ type }) => type),
     );
     expectObservable(loaded$).toBe("a--#", { a: "progress" });

@@ -119,7 +119,7 @@ Deno.test("a connection reset within an archive is an interrupted download", asy
     await halfWay.promise;
     connection.reset();
   });
-  const client = new RestClient({ apiKey, baseUrl: server.url });
+  const client = new RestClient({ apiKey, baseUrl: server.url, retry: false });
   const download$ = client.download$(checkpoint, { progressIntervalMs: 0 });
   const error = await assertRejects(
     () =>
@@ -139,7 +139,7 @@ for (const [what, length] of [["longer", 1_000_000], ["shorter", 1_100_000]] as 
     const { fetch, apiKey } = fake;
     const [trainingRunId = ""] = fake.trainingRunIds;
     const [{ checkpointId } = { checkpointId: "" }] = fake.checkpoints(trainingRunId);
-    const client = new RestClient({ apiKey, fetch });
+    const client = new RestClient({ apiKey, fetch, retry: false });
     const error = await assertRejects(
       () => firstValueFrom(client.downloadCheckpointArchive$(trainingRunId, checkpointId)),
       DownloadInterruptedError,

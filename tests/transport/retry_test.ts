@@ -40,12 +40,12 @@ function run(test: Parameters<TestScheduler["run"]>[0]): void {
 Deno.test("each wait is a random part of a ceiling that doubles from the first up to the largest", () => {
   run(({ expectObservable }) => {
     // With 1 for the random number the waits are the ceilings: 0.5, 1, 2, 4 and 8 s.
-    const result$ = failing(connection, 5).pipe(retryTransient(options, () => {}, () => 1));
+    const result$ = failing(connection, 5).pipe(retryTransient(options, { random: () => 1 }));
     expectObservable(result$).toBe("15500ms (v|)");
   });
   run(({ expectObservable }) => {
     const result$ = failing(connection, 7).pipe(
-      retryTransient({ ...options, maxRetries: 7 }, () => {}, () => 1),
+      retryTransient({ ...options, maxRetries: 7 }, { random: () => 1 }),
     );
     expectObservable(result$).toBe("35500ms (v|)");
   });
@@ -53,14 +53,14 @@ Deno.test("each wait is a random part of a ceiling that doubles from the first u
 
 Deno.test("full jitter means that a wait can be as short as nothing", () => {
   run(({ expectObservable }) => {
-    const result$ = failing(connection, 5).pipe(retryTransient(options, () => {}, () => 0));
+    const result$ = failing(connection, 5).pipe(retryTransient(options, { random: () => 0 }));
     expectObservable(result$).toBe("(v|)");
   });
 });
 
 Deno.test("after the last retry the error of the last attempt surfaces", () => {
   run(({ expectObservable }) => {
-    const result$ = failing(connection, 6).pipe(retryTransient(options, () => {}, () => 1));
+    const result$ = failing(connection, 6).pipe(retryTransient(options, { random: () => 1 }));
     expectObservable(result$).toBe("15500ms #", undefined, connection);
   });
 });
@@ -68,7 +68,7 @@ Deno.test("after the last retry the error of the last attempt surfaces", () => {
 Deno.test("Retry-After is obeyed to the millisecond, also where it exceeds the back-off", () => {
   run(({ expectObservable }) => {
     const result$ = failing(status(429, 30_000), 2).pipe(
-      retryTransient(options, () => {}, () => 1),
+      retryTransient(options, { random: () => 1 }),
     );
     expectObservable(result$).toBe("60000ms (v|)");
   });
@@ -77,7 +77,7 @@ Deno.test("Retry-After is obeyed to the millisecond, also where it exceeds the b
 Deno.test("a Retry-After past the limit surfaces at once", () => {
   const error = status(503, 60_001);
   run(({ expectObservable }) => {
-    const result$ = failing(error, 1).pipe(retryTransient(options, () => {}, () => 1));
+    const result$ = failing(error, 1).pipe(retryTransient(options, { random: () => 1 }));
     expectObservable(result$).toBe("#", undefined, error);
   });
 });
@@ -85,7 +85,7 @@ Deno.test("a Retry-After past the limit surfaces at once", () => {
 Deno.test("an error that is not transient surfaces at once", () => {
   run(({ expectObservable }) => {
     const error = status(404);
-    const result$ = failing(error, 1).pipe(retryTransient(options, () => {}, () => 1));
+    const result$ = failing(error, 1).pipe(retryTransient(options, { random: () => 1 }));
     expectObservable(result$).toBe("#", undefined, error);
   });
 });
@@ -93,7 +93,7 @@ Deno.test("an error that is not transient surfaces at once", () => {
 Deno.test("unsubscribing ends the wait", () => {
   run(({ expectObservable, cold, expectSubscriptions }) => {
     const source$ = cold<string>("#", undefined, connection);
-    const result$ = source$.pipe(retryTransient(options, () => {}, () => 1));
+    const result$ = source$.pipe(retryTransient(options, { random: () => 1 }));
     expectObservable(result$, "^ 99ms !").toBe("-");
     expectSubscriptions(source$.subscriptions).toBe("(^!)");
   });
@@ -103,7 +103,10 @@ Deno.test("each failed attempt that another follows is told with its wait", () =
   run(({ flush }) => {
     const told: [HpcaiError, number][] = [];
     failing(connection, 2).pipe(
-      retryTransient(options, (error, delayMs) => told.push([error, delayMs]), () => 0.5),
+      retryTransient(options, {
+        onRetry: (error, delayMs) => told.push([error, delayMs]),
+        random: () => 0.5,
+      }),
     ).subscribe();
     flush();
     assertEquals(told, [[connection, 250], [connection, 500]]);

@@ -1,25 +1,37 @@
-/** A stream that keeps what is written to it. */
-export interface MemorySink {
-  /** Where to write. */
+/** Where an archive's bytes go. */
+export interface ArchiveSink {
+  /** Takes the bytes, in order; is closed at the end, and aborted if the transfer fails. */
   readonly writable: WritableStream<Uint8Array>;
+  /**
+   * Drops what was written, so that the bytes can come anew from the first one. Missing where that
+   * cannot be done.
+   */
+  readonly restart?: () => Promise<void> | void;
+}
+
+/** A sink that keeps the bytes. */
+export interface MemorySink extends ArchiveSink {
   /** Gives all that was written, as one array, and lets go of it. */
   takeBody(): Uint8Array<ArrayBuffer>;
 }
 
-/** Makes a stream that keeps what is written to it. */
+/** Makes a sink that keeps the bytes. */
 export function memorySink(): MemorySink {
   let chunks: Uint8Array[] = [];
   let byteLength = 0;
+  const restart = () => {
+    chunks = [];
+    byteLength = 0;
+  };
   return {
     writable: new WritableStream({
       write(chunk) {
         chunks.push(chunk);
         byteLength += chunk.byteLength;
       },
-      abort() {
-        chunks = [];
-      },
+      abort: restart,
     }),
+    restart,
     takeBody() {
       const body = new Uint8Array(byteLength);
       let end = byteLength;
