@@ -12,7 +12,14 @@ export function show(value: unknown): string {
   if (typeof value === "object" && value !== null) {
     return Array.isArray(value) ? "an array" : "an object";
   }
+  if (typeof value === "bigint") return `${value}n`;
   return typeof value === "function" ? "a function" : String(value);
+}
+
+/** Throws unless `value` is an object that can hold options. */
+export function requireOptions(argument: string, value: unknown): void {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+  throw new InvalidArgumentError(argument, `must be an object with options, but is ${show(value)}`);
 }
 
 /** Throws unless `value` is an integer of at least `minimum`. */

@@ -1,4 +1,4 @@
-import { requireInteger, requireMilliseconds, show } from "./arguments.ts";
+import { requireInteger, requireMilliseconds, requireOptions, show } from "./arguments.ts";
 import { InvalidArgumentError } from "./errors.ts";
 
 /** How failed requests are tried again. */
@@ -19,7 +19,7 @@ export interface RetryOptions {
 /** What a `RestClient` can be told. Every option has a default. */
 export interface RestClientOptions {
   /**
-   * The API key, or a function that gives it for each request. Default: the environment variable
+   * The API key, or a function that gives it for each attempt. Default: the environment variable
    * `HPCAI_API_KEY`, where the runtime has it and lets it be read without asking. Needless with a
    * relative `baseUrl`, since then the page's own server adds it.
    */
@@ -71,15 +71,23 @@ const DEFAULT_RETRY: RetryOptions = {
  * @throws {InvalidArgumentError} naming the option that is not usable.
  */
 export function resolveOptions(options: RestClientOptions): ResolvedOptions {
+  requireOptions("options", options);
+  const { allowInsecureHttp = false } = options;
+  if (typeof allowInsecureHttp !== "boolean") {
+    throw new InvalidArgumentError(
+      "allowInsecureHttp",
+      `must be true or false, but is ${show(allowInsecureHttp)}`,
+    );
+  }
   const { baseUrl, isRelative } = resolveBaseUrl(options);
-  const apiKey = options.apiKey ?? environmentVariable("HPCAI_API_KEY");
-  if (apiKey === undefined && !isRelative) {
+  const given = options.apiKey ?? environmentVariable("HPCAI_API_KEY");
+  if (given === undefined && !isRelative) {
     throw new InvalidArgumentError(
       "apiKey",
       "is missing; pass the option apiKey or set the environment variable HPCAI_API_KEY",
     );
   }
-  if (apiKey !== undefined && typeof apiKey !== "function") requireApiKey(apiKey);
+  const apiKey = given === undefined || typeof given === "function" ? given : headerKey(given);
   const { fetch = (input, init) => globalThis.fetch(input, init), timeoutMs = DEFAULT_TIMEOUT_MS } =
     options;
   if (typeof fetch !== "function") {
@@ -93,12 +101,17 @@ export function resolveOptions(options: RestClientOptions): ResolvedOptions {
     headers: resolveHeaders(options.headers),
     timeoutMs,
     retry: resolveRetry(options.retry),
-    allowInsecureHttp: options.allowInsecureHttp ?? false,
+    allowInsecureHttp,
   };
 }
 
-/** Throws unless `apiKey` can stand in a header (RFC 9110, section 5.5). Never shows it. */
-export function requireApiKey(apiKey: unknown): asserts apiKey is string {
+/**
+ * The key as it stands in a header, which has no white space around its value.
+ *
+ * @throws {InvalidArgumentError} that does not show it, if no header can hold it (RFC 9110, section
+ * 5.5).
+ */
+export function headerKey(apiKey: unknown): string {
   const fault = typeof apiKey !== "string"
     ? "is not a string"
     : apiKey.trim() === ""
@@ -108,7 +121,7 @@ export function requireApiKey(apiKey: unknown): asserts apiKey is string {
     : /[^\t\x20-\x7e\x80-\xff]/.test(apiKey)
     ? "has a character that no header can hold (not Latin-1, or a control character)"
     : undefined;
-  if (fault === undefined) return;
+  if (fault === undefined) return String(apiKey).trim();
   throw new InvalidArgumentError("apiKey", `${fault}; expected the key as HPC-AI gave it out`);
 }
 
@@ -156,8 +169,10 @@ function isLoopback(hostname: string): boolean {
 
 function resolveHeaders(headers: RestClientOptions["headers"]): Headers {
   try {
+    if (!Array.isArray(headers) && headers !== undefined) requireOptions("headers", headers);
     return new Headers(headers);
-  } catch {
+  } catch (error) {
+    if (error instanceof InvalidArgumentError) throw error;
     // The message of the TypeError would repeat the value, which can be a secret.
     throw new InvalidArgumentError("headers", "has a name or a value that no header can have");
   }
@@ -165,7 +180,9 @@ function resolveHeaders(headers: RestClientOptions["headers"]): Headers {
 
 function resolveRetry(retry: RestClientOptions["retry"]): RetryOptions {
   if (retry === false) return { ...DEFAULT_RETRY, maxRetries: 0 };
-  const resolved = { ...DEFAULT_RETRY, ...retry };
+  if (retry !== undefined) requireOptions("retry", retry);
+  const given = Object.entries(retry ?? {}).filter(([, value]) => value !== undefined);
+  const resolved: RetryOptions = { ...DEFAULT_RETRY, ...Object.fromEntries(given) };
   requireInteger("retry.maxRetries", resolved.maxRetries, 0);
   requireMilliseconds("retry.initialDelayMs", resolved.initialDelayMs, 0);
   requireMilliseconds("retry.maxDelayMs", resolved.maxDelayMs, 0);

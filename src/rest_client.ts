@@ -1,5 +1,10 @@
 import { catchError, defer, filter, map, type Observable, of } from "rxjs";
-import { requireCheckpointId, requireInteger, requireTrainingRunId } from "./arguments.ts";
+import {
+  requireCheckpointId,
+  requireInteger,
+  requireOptions,
+  requireTrainingRunId,
+} from "./arguments.ts";
 import { parseCheckpointPath } from "./checkpoint_path.ts";
 import { download$ } from "./download/download.ts";
 import type { DownloadEvent, DownloadOptions } from "./download/download_event.ts";
@@ -105,6 +110,7 @@ export class RestClient {
    */
   listTrainingRuns$(query: ListTrainingRunsQuery = {}): Observable<TrainingRunsResponse> {
     return defer(() => {
+      requireOptions("query", query);
       const { limit = DEFAULT_LIMIT, offset = 0 } = query;
       requireInteger("limit", limit, 1);
       requireInteger("offset", offset, 0);
@@ -125,7 +131,8 @@ export class RestClient {
    *
    * Runs that move while the listing is under way are not missed: the pages overlap by one run, and
    * where that or the count shows a change, further passes follow until it is proven that every run
-   * which existed throughout was emitted. Each run is emitted once, as it was first seen.
+   * which existed throughout was emitted. What a later pass finds comes after what was emitted before.
+   * Each run is emitted once, as it was first seen.
    *
    * @param options `pageSize` (default 100), `offset` (default 0), `concurrency` (default 4).
    * @returns Emits each run and completes. Fails with an {@linkcode InconsistentListingError} if the

@@ -185,6 +185,10 @@ for (
     ["retry.maxDelayMs", { retry: { maxDelayMs: Infinity } }],
     ["retry.maxRetryAfterMs", { retry: { maxRetryAfterMs: NaN } }],
     ["fetch", { fetch: "fetch" }],
+    ["retry", { retry: 3 }],
+    ["retry", { retry: true }],
+    ["allowInsecureHttp", { allowInsecureHttp: "false" }],
+    ["headers", { headers: 5 }],
     ["headers", { headers: { "bad name": "sk-secret" } }],
     ["headers", { headers: { "X-Token": "sk-secret\n\n1" } }],
   ] as const
@@ -195,6 +199,24 @@ for (
     assertNotMatch(error.message, /sk-secret/);
   });
 }
+
+for (const options of [null, "key", 7, []]) {
+  Deno.test(`${Deno.inspect(options)} in place of the options is refused`, () => {
+    assertEquals(refused(options as RestClientOptions).argument, "options");
+  });
+}
+
+Deno.test("white space around a key is not part of it", () => {
+  assertEquals(resolveOptions({ apiKey: " sk-secret " }).apiKey, "sk-secret");
+});
+
+Deno.test("an undefined part of retry leaves the default", () => {
+  const { retry } = resolveOptions({
+    apiKey,
+    retry: { maxRetries: undefined, maxDelayMs: 1 } as never,
+  });
+  assertEquals([retry.maxRetries, retry.maxDelayMs], [5, 1]);
+});
 
 Deno.test("retry: false means that nothing is tried again", () => {
   assertEquals(resolveOptions({ apiKey, retry: false }).retry.maxRetries, 0);

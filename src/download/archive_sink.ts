@@ -1,3 +1,5 @@
+import { HpcaiError } from "../errors.ts";
+
 /** Where an archive's bytes go. */
 export interface ArchiveSink {
   /** Takes the bytes, in order; is closed at the end, and aborted if the transfer fails. */
@@ -33,7 +35,7 @@ export function memorySink(): MemorySink {
     }),
     restart,
     takeBody() {
-      const body = new Uint8Array(byteLength);
+      const body = allocate(byteLength);
       let end = byteLength;
       for (let chunk = chunks.pop(); chunk !== undefined; chunk = chunks.pop()) {
         end -= chunk.byteLength;
@@ -42,4 +44,16 @@ export function memorySink(): MemorySink {
       return body;
     },
   };
+}
+
+function allocate(byteLength: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(byteLength);
+  } catch (cause) {
+    throw new HpcaiError(
+      `An archive of ${byteLength} bytes does not fit into one array; give the download a stream, ` +
+        "with the option `to`",
+      { cause },
+    );
+  }
 }

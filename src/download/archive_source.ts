@@ -33,6 +33,8 @@ export interface ArchiveSource extends ArchivePosition {
   readonly loaded: number;
   /** The bytes, to be read or cancelled; `undefined` where all are there already. */
   readonly body: ReadableStream<Uint8Array> | undefined;
+  /** Whether `total`, if there is one, must be met; else it only serves to show progress. */
+  readonly isExact: boolean;
   /** Takes the secrets out of what the runtime says when the bytes break off. */
   readonly redact: Redact;
 }
@@ -99,11 +101,17 @@ async function archiveSource(
   if (status === RANGE_NOT_SATISFIABLE || status === PARTIAL_CONTENT) {
     const range = contentRange(headers);
     if (status === PARTIAL_CONTENT && body !== null && isContinuation(range, headers, position)) {
-      return { body, loaded: position.loaded, total: range?.total, etag: position.etag, redact };
+      const { loaded, etag } = position;
+      return { body, loaded, total: range?.total, etag, isExact: true, redact };
     }
     await discardBody(response);
     if (range !== undefined && range.start === undefined && range.total === position.loaded) {
-      return { ...position, body: undefined, total: range.total, redact };
+      return { ...position, body: undefined, total: range.total, isExact: true, redact };
+    }
+    if (position.loaded === 0) {
+      const got = `a part of it, with status ${status}`;
+      const problem = "expected the whole archive";
+      throw new ApiResponseValidationError(problem, "", got, shownRequest(request, redact));
     }
     // The range does not fit what is there: the whole archive, then, and see what can be done.
     return archiveSource(
@@ -117,9 +125,11 @@ async function archiveSource(
     await discardBody(response);
     const problem = "expected the bytes of an archive";
     const got = body === null ? "" : `a body of type ${type}`;
-    throw new ApiResponseValidationError(problem, "", got, shownRequest(request));
+    throw new ApiResponseValidationError(problem, "", got, shownRequest(request, redact));
   }
-  return { body, loaded: 0, ...announced(headers), redact };
+  // Across origins a browser hides the content coding, so that the length may be of other bytes.
+  const isExact = response.type !== "cors" || headers.has("Content-Encoding");
+  return { body, loaded: 0, ...announced(headers), isExact, redact };
 }
 
 async function wholeArchive(

@@ -1,5 +1,5 @@
 import { defer, type Observable } from "rxjs";
-import { requireMilliseconds, show } from "../arguments.ts";
+import { requireMilliseconds, requireOptions, show } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -25,6 +25,7 @@ export function download$(
   options: DownloadOptions = {},
 ): Observable<DownloadEvent> {
   return defer(() => {
+    requireOptions("options", options);
     const ids = checkpointIds(checkpoint);
     const { progressIntervalMs, ...transferOptions } = transferSettings(options);
     const { to } = options;
@@ -60,7 +61,8 @@ export function transferSettings(
 }
 
 function requireUnlocked(to: unknown): void {
-  const fault = !(to instanceof WritableStream)
+  // By its members, since a stream of another realm or a polyfill is as good.
+  const fault = typeof to !== "object" || to === null || !("getWriter" in to && "locked" in to)
     ? `must be a WritableStream, but is ${show(to)}`
     : to.locked
     ? "must be a WritableStream that nobody else writes to, but it is locked"

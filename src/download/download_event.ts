@@ -50,8 +50,8 @@ export interface TransferSettings {
 export interface DownloadOptions extends TransferSettings {
   /**
    * Where the bytes go, with back-pressure: no more is read than the stream takes. It is closed at
-   * the end, and aborted when the download fails or is unsubscribed from. Without it the archive is
-   * held in memory.
+   * the end, and aborted when the download fails or is unsubscribed from; options and arguments that
+   * are not usable leave it alone. Without it the archive is held in memory.
    */
   readonly to?: WritableStream<Uint8Array> | undefined;
 }

@@ -29,8 +29,10 @@ export function toDownloadEvents<C>(
       let last: TransferLoaded | undefined;
       const emit = (event: TransferLoaded, time: number) => {
         const { loaded, total } = event;
-        // A transfer that starts over has no rate yet.
-        if (emitted !== undefined && loaded < emitted.loaded) samples = [];
+        // A transfer that starts over has no rate yet, nor has one whose clock was set back.
+        const isReset = emitted !== undefined && loaded < emitted.loaded ||
+          time < (samples.at(-1)?.time ?? time);
+        if (isReset) samples = [];
         emitted = event;
         samples.push({ time, loaded });
         while (time - (samples[1]?.time ?? time) >= RATE_WINDOW_MS) samples.shift();
@@ -47,13 +49,19 @@ export function toDownloadEvents<C>(
           }
           last = event;
           const now = asyncScheduler.now();
-          if (now - (samples.at(-1)?.time ?? -Infinity) >= intervalMs) emit(event, now);
+          const elapsedMs = now - (samples.at(-1)?.time ?? -Infinity);
+          // Less than nothing has elapsed where the clock was set back.
+          if (elapsedMs >= intervalMs || elapsedMs < 0) emit(event, now);
         },
         error: (error) => subscriber.error(error),
         complete: () => {
           if (last !== undefined) {
             if (last.loaded !== emitted?.loaded) emit(last, asyncScheduler.now());
-            subscriber.next(complete(last));
+            try {
+              subscriber.next(complete(last));
+            } catch (error) {
+              return subscriber.error(error);
+            }
           }
           subscriber.complete();
         },

@@ -19,7 +19,10 @@ export interface StallWatch {
 export function stallWatch(limitMs: number, onStall: () => void): StallWatch {
   let waitingSince: number | undefined;
   const timer = asyncScheduler.schedule(function () {
-    const waitedMs = waitingSince === undefined ? 0 : asyncScheduler.now() - waitingSince;
+    const now = asyncScheduler.now();
+    // A clock that was set back must not make a wait endless.
+    if (waitingSince !== undefined && waitingSince > now) waitingSince = now;
+    const waitedMs = waitingSince === undefined ? 0 : now - waitingSince;
     if (waitedMs >= limitMs) onStall();
     else this.schedule(undefined, limitMs - waitedMs);
   }, limitMs);

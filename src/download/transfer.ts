@@ -1,5 +1,6 @@
 import { catchError, defer, finalize, Observable, switchMap, tap, throwError } from "rxjs";
 import { ApiConnectionError, DownloadInterruptedError } from "../errors.ts";
+import { deepestReason } from "../transport/exchange.ts";
 import { redactedCause } from "../transport/redact.ts";
 import { retryTransient } from "../transport/retry.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -108,13 +109,14 @@ function pumpInto(
 ): (source: ArchiveSource, reached: ArchivePosition) => Observable<TransferLoaded> {
   let lastWrite: Promise<void> = Promise.resolve();
 
-  return ({ body, loaded: start, total, etag, redact }, reached) =>
+  return ({ body, loaded: start, total, etag, isExact, redact }, reached) =>
     new Observable((subscriber) => {
       const reader = body?.getReader();
       let loaded = start;
       const watch = stallWatch(idleTimeoutMs, () => {
         subscriber.error(new BrokenOff(`no byte came for ${idleTimeoutMs} ms`, loaded, total));
       });
+      const fail = (error: unknown) => subscriber.error(error);
       const emit = () => subscriber.next({ type: "loaded", loaded, total, etag });
 
       const nextChunk = async (): Promise<Uint8Array | undefined> => {
@@ -123,8 +125,8 @@ function pumpInto(
           return (await reader?.read())?.value;
         } catch (error) {
           const cause = redactedCause(error, redact);
-          const reason = cause instanceof Error ? cause.message : cause;
-          throw new BrokenOff(`the connection broke: ${reason}`, loaded, total, { cause });
+          const problem = `the connection broke: ${deepestReason(cause)}`;
+          throw new BrokenOff(problem, loaded, total, { cause });
         } finally {
           watch.end();
         }
@@ -157,7 +159,7 @@ function pumpInto(
           if (subscriber.closed) return;
           if (chunk === undefined) break;
           loaded += chunk.byteLength;
-          if (total !== undefined && loaded > total) {
+          if (isExact && total !== undefined && loaded > total) {
             throw new DownloadInterruptedError(
               "the server sent more than it announced",
               loaded,
@@ -168,17 +170,18 @@ function pumpInto(
           known = Math.max(0, known - chunk.byteLength);
           if (unknown.byteLength === 0) continue;
           lastWrite = writer.write(unknown);
-          // A write that fails shows in `ready` or `close` as well.
-          lastWrite.catch(() => {});
+          lastWrite.catch(fail);
           emit();
         }
-        if (loaded === 0 || loaded < (total ?? 0)) {
+        if (loaded === 0 || isExact && loaded < (total ?? 0)) {
           throw new BrokenOff("the server sent no more", loaded, total);
         }
         await writer.close();
       };
 
-      pump().then(() => subscriber.complete(), (error) => subscriber.error(error));
+      // A sink can fail while the server is silent.
+      writer.closed.catch(fail);
+      pump().then(() => subscriber.complete(), fail);
       return () => {
         watch.stop();
         reader?.cancel().catch(() => {});

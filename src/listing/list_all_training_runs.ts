@@ -12,7 +12,7 @@ import {
   takeWhile,
   throwError,
 } from "rxjs";
-import { requireInteger } from "../arguments.ts";
+import { requireInteger, requireOptions } from "../arguments.ts";
 import { InconsistentListingError } from "../errors.ts";
 import type { TrainingRun, TrainingRunsResponse } from "../types.ts";
 import { mergeMapInOrder } from "./merge_map_in_order.ts";
@@ -48,6 +48,9 @@ interface Span {
 const DEFAULT_PAGE_SIZE = 100;
 const DEFAULT_CONCURRENCY = 4;
 
+/** What comes after so many planned pages is read one by one, since a count may be any number. */
+const MAX_SPANS = 1000;
+
 /** After so many passes over runs that never stand still, a proof is given up. */
 const MAX_PASSES = 64;
 
@@ -60,6 +63,7 @@ export function listAllTrainingRuns$(
   options: ListAllOptions = {},
 ): Observable<TrainingRun> {
   return defer(() => {
+    requireOptions("options", options);
     const { pageSize = DEFAULT_PAGE_SIZE, offset = 0, concurrency = DEFAULT_CONCURRENCY } = options;
     requireInteger("pageSize", pageSize, 1);
     requireInteger("offset", offset, 0);
@@ -100,7 +104,14 @@ function onePass$(
       let previous = first;
       const rest$ = from(spansAfter(first)).pipe(
         mergeMapInOrder((span) => cover$(span, fetchAt), concurrency),
-        takeWhile(({ page }) => page.trainingRuns.length > 0),
+        takeWhile((next) => {
+          if (sightings.isNewToPass(next.page)) return true;
+          // At the end there is the overlap or nothing. Else the list has shifted by a page, or the
+          // server does not heed the offset.
+          const { length } = next.page.trainingRuns;
+          if (length > 1 || length === 1 && !isContinued(previous, next)) sightings.disturb();
+          return false;
+        }),
         concatMap((next) => {
           if (!isContinued(previous, next)) sightings.disturb();
           previous = next;
@@ -132,10 +143,11 @@ function* spansAfter(first: Page): Iterable<Span> {
   const length = first.page.trainingRuns.length;
   const overlap = overlapAfter(first);
   const total = hasTrustedTotal(first) ? first.page.cursor.totalCount : 0;
+  const step = length - overlap;
   let start = endOf(first) - overlap;
-  for (let next = start + length - overlap; next + overlap < total; next += length - overlap) {
-    yield { start, end: next + overlap };
-    start = next;
+  for (let span = 1; span < MAX_SPANS && start + step + overlap < total; span++) {
+    yield { start, end: start + step + overlap };
+    start += step;
   }
   yield { start, end: Infinity };
 }

@@ -14,16 +14,19 @@ interface Pass {
  * Remembers which runs were seen when, over several passes, to tell when nothing can be missing.
  *
  * The server pages by offset over a list that changes meanwhile, so that a run can slip from a page
- * not yet read to one that was read. Three things prove that none did:
+ * not yet read to one that was read. Each of these shows that none did:
  *
  * - **Nothing changed.** In one pass every page began with the very run that the one before ended
- *   with, every count was the same, and as many runs were seen as were counted.
+ *   with, every count was the same, and as many runs were seen as were counted. This is a proof where
+ *   runs come in at the front, and a run that moves goes to the front with another `lastRequestTime`:
+ *   for one to slip past the run at a boundary, as many as slip or come in must go, and then the count
+ *   falls by those that slipped.
  * - **All were seen again.** Take the moment of the first request of a pass; the answer says how many
  *   runs existed then. A run that was seen before that moment and again since existed at it, for ids
  *   do not come back; so did every run of that first answer. Once there are as many such runs as
- *   existed, they are all that existed, however they have moved.
- * - **The count is wrong but steady.** Two undisturbed passes in a row saw the same runs, with a
- *   count that cannot be right.
+ *   existed, they are all that existed, however they have moved. This is a proof in any order.
+ * - **The same again.** Two undisturbed passes in a row saw the same runs. This is all that can be had
+ *   of a server whose count is missing or wrong: no proof, but a miss takes a coincidence twice.
  */
 export class Sightings {
   /** For each run: the pass before whose first answer it is known to have existed; and the last. */
@@ -54,6 +57,12 @@ export class Sightings {
     return this.#add(page.trainingRuns, this.#passes.length);
   }
 
+  /** Whether a page has a run that the pass has not seen yet. */
+  isNewToPass({ trainingRuns }: TrainingRunsResponse): boolean {
+    const ids = this.#passes.at(-1)?.ids;
+    return trainingRuns.some(({ trainingRunId }) => !ids?.has(trainingRunId));
+  }
+
   /** Notes that something changed while the pass was under way. */
   disturb(): void {
     const pass = this.#passes.at(-1);
@@ -64,9 +73,8 @@ export class Sightings {
   isProven(): boolean {
     const pass = this.#passes.at(-1);
     if (pass === undefined) return false;
-    const { expected, ids, isUndisturbed } = pass;
-    if (isUndisturbed && (expected === undefined || expected === ids.size)) return true;
-    return this.#isAllSeenAgain() || this.#isCountWrong(pass, this.#passes.at(-2));
+    return pass.ids.size === 0 || pass.isUndisturbed && pass.expected === pass.ids.size ||
+      this.#isAllSeenAgain() || this.#isSameAgain(pass, this.#passes.at(-2));
   }
 
   #add(runs: readonly TrainingRun[], knownBefore: number): TrainingRun[] {
@@ -94,7 +102,7 @@ export class Sightings {
     });
   }
 
-  #isCountWrong(pass: Pass, before: Pass | undefined): boolean {
+  #isSameAgain(pass: Pass, before: Pass | undefined): boolean {
     return before !== undefined && pass.isUndisturbed && before.isUndisturbed &&
       pass.expected === before.expected && pass.ids.size === before.ids.size &&
       [...pass.ids].every((id) => before.ids.has(id));

@@ -28,7 +28,10 @@ export interface RequestEvent extends ClientEventContext {
   readonly type: "request";
 }
 
-/** The headers of an answer are there, be it a success or an error. */
+/**
+ * The headers of an answer are there, be it a success or an error. The bytes of an archive come after
+ * that; how they get on is told by the download itself.
+ */
 export interface ResponseEvent extends ClientEventContext {
   /** Tells the events apart. */
   readonly type: "response";

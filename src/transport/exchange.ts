@@ -13,6 +13,8 @@ export interface OutgoingRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** Whether it goes to the API's own origin, so that the key and the caller's headers go along. */
   readonly isTrusted: boolean;
+  /** How many more redirects it may take. */
+  readonly redirectsLeft: number;
 }
 
 /** What an exchange needs to know besides the request. */
@@ -30,7 +32,8 @@ export interface Answer {
 }
 
 const REDIRECT_STATUSES: readonly number[] = [301, 302, 303, 307, 308];
-const MAX_REDIRECTS = 5;
+/** How many redirects are followed before it must be a loop. */
+export const MAX_REDIRECTS = 5;
 
 /**
  * Sends a request and follows redirects by hand, since `fetch` would send `X-API-Key` on to the
@@ -42,7 +45,6 @@ const MAX_REDIRECTS = 5;
 export async function exchange(
   request: OutgoingRequest,
   context: ExchangeContext,
-  redirectsLeft = MAX_REDIRECTS,
 ): Promise<Answer> {
   const response = await send(request, context);
   if (response.type === "opaqueredirect") {
@@ -50,7 +52,7 @@ export async function exchange(
       "The server redirects, and browsers hide the target of a redirect that is followed by hand. " +
         "Either reach the API through a proxy on the page's own origin, or use a server that " +
         'answers with JSON, {"url": "…"}',
-      shownRequest(request),
+      shownRequest(request, context.redact),
     );
   }
   const location = response.headers.get("Location");
@@ -58,18 +60,14 @@ export async function exchange(
     return { response, request };
   }
   await discardBody(response);
-  if (redirectsLeft === 0) {
+  const target = redirected(request, location, context);
+  if (request.method !== "GET" && (response.status === 303 || !target.isTrusted)) {
     throw new ApiRedirectError(
-      `The server redirects more than ${MAX_REDIRECTS} times`,
-      shownRequest(request),
+      `The server redirects a ${request.method} to what cannot do that`,
+      shownRequest(request, context.redact),
     );
   }
-  const method = response.status === 303 ? "GET" : request.method;
-  return exchange(
-    { ...redirected(request, location, context), method },
-    context,
-    redirectsLeft - 1,
-  );
+  return exchange(target, context);
 }
 
 /**
@@ -77,18 +75,24 @@ export async function exchange(
  *
  * @param request The request that was answered so.
  * @param location Where the server points: a URL, or one relative to the request's.
- * @throws {ApiRedirectError} if it must not be followed: it is no URL, holds credentials, or would
+ * @throws {ApiRedirectError} if it must not be followed: it is one too many, is no URL, holds credentials, or would
  * go over `http:` where that is not allowed or where `https:` was used before.
  */
 export function redirected(
   request: OutgoingRequest,
   location: string,
-  { options, hideQuery }: ExchangeContext,
+  { options, redact, hideQuery }: ExchangeContext,
 ): OutgoingRequest {
+  if (request.redirectsLeft === 0) {
+    throw new ApiRedirectError(
+      `The server redirects more than ${MAX_REDIRECTS} times`,
+      shownRequest(request, redact),
+    );
+  }
   if (!URL.canParse(location, request.url)) {
     throw new ApiRedirectError(
       "The server points to something that is no URL",
-      shownRequest(request),
+      shownRequest(request, redact),
     );
   }
   const url = new URL(location, request.url);
@@ -100,16 +104,17 @@ export function redirected(
     : insecurity(url, options.allowInsecureHttp);
   if (fault !== undefined) {
     throw new ApiRedirectError(
-      `The server points to ${shownUrl(url)}, which is not followed, since it ${fault}`,
-      shownRequest(request),
+      `The server points to ${redact(shownUrl(url))}, which is not followed, since it ${fault}`,
+      shownRequest(request, redact),
     );
   }
-  return { ...request, url, isTrusted: request.isTrusted && url.origin === options.baseUrl.origin };
+  const isTrusted = request.isTrusted && url.origin === options.baseUrl.origin;
+  return { ...request, url, isTrusted, redirectsLeft: request.redirectsLeft - 1 };
 }
 
 /** A request as errors may show it. */
-export function shownRequest({ method, url }: OutgoingRequest): RequestContext {
-  return { method, requestUrl: shownUrl(url) };
+export function shownRequest({ method, url }: OutgoingRequest, redact: Redact): RequestContext {
+  return { method, requestUrl: redact(shownUrl(url)) };
 }
 
 async function send(request: OutgoingRequest, context: ExchangeContext): Promise<Response> {
@@ -119,7 +124,13 @@ async function send(request: OutgoingRequest, context: ExchangeContext): Promise
   if (request.isTrusted && apiKey !== undefined) headers.set("X-API-Key", apiKey);
   try {
     const { method, url } = request;
-    return await options.fetch(url.href, { method, headers, redirect: "manual", signal });
+    // Called without a receiver, since a browser's fetch takes none but the window.
+    const { fetch } = options;
+    const response = await fetch(url.href, { method, headers, redirect: "manual", signal });
+    if (!signal.aborted) return response;
+    // A fetch that does not heed the signal.
+    await discardBody(response);
+    throw signal.reason;
   } catch (error) {
     throw connectionError("The connection failed", error, request, redact);
   }
@@ -133,6 +144,16 @@ export function connectionError(
   redact: Redact,
 ): ApiConnectionError {
   const cause = redactedCause(thrown, redact);
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new ApiConnectionError(`${problem}: ${reason}`, shownRequest(request), { cause });
+  return new ApiConnectionError(
+    `${problem}: ${deepestReason(cause)}`,
+    shownRequest(request, redact),
+    { cause },
+  );
+}
+
+/** What the innermost cause says; Node's own message is no more than "fetch failed". */
+export function deepestReason(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  if (cause.cause !== undefined) return deepestReason(cause.cause);
+  return cause.message || cause.name;
 }

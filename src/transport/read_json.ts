@@ -5,6 +5,9 @@ import { type Answer, connectionError, type ExchangeContext, shownRequest } from
 import { excerpt } from "./status_error.ts";
 import type { ReadAnswer } from "./transport.ts";
 
+/** A fault's message repeats what was there instead, which can be anything. */
+const MAX_FAULT_CHARACTERS = 200;
+
 /**
  * Reads an answer's JSON and validates it.
  *
@@ -18,7 +21,7 @@ export function readJson<T>(schema: WireSchema<T>): ReadAnswer<T> {
         problem,
         path,
         excerpt(text, context.redact),
-        shownRequest(answer.request),
+        shownRequest(answer.request, context.redact),
       );
     if (text.trim() === "") throw invalid("expected JSON, but the body is empty");
     let json: unknown;
@@ -30,7 +33,7 @@ export function readJson<T>(schema: WireSchema<T>): ReadAnswer<T> {
     const result = v.safeParse(schema, json, { abortEarly: true });
     if (result.success) return result.output;
     const [fault] = result.issues;
-    throw invalid(context.redact(fault.message), dotPath(fault));
+    throw invalid(context.redact(fault.message).slice(0, MAX_FAULT_CHARACTERS), dotPath(fault));
   };
 }
 

@@ -5,6 +5,9 @@ import type { Redact } from "./redact.ts";
 /** No error message needs more of a body than this. */
 const MAX_ERROR_BODY_BYTES = 64 * 1024;
 
+/** More of a body than this is not searched for markup. */
+const MAX_SHOWN = 4096;
+
 /** How much of a body that is no JSON an error's message repeats, in characters. */
 const EXCERPT_CHARACTERS = 200;
 
@@ -44,18 +47,24 @@ function describe(text: string, redact: Redact): Description {
     body;
   const code = typeof error === "string" ? error : undefined;
   return {
-    message: [message, detail, validationFaults(detail), code].find((m) => typeof m === "string") ??
+    message: [message, detail, validationFaults(detail), code].map(oneLine).find(Boolean) ??
       `the server answered ${excerpt(text, redact)}`,
     code,
     details,
   };
 }
 
+/** A text without the control characters that would upset a terminal or a log. */
+function oneLine(text: unknown): string | undefined {
+  return typeof text === "string" ? text.replace(/[\s\p{Cc}]+/gu, " ").trim() : undefined;
+}
+
 /** Joins FastAPI's list of faults, `[{loc: ["query", "limit"], msg: "…"}]`, to one sentence. */
 function validationFaults(detail: unknown): string | undefined {
   if (!Array.isArray(detail)) return undefined;
   const faults = detail.filter(isRecord).map(({ loc, msg }) =>
-    Array.isArray(loc) ? `${loc.join(".")}: ${msg}` : String(msg)
+    [Array.isArray(loc) ? loc.filter(isPlain).join(".") : "", isPlain(msg) ? msg : ""]
+      .filter((part) => part !== "").join(": ")
   );
   return faults.length === 0 ? undefined : faults.join("; ");
 }
@@ -72,14 +81,19 @@ function parseRedacted(text: string, redact: Redact): unknown {
   }
 }
 
+function isPlain(value: unknown): value is string | number {
+  return typeof value === "string" || typeof value === "number";
+}
+
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The beginning of a body on one line, without markup and secrets, in quotes; empty if it is. */
 export function excerpt(text: string, redact: Redact): string {
-  const plain = redact(text.slice(0, MAX_ERROR_BODY_BYTES))
-    .replace(/<(style|script)\b[\s\S]*?<\/\1>|<[^>]*>/gi, " ").replace(/\s+/g, " ").trim();
+  const json = parseRedacted(text, redact);
+  const plain = (json === undefined ? redact(text) : JSON.stringify(json).slice(0, MAX_SHOWN))
+    .replace(/<(style|script)\b[\s\S]*?<\/\1>|<[^<>]*>/gi, " ").replace(/\s+/g, " ").trim();
   if (plain === "") return "";
   return JSON.stringify(
     plain.length > EXCERPT_CHARACTERS ? `${plain.slice(0, EXCERPT_CHARACTERS)}…` : plain,
@@ -90,6 +104,7 @@ export function excerpt(text: string, redact: Redact): string {
 function retryAfterMs(header: string | null): number | undefined {
   if (header === null) return undefined;
   if (/^\s*\d+(\.\d+)?\s*$/.test(header)) return Math.ceil(Number(header) * 1000);
-  const date = Date.parse(header);
+  // Date.parse takes nearly anything.
+  const date = /GMT\s*$/.test(header) ? Date.parse(header) : NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
 }

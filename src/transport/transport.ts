@@ -10,7 +10,7 @@ import {
 } from "rxjs";
 import { ApiStatusError, ApiTimeoutError } from "../errors.ts";
 import {
-  requireApiKey,
+  headerKey,
   type ResolvedOptions,
   resolveOptions,
   type RestClientOptions,
@@ -18,7 +18,13 @@ import {
 } from "../options.ts";
 import { abortable } from "./abortable.ts";
 import type { ClientEvent, ClientEventContext, Operation } from "./client_event.ts";
-import { type Answer, exchange, type ExchangeContext, shownRequest } from "./exchange.ts";
+import {
+  type Answer,
+  exchange,
+  type ExchangeContext,
+  MAX_REDIRECTS,
+  shownRequest,
+} from "./exchange.ts";
 import { redactor, shownUrl } from "./redact.ts";
 import { isTransient, type Patience, retryTransient } from "./retry.ts";
 import { statusError } from "./status_error.ts";
@@ -65,7 +71,7 @@ export interface Transport {
 
 /** Makes a transport. Options that are not usable surface as the error of each request. */
 export function createTransport(options: RestClientOptions): Transport {
-  const resolved = attempt(() => resolveOptions(options));
+  const resolved = lazyOutcome(() => resolveOptions(options));
   const events = new Subject<ClientEvent>();
   let lastRequestId = 0;
 
@@ -81,21 +87,21 @@ export function createTransport(options: RestClientOptions): Transport {
       const shown = shownUrl(url);
       let attempts = 0;
       let isAnswered = false;
-      const context = (): ClientEventContext => ({
+      const context = (attempt = attempts): ClientEventContext => ({
         requestId,
         operation: request.operation,
         method: request.method,
         url: shown,
-        attempt: attempts,
+        attempt,
       });
       const attempt$ = defer(() => {
-        attempts++;
+        const attempt = ++attempts;
         events.next({ type: "request", ...context() });
         const startedAt = asyncScheduler.now();
         return abortable((signal) =>
           answer(request, url, options, signal, read, (status) => {
             const durationMs = asyncScheduler.now() - startedAt;
-            events.next({ type: "response", ...context(), status, durationMs });
+            events.next({ type: "response", ...context(attempt), status, durationMs });
           })
         );
       });
@@ -135,12 +141,24 @@ async function answer<T>(
   read: ReadAnswer<T>,
   onResponse: (status: number) => void,
 ): Promise<T> {
-  const apiKey = typeof options.apiKey === "function" ? await options.apiKey() : options.apiKey;
-  if (typeof options.apiKey === "function") requireApiKey(apiKey);
+  const apiKey = typeof options.apiKey === "function"
+    ? headerKey(await options.apiKey())
+    : options.apiKey;
   signal.throwIfAborted();
-  const context: ExchangeContext = { options, apiKey, signal, ...redactor(apiKey) };
+  const context: ExchangeContext = {
+    options,
+    apiKey,
+    signal,
+    ...redactor(apiKey, options.headers),
+  };
   const { method, headers = {} } = request;
-  const answer = await exchange({ url, method, headers, isTrusted: true }, context);
+  const answer = await exchange({
+    url,
+    method,
+    headers,
+    isTrusted: true,
+    redirectsLeft: MAX_REDIRECTS,
+  }, context);
   onResponse(answer.response.status);
   await requireSuccess(answer, context, request.alsoAccepted);
   return read(answer, context);
@@ -153,7 +171,7 @@ export async function requireSuccess(
   alsoAccepted: readonly number[] = [],
 ): Promise<void> {
   if (answer.response.ok || alsoAccepted.includes(answer.response.status)) return;
-  throw await statusError(answer.response, shownRequest(answer.request), redact);
+  throw await statusError(answer.response, shownRequest(answer.request, redact), redact);
 }
 
 function routeUrl(baseUrl: URL, { path, query = {} }: ApiRequest): URL {
@@ -177,7 +195,7 @@ function timeoutError(
 }
 
 /** Calls a function now and gives its outcome, value or error, as often as it is asked for. */
-function attempt<T>(run: () => T): () => T {
+function lazyOutcome<T>(run: () => T): () => T {
   try {
     const value = run();
     return () => value;

@@ -14,6 +14,7 @@ import type { DownloadEvent, DownloadOptions } from "../../src/download/download
 import {
   ApiResponseValidationError,
   DownloadInterruptedError,
+  HpcaiError,
   InvalidArgumentError,
   NotFoundError,
 } from "../../src/errors.ts";
@@ -139,6 +140,62 @@ Deno.test("a stream that cannot be closed makes the download fail", async () => 
   assertEquals(await assertRejects(() => events(clientOf(() => archive(HELLO)), { to })), full);
 });
 
+Deno.test("a stream that is closed already makes the download fail at once", async () => {
+  const to = new WritableStream<Uint8Array>();
+  await to.close();
+  let pulled = 0;
+  const endless = () =>
+    new ReadableStream<Uint8Array>({
+      pull: (controller) => {
+        pulled++;
+        controller.enqueue(HELLO);
+      },
+    });
+  await assertRejects(() => events(clientOf(() => archive(endless())), { to }), TypeError);
+  assertEquals(pulled < 10, true);
+});
+
+Deno.test("a stream that fails while the server is silent makes the download fail at once", async () => {
+  const full = new Error("disk full");
+  const failing = Promise.withResolvers<void>();
+  const to = new WritableStream<Uint8Array>({
+    start: (controller) => {
+      failing.promise.then(() => controller.error(full));
+    },
+  });
+  const silent = () => new ReadableStream<Uint8Array>({ pull: () => failing.resolve() });
+  assertEquals(await assertRejects(() => events(clientOf(() => archive(silent())), { to })), full);
+});
+
+Deno.test("an archive that fits into no array is an error that names the way out", async () => {
+  const huge = Object.defineProperty(new Uint8Array(1), "byteLength", { value: 2 ** 60 });
+  const body = () =>
+    new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        controller.enqueue(huge);
+        controller.close();
+      },
+    });
+  await assertRejects(() => events(clientOf(() => archive(body()))), HpcaiError, "the option `to`");
+});
+
+Deno.test("across origins, where the content coding is hidden, the length only shows progress", async () => {
+  const response = () => {
+    const hidden = archive(HELLO, { "Content-Length": "3" });
+    return Object.defineProperty(hidden, "type", { value: "cors" });
+  };
+  const all = await events(clientOf(response));
+  assertEquals(all.at(-1)?.loaded, 5);
+});
+
+Deno.test("a part of an archive that nobody asked for is refused", async () => {
+  for (const status of [206, 416]) {
+    const response = () =>
+      new Response(HELLO, { status, headers: { "Content-Range": "bytes 5-9/100" } });
+    await assertRejects(() => events(clientOf(response)), ApiResponseValidationError);
+  }
+});
+
 Deno.test("no more is read than the stream takes", async () => {
   let pulled = 0;
   const endless = () =>
@@ -237,6 +294,7 @@ for (
     ["progressIntervalMs", { progressIntervalMs: -1 }],
     ["idleTimeoutMs", { idleTimeoutMs: 0 }],
     ["to", { to: {} }],
+    ["options", null],
     ["to", { to: lockedStream() }],
   ] as const
 ) {

@@ -95,7 +95,7 @@ Deno.test("a proxy's page is quoted without its markup, and not at full length",
 });
 
 Deno.test("JSON that holds nothing of use is quoted", async () => {
-  for (const body of ["null", "[]", "{}", '"sorry"', '{"error": {"nested": true}}']) {
+  for (const body of ["null", "[]", "{}", '"sorry"', '{"error":{"nested":true}}']) {
     const { message } = await failure({ type: "status", status: 500, body });
     assertStringIncludes(message, `the server answered ${JSON.stringify(body)}`);
   }

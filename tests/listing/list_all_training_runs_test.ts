@@ -146,6 +146,46 @@ Deno.test("runs that never stand still make an error that says so, after all wer
   assertEquals(new Set(emitted).size, emitted.length);
 });
 
+for (const totalCount of [0, 250]) {
+  Deno.test(`a server that does not heed the offset, with a count of ${totalCount}, makes an error`, async () => {
+    const listing = new ChangingListing(100);
+    let requests = 0;
+    const deaf: FetchPage = ({ limit, offset }) => {
+      requests++;
+      return of({ ...listing.page(limit, 0), cursor: { offset, limit, totalCount } });
+    };
+    await assertRejects(() => listedIds(deaf), InconsistentListingError);
+    assertEquals(requests <= 64 * 5, true);
+  });
+}
+
+Deno.test("a count of two thousand million does not plan as many pages", async () => {
+  const listing = new ChangingListing(40);
+  const ids = await listedIds(
+    ({ limit, offset }) =>
+      of({ ...listing.page(limit, offset), cursor: { offset, limit, totalCount: 2 ** 31 - 1 } }),
+    {
+      pageSize: 10,
+    },
+  );
+  assertEquals(ids.length, 40);
+});
+
+Deno.test("without a count a move that a deletion hides is found in the second pass", async () => {
+  const listing = new ChangingListing(9);
+  let requests = 0;
+  const uncounted: FetchPage = ({ limit, offset }) =>
+    defer(() => {
+      if (++requests === 2) {
+        listing.apply({ type: "move", at: 0.6 });
+        listing.apply({ type: "delete", at: 0.2 });
+      }
+      return of({ ...listing.page(limit, offset), cursor: { offset, limit, totalCount: 0 } });
+    });
+  const ids = await listedIds(uncounted, { pageSize: 3 });
+  assertEquals(listing.idsThroughout.filter((id) => !ids.includes(id)), []);
+});
+
 const change: fc.Arbitrary<Change> = fc.record({
   type: fc.constantFrom("insert", "delete", "move"),
   at: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -197,12 +237,13 @@ for (
     ["offset", { offset: -1 }],
     ["concurrency", { concurrency: 0 }],
     ["concurrency", { concurrency: Infinity }],
+    ["options", null],
   ] as const
 ) {
-  Deno.test(`a ${argument} of ${Object.values(options)} is refused before any request`, async () => {
+  Deno.test(`${argument}: ${Deno.inspect(options)} is refused before any request`, async () => {
     const listing = new ChangingListing(5);
     const error = await assertRejects(
-      () => listedIds(listing.fetchPage(), options),
+      () => listedIds(listing.fetchPage(), options as ListAllOptions),
       InvalidArgumentError,
       argument,
     );

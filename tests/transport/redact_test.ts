@@ -64,3 +64,26 @@ Deno.test("a cause that is no Error becomes its text, without secrets", () => {
 Deno.test("a shown URL has neither credentials nor query nor fragment", () => {
   assertEquals(shownUrl(new URL("https://user:pw@h.example/p/q?sig=1#f")), "https://h.example/p/q");
 });
+
+Deno.test("a key is taken out in each form that servers repeat it in", () => {
+  const { redact } = redactor('k/secret+"1');
+  assertEquals(
+    redact(String.raw`k/secret+"1 k%2Fsecret%2B%221 k/secret+\"1 k\/secret+\"1`),
+    "[redacted] [redacted] [redacted] [redacted]",
+  );
+});
+
+Deno.test("the values of the caller's own headers are taken out, but for the shortest", () => {
+  const { redact } = redactor(undefined, new Headers({ "X-Token": "proxy-secret", "X-Team": "a" }));
+  assertEquals(redact("a proxy-secret"), "a [redacted]");
+});
+
+Deno.test("user name and password are taken out of a URL", () => {
+  assertEquals(redact("at https://user:pw@h.example/a"), "at https://[redacted]@h.example/a");
+});
+
+Deno.test("causes that go round in a circle come to an end", () => {
+  const error = new Error("round");
+  error.cause = error;
+  assertInstanceOf(redactedCause(error, redact), Error);
+});

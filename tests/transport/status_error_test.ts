@@ -109,7 +109,10 @@ Deno.test("a server that repeats the key or a signed URL does not get it into th
 });
 
 for (
-  const [header, expected] of [["7", 7000], ["0", 0], ["1.5", 1500], ["soon", undefined]] as const
+  const [header, expected] of [["7", 7000], ["0", 0], ["1.5", 1500], ["soon", undefined], [
+    "soon 5",
+    undefined,
+  ], ["-1", undefined]] as const
 ) {
   Deno.test(`Retry-After: ${header} is ${expected} ms`, async () => {
     assertEquals((await read(429, null, { "Retry-After": header })).retryAfterMs, expected);
@@ -121,4 +124,18 @@ Deno.test("Retry-After as a date is the time until then, or none if it has passe
   const until = (date: string) => read(503, null, { "Retry-After": date });
   assertEquals((await until("Wed, 07 Jan 2026 10:00:30 GMT")).retryAfterMs, 30_000);
   assertEquals((await until("Wed, 07 Jan 2026 09:00:00 GMT")).retryAfterMs, 0);
+});
+
+Deno.test("an empty message does not hide the code", async () => {
+  assertStringIncludes((await read(403, '{"error":"quota","message":""}')).message, "403: quota");
+});
+
+Deno.test("a message is one line, whatever the server sends", async () => {
+  const { message } = await read(500, JSON.stringify({ message: "a\r\nb\u001b[31mc" }));
+  assertStringIncludes(message, "HTTP 500: a b [31mc (");
+});
+
+Deno.test("a fault whose place is no text makes no other error", async () => {
+  const detail = [{ loc: [{ toString: 1 }, "limit"], msg: "wrong" }, { loc: "x", msg: {} }];
+  assertStringIncludes((await read(422, JSON.stringify({ detail }))).message, "422: limit: wrong");
 });

@@ -219,6 +219,66 @@ Deno.test("each subscription is a fresh run, and nothing is sent before it", asy
   assertEquals(requests.length, 2);
 });
 
+Deno.test("fetch is called without a receiver, as a browser's has to be", async () => {
+  function fetch(this: unknown): Promise<Response> {
+    if (this !== undefined) return Promise.reject(new TypeError("Illegal invocation"));
+    return Promise.resolve(Response.json(PAGE));
+  }
+  await firstValueFrom(new RestClient({ apiKey: "k", fetch, retry: false }).listTrainingRuns$());
+});
+
+Deno.test("what a fetch that does not heed the signal brings too late is given up", async () => {
+  let isCancelled = false;
+  const late = Promise.withResolvers<Response>();
+  const client = new RestClient({ apiKey: "k", fetch: () => late.promise });
+  const events: string[] = [];
+  client.events$.subscribe(({ type }) => events.push(type));
+  const subscription = client.listTrainingRuns$().subscribe();
+  await Promise.resolve();
+  subscription.unsubscribe();
+  late.resolve(
+    new Response(
+      new ReadableStream({
+        cancel: () => {
+          isCancelled = true;
+        },
+      }),
+    ),
+  );
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  assertEquals(isCancelled, true);
+  assertEquals(events, ["request", "cancel"]);
+});
+
+Deno.test("a DELETE that is redirected to another origin has not been done", async () => {
+  for (const status of [301, 302, 307, 308]) {
+    const { fetch, requests } = answering(redirect("https://login.example/", status));
+    const client = new RestClient({ apiKey: "k", fetch });
+    const error = await assertRejects(() => firstValueFrom(client.deleteCheckpoint$("r", "c")));
+    assertInstanceOf(error, ApiRedirectError);
+    assertEquals(requests.length, 1);
+  }
+});
+
+Deno.test("a URL as JSON counts as a redirect", async () => {
+  const hops = Array.from({ length: 5 }, () => redirect("?again"));
+  const { fetch } = answering(Response.json({ url: "https://s.example/" }), ...hops);
+  const client = new RestClient({ apiKey: "k", fetch });
+  const error = await assertRejects(() =>
+    firstValueFrom(client.downloadCheckpointArchive$("r", "c"))
+  );
+  assertInstanceOf(error, ApiRedirectError);
+});
+
+Deno.test("the innermost cause says why a connection failed", async () => {
+  const cause = Object.assign(new Error(""), { name: "ECONNREFUSED" });
+  const { fetch } = answering(new TypeError("fetch failed", { cause }));
+  const client = new RestClient({ apiKey: "k", fetch, retry: false });
+  const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
+  assertInstanceOf(error, ApiConnectionError);
+  assertStringIncludes(error.message, "The connection failed: ECONNREFUSED");
+});
+
 Deno.test("a redirect that a browser hides is an error that names the ways out", async () => {
   const hidden = new Response(null);
   Object.defineProperty(hidden, "type", { value: "opaqueredirect" });

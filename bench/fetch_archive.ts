@@ -1,0 +1,10 @@
+import type { FakeApi } from "./fake_api_process.ts";
+
+/** Asks for a checkpoint's archive as the client does, with bare `fetch`. */
+export function fetchArchive({ baseUrl, apiKey, checkpoint }: FakeApi): Promise<Response> {
+  const { trainingRunId, checkpointId } = checkpoint;
+  return fetch(
+    `${baseUrl}/api/v1/training_runs/${trainingRunId}/checkpoints/${checkpointId}/archive`,
+    { headers: { "X-API-Key": apiKey, "Accept": "application/gzip" } },
+  );
+}
