@@ -6,6 +6,7 @@ import {
   requireTrainingRunId,
 } from "./arguments.ts";
 import { parseCheckpointPath } from "./checkpoint_path.ts";
+import { setTransport } from "./client_transport.ts";
 import { download$ } from "./download/download.ts";
 import type { DownloadEvent, DownloadOptions } from "./download/download_event.ts";
 import { ApiConnectionError, InternalServerError, NotFoundError } from "./errors.ts";
@@ -88,6 +89,7 @@ export class RestClient {
   constructor(options: RestClientOptions = {}) {
     this.#transport = createTransport(options);
     this.events$ = this.#transport.events$;
+    setTransport(this, this.#transport);
   }
 
   /**

@@ -1,0 +1,19 @@
+import type { Transport } from "./transport/transport.ts";
+
+const transports = new WeakMap<object, Transport>();
+
+/** Gives a client the transport that the other entries of this package use it with. */
+export function setTransport(client: object, transport: Transport): void {
+  transports.set(client, transport);
+}
+
+/**
+ * The transport of a client.
+ *
+ * @throws {TypeError} if it is no `RestClient`, or one of another copy of this package.
+ */
+export function transportOf(client: object): Transport {
+  const transport = transports.get(client);
+  if (transport !== undefined) return transport;
+  throw new TypeError("client: must be a RestClient of this copy of @hpcai/rx");
+}
