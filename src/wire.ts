@@ -10,18 +10,25 @@ import type {
 export type WireSchema<T> = v.GenericSchema<unknown, T>;
 
 /** An ISO 8601 date and time: with or without fractions of a second, with or without a zone. */
-const TIMESTAMP = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)?$/;
+const TIMESTAMP = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?$/;
+
+const ZONE = /(?:Z|[+-]\d\d:\d\d)$/;
 
 /**
- * A timestamp. Without a zone it is UTC, since SQLite drops the zone of what servers store, and
+ * Reads a timestamp. Without a zone it is UTC, since SQLite drops the zone of what servers store, and
  * `Date` alone would take it as local time. A `Date` keeps milliseconds, not microseconds.
  */
+function parseTimestamp(text: string): Date {
+  // ECMAScript's format has no space, and Safari refuses it.
+  const iso = text.includes(" ") ? text.replace(" ", "T") : text;
+  return new Date(ZONE.test(iso) ? iso : `${iso}Z`);
+}
+
 const timestamp = v.pipe(
   v.string(),
   v.rawTransform(({ dataset: { value }, addIssue, NEVER }) => {
-    const [iso, zone] = TIMESTAMP.exec(value) ?? [];
-    const date = new Date(iso === undefined ? NaN : zone === undefined ? `${iso}Z` : iso);
-    if (!Number.isNaN(date.getTime())) return date;
+    const date = TIMESTAMP.test(value) ? parseTimestamp(value) : undefined;
+    if (date !== undefined && !Number.isNaN(date.getTime())) return date;
     addIssue({ message: "expected an ISO 8601 date and time" });
     return NEVER;
   }),
@@ -68,7 +75,7 @@ export const trainingRun: WireSchema<TrainingRun> = v.pipe(
   })),
 );
 
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const count = v.pipe(v.number(), v.check((n) => Number.isInteger(n) && n >= 0, "expected a count"));
 
 /** A page of training runs, as `GET /api/v1/training_runs` answers. */
 export const trainingRunsResponse: WireSchema<TrainingRunsResponse> = v.pipe(
