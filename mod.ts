@@ -28,10 +28,18 @@ export {
   type ParsedCheckpointPath,
 } from "./src/checkpoint_path.ts";
 export type {
+  ArchiveEntriesOptions,
+  ArchiveEntry,
+  ArchiveEntryHeader,
+  ArchiveEntryType,
+} from "./src/download/archive_entry.ts";
+export type {
   DownloadCompleteEvent,
   DownloadEvent,
   DownloadOptions,
+  DownloadPreparingEvent,
   DownloadProgressEvent,
+  TransferSettings,
 } from "./src/download/download_event.ts";
 export {
   ApiConnectionError,
@@ -40,6 +48,7 @@ export {
   type ApiStatus,
   ApiStatusError,
   ApiTimeoutError,
+  ArchiveEntryNotFoundError,
   AuthenticationError,
   BadRequestError,
   ConflictError,
@@ -47,6 +56,7 @@ export {
   HpcaiError,
   InconsistentListingError,
   InternalServerError,
+  InvalidArchiveError,
   InvalidArgumentError,
   InvalidCheckpointPathError,
   NotFoundError,
@@ -54,6 +64,7 @@ export {
   RateLimitError,
   type RequestContext,
   UnprocessableEntityError,
+  UnsafeArchiveError,
 } from "./src/errors.ts";
 export type { ListAllOptions } from "./src/listing/list_all_training_runs.ts";
 export type { RestClientOptions, RetryOptions } from "./src/options.ts";

@@ -260,3 +260,59 @@ export class InconsistentListingError extends HpcaiError {
   /** The name of the class. */
   override name = "InconsistentListingError";
 }
+
+/** An archive is broken, or no archive at all: its gzip or its tar cannot be read. */
+export class InvalidArchiveError extends HpcaiError {
+  /** The name of the class. */
+  override name = "InvalidArchiveError";
+
+  /**
+   * Makes the error.
+   *
+   * @param problem What is wrong with the archive; a whole clause.
+   * @param options The `cause`, already free of secrets.
+   */
+  constructor(problem: string, options?: ErrorOptions) {
+    super(`The archive cannot be read: ${problem}`, options);
+  }
+}
+
+/** An archive was refused: it could do harm, or what it holds cannot be read right. */
+export class UnsafeArchiveError extends HpcaiError {
+  /** The name of the class. */
+  override name = "UnsafeArchiveError";
+  /** The entry at fault, by its name in the archive. */
+  readonly entry: string;
+  /** What is wrong with it; a whole clause. */
+  readonly reason: string;
+
+  /**
+   * Makes the error.
+   *
+   * @param entry The entry at fault, by its name in the archive.
+   * @param reason What is wrong with it; a whole clause.
+   */
+  constructor(entry: string, reason: string) {
+    super(`The archive was refused, because of its entry ${JSON.stringify(entry)}: ${reason}`);
+    this.entry = entry;
+    this.reason = reason;
+  }
+}
+
+/** An archive has no file of that name. */
+export class ArchiveEntryNotFoundError extends HpcaiError {
+  /** The name of the class. */
+  override name = "ArchiveEntryNotFoundError";
+  /** The name that was looked for. */
+  readonly path: string;
+
+  /**
+   * Makes the error.
+   *
+   * @param path The name that was looked for.
+   */
+  constructor(path: string) {
+    super(`The archive has no file ${JSON.stringify(path)}; archiveEntries$ lists what it has`);
+    this.path = path;
+  }
+}

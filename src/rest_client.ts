@@ -7,6 +7,8 @@ import {
 } from "./arguments.ts";
 import { parseCheckpointPath } from "./checkpoint_path.ts";
 import { setTransport } from "./client_transport.ts";
+import { archiveEntries$, readArchiveEntry$ } from "./download/archive_entries.ts";
+import type { ArchiveEntriesOptions, ArchiveEntry } from "./download/archive_entry.ts";
 import { download$ } from "./download/download.ts";
 import type { DownloadEvent, DownloadOptions } from "./download/download_event.ts";
 import { ApiConnectionError, InternalServerError, NotFoundError } from "./errors.ts";
@@ -333,6 +335,70 @@ export class RestClient {
    */
   download$(checkpoint: CheckpointRef, options: DownloadOptions = {}): Observable<DownloadEvent> {
     return download$(this.#transport, checkpoint, options);
+  }
+
+  /**
+   * Reads the entries of a checkpoint's archive while it arrives: no more of it is held than is on its
+   * way, and no more is asked of the server than is read.
+   *
+   * Read an entry's `body` to its end, or cancel it, and begin within `next` or `concatMap`; a body
+   * that nobody has begun to read by then is skipped. The next entry comes after that.
+   *
+   * @param checkpoint A checkpoint of a listing, its path, or its ids.
+   * @param options `idleTimeoutMs`, `prepareTimeoutMs`.
+   * @returns Emits each entry in the archive's order and completes after the last; unsubscribing ends
+   * the transfer. Fails as `download$` does; with an {@linkcode InvalidArchiveError} if the archive is
+   * broken, or an {@linkcode UnsafeArchiveError} if it holds a sparse file.
+   *
+   * @example
+   * ```ts
+   * import { RestClient } from "@hpcai/rx";
+   * import { FakeHpcai } from "@hpcai/rx/testing";
+   *
+   * const fake = new FakeHpcai();
+   * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+   *
+   * client.archiveEntries$("hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010")
+   *   .subscribe(({ path, size }) => console.log(path, size));
+   * ```
+   */
+  archiveEntries$(
+    checkpoint: CheckpointRef,
+    options: ArchiveEntriesOptions = {},
+  ): Observable<ArchiveEntry> {
+    return archiveEntries$(this.#transport, checkpoint, options);
+  }
+
+  /**
+   * Reads one file out of a checkpoint's archive, and fetches the archive only up to its end.
+   *
+   * @param checkpoint A checkpoint of a listing, its path, or its ids.
+   * @param path The file's name in the archive; a leading `./` makes no difference.
+   * @returns Emits the file's bytes once and completes; the first file if many have the name. Fails
+   * as `archiveEntries$` does, and with an {@linkcode ArchiveEntryNotFoundError} if there is no such
+   * file.
+   *
+   * @example
+   * ```ts
+   * import { RestClient } from "@hpcai/rx";
+   * import { FakeHpcai } from "@hpcai/rx/testing";
+   * import { firstValueFrom } from "rxjs";
+   *
+   * const fake = new FakeHpcai();
+   * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+   * const checkpoint = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010";
+   *
+   * const bytes = await firstValueFrom(
+   *   client.readArchiveEntry$(checkpoint, "adapter_config.json"),
+   * );
+   * console.log(JSON.parse(new TextDecoder().decode(bytes)));
+   * ```
+   */
+  readArchiveEntry$(
+    checkpoint: CheckpointRef,
+    path: string,
+  ): Observable<Uint8Array<ArrayBuffer>> {
+    return readArchiveEntry$(this.#transport, checkpoint, path);
   }
 
   /**

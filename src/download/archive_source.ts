@@ -100,12 +100,13 @@ async function archiveSource(
   const { status, headers, body } = response;
   if (status === RANGE_NOT_SATISFIABLE || status === PARTIAL_CONTENT) {
     const range = contentRange(headers);
-    if (status === PARTIAL_CONTENT && body !== null && isContinuation(range, headers, position)) {
-      const { loaded, etag } = position;
-      return { body, loaded, total: range?.total, etag, isExact: true, redact };
+    const isSame = range !== undefined && isSameArchive(range, headers, position);
+    const isNext = range?.start === position.loaded && isIdentity(headers);
+    if (isSame && isNext && status === PARTIAL_CONTENT && body !== null) {
+      return { ...position, body, total: range.total, isExact: true, redact };
     }
     await discardBody(response);
-    if (range !== undefined && range.start === undefined && range.total === position.loaded) {
+    if (isSame && range.start === undefined && range.total === position.loaded) {
       return { ...position, body: undefined, total: range.total, isExact: true, redact };
     }
     if (position.loaded === 0) {
@@ -146,16 +147,15 @@ function mediaType({ headers }: Response): string {
 }
 
 /**
- * Whether a partial answer goes on with the very bytes that are there: it begins after them, and
- * neither the length nor the entity tag of the archive is another.
+ * Whether a partial answer is of the archive whose first bytes are there: neither the length nor the
+ * entity tag is another. Without the length nobody could tell whether the part goes up to the end.
  */
-function isContinuation(
-  range: ContentRange | undefined,
+function isSameArchive(
+  range: ContentRange,
   headers: Headers,
-  { loaded, total, etag }: ArchivePosition,
+  { total, etag }: ArchivePosition,
 ): boolean {
-  return range?.start === loaded && isIdentity(headers) &&
-    (total === undefined || range.total === total) &&
+  return range.total !== undefined && range.total === (total ?? range.total) &&
     (headers.get("ETag") ?? etag) === etag;
 }
 

@@ -16,7 +16,9 @@ import { transfer$, type TransferOptions } from "./transfer.ts";
 
 const DEFAULT_PROGRESS_INTERVAL_MS = 100;
 const DEFAULT_IDLE_TIMEOUT_MS = 30_000;
-const DEFAULT_PREPARE_TIMEOUT_MS = 600_000;
+
+/** The Python SDK's budget for retries. */
+const DEFAULT_PREPARE_TIMEOUT_MS = 300_000;
 
 /** Downloads an archive into a stream or into memory; what `RestClient.download$` promises. */
 export function download$(

@@ -42,7 +42,7 @@ export interface TransferSettings {
   readonly progressIntervalMs?: number | undefined;
   /** How long the server may send nothing, in milliseconds. Default 30 000. */
   readonly idleTimeoutMs?: number | undefined;
-  /** How long the server may build the archive, in milliseconds. Default 600 000. */
+  /** How long the server may build the archive, in milliseconds. Default 300 000. */
   readonly prepareTimeoutMs?: number | undefined;
 }
 

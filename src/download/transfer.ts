@@ -113,11 +113,15 @@ function pumpInto(
     new Observable((subscriber) => {
       const reader = body?.getReader();
       let loaded = start;
+      /** How many of the next bytes the sink has already. */
+      let known = 0;
+      const brokenOff = (problem: string, options?: ErrorOptions) =>
+        new BrokenOff(problem, loaded + known, total, options);
       const watch = stallWatch(idleTimeoutMs, () => {
-        subscriber.error(new BrokenOff(`no byte came for ${idleTimeoutMs} ms`, loaded, total));
+        subscriber.error(brokenOff(`no byte came for ${idleTimeoutMs} ms`));
       });
       const fail = (error: unknown) => subscriber.error(error);
-      const emit = () => subscriber.next({ type: "loaded", loaded, total, etag });
+      const emit = () => subscriber.next({ type: "loaded", loaded: loaded + known, total, etag });
 
       const nextChunk = async (): Promise<Uint8Array | undefined> => {
         watch.begin();
@@ -125,8 +129,7 @@ function pumpInto(
           return (await reader?.read())?.value;
         } catch (error) {
           const cause = redactedCause(error, redact);
-          const problem = `the connection broke: ${deepestReason(cause)}`;
-          throw new BrokenOff(problem, loaded, total, { cause });
+          throw brokenOff(`the connection broke: ${deepestReason(cause)}`, { cause });
         } finally {
           watch.end();
         }
@@ -150,8 +153,8 @@ function pumpInto(
       };
 
       const pump = async () => {
-        let known = await alignSink();
-        if (known === 0) emit();
+        known = await alignSink();
+        emit();
         while (true) {
           await writer.ready;
           const chunk = await nextChunk();
@@ -173,8 +176,9 @@ function pumpInto(
           lastWrite.catch(fail);
           emit();
         }
-        if (loaded === 0 || isExact && loaded < (total ?? 0)) {
-          throw new BrokenOff("the server sent no more", loaded, total);
+        // Even where nobody knows the length: fewer bytes than are there already are not all of them.
+        if (loaded === 0 || known > 0 || isExact && loaded < (total ?? 0)) {
+          throw brokenOff("the server sent no more");
         }
         await writer.close();
       };

@@ -31,7 +31,7 @@ export interface RetryBehaviour<T> {
   readonly isRetried?: (error: unknown) => boolean;
   /** Is told of each failed attempt that another one follows, and of the wait in milliseconds. */
   readonly onRetry?: (error: HpcaiError, delayMs: number) => void;
-  /** What is waited for without counting. */
+  /** What is waited for without counting, unless nothing is to be tried again. */
   readonly patience?: Patience | undefined;
   /** Which values restore the count; default all. */
   readonly isProgress?: (value: T) => boolean;
@@ -74,7 +74,9 @@ export function retryTransient<T>(
       let waits = 0;
       const delayAfter = (error: HpcaiError): number | undefined => {
         const retryAfterMs = error instanceof ApiStatusError ? error.retryAfterMs : undefined;
-        if (patience !== undefined && isStatus(error, patience.statuses)) {
+        const isWaitedFor = patience !== undefined && options.maxRetries > 0 &&
+          isStatus(error, patience.statuses);
+        if (isWaitedFor) {
           const delayMs = retryAfterMs ?? backoffMs(waits++, options, random);
           const endsAt = asyncScheduler.now() + delayMs;
           if (endsAt - startedAt > patience.limitMs) return undefined;

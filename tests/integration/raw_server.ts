@@ -1,7 +1,9 @@
 /** A connection whose request line has been read and no more of the request. */
 export interface RawConnection {
+  /** Reads the rest of the request, which has no body, and gives its headers. */
+  headers(): Promise<Headers>;
   /** Writes a part of the answer. */
-  write(text: string): Promise<void>;
+  write(part: string | Uint8Array<ArrayBuffer>): Promise<void>;
   /** Closes as a server does that is done (FIN). */
   end(): Promise<void>;
   /** Closes with the rest of the request unread, on which the kernel resets the connection (RST). */
@@ -56,19 +58,28 @@ export function answerText(headers: readonly string[], body: string, status = "2
 }
 
 function rawConnection(connection: Deno.TcpConn): RawConnection {
+  let rest: Promise<string> | undefined;
+  const readRest = () => rest ??= readUntil(connection, "\r\n\r\n");
   return {
-    async write(text) {
+    async headers() {
+      const lines = (await readRest()).trimEnd().split("\r\n");
+      return new Headers(lines.map((line): [string, string] => {
+        const colon = line.indexOf(":");
+        return [line.slice(0, colon), line.slice(colon + 1)];
+      }));
+    },
+    async write(part) {
       const writer = connection.writable.getWriter();
-      await writer.write(new TextEncoder().encode(text));
+      await writer.write(typeof part === "string" ? new TextEncoder().encode(part) : part);
       writer.releaseLock();
     },
     async end() {
-      await readUntil(connection, "\r\n\r\n");
+      await readRest();
       close(connection);
     },
     reset: () => close(connection),
     async closedByClient() {
-      await readUntil(connection, "\r\n\r\n");
+      await readRest();
       // The client sends nothing more: what comes next is the end, or a reset.
       await connection.read(new Uint8Array(1)).catch(() => {});
     },

@@ -26,6 +26,8 @@ export const total: number = page.cursor.totalCount;
 
 export function describe(event: DownloadEvent): string {
   switch (event.type) {
+    case "preparing":
+      return `asked again in ${event.retryInMs} ms`;
     case "progress":
       return `${event.loaded} of ${event.total ?? "?"} bytes, ${event.remainingMs ?? "?"} ms left`;
     case "complete":

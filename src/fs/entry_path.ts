@@ -1,0 +1,47 @@
+import { UnsafeArchiveError } from "../errors.ts";
+
+/**
+ * The parts of an entry's name, none of which can lead out of a directory on any system.
+ *
+ * @param path The name, or a hard link's target, as the archive has it.
+ * @param entry The entry to blame.
+ * @param what What `path` is of the entry.
+ * @throws {UnsafeArchiveError} if one could.
+ */
+export function safeSegments(path: string, entry: string, what: "name" | "target"): string[] {
+  const segments = path.split("/");
+  const fault = path.includes("\0")
+    ? "holds NUL"
+    : path.includes("\\")
+    ? "holds a backslash, which separates directories on Windows"
+    : path.startsWith("/")
+    ? "is absolute"
+    : segments.some((segment) => /^[A-Za-z]:/.test(segment))
+    ? "holds a drive letter"
+    : segments.includes("..")
+    ? "leads out of a directory, with `..`"
+    : undefined;
+  if (fault !== undefined) throw new UnsafeArchiveError(entry, `its ${what} ${fault}`);
+  return segments.filter((segment) => segment !== "" && segment !== ".");
+}
+
+/**
+ * Checks that a symbolic link stays in the directory that the archive is extracted into, whatever
+ * other links there are: it may go up from its own place, not out, and from there only down. A `..`
+ * after a name is refused, since the name may be that of a link to elsewhere.
+ *
+ * @param target What the link points at.
+ * @param depth How many directories the link is in.
+ * @param entry The entry to blame.
+ * @throws {UnsafeArchiveError} if it could leave the directory.
+ */
+export function requireInside(target: string, depth: number, entry: string): void {
+  const segments = target.split("/").filter((segment) => segment !== "" && segment !== ".");
+  const up = segments.findIndex((segment) => segment !== "..");
+  const names = up < 0 ? [] : segments.slice(up);
+  if (target.startsWith("/")) throw new UnsafeArchiveError(entry, "its target is absolute");
+  if (segments.length - names.length > depth) {
+    throw new UnsafeArchiveError(entry, `its target ${target} is outside of the directory`);
+  }
+  safeSegments(names.join("/"), entry, "target");
+}

@@ -1,0 +1,260 @@
+import { randomUUID } from "node:crypto";
+import { lstat, mkdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { catchError, concatMap, defer, Observable, tap, throwError } from "rxjs";
+import { requireInteger, requireOptions, show } from "../arguments.ts";
+import { checkpointIds } from "../checkpoint_path.ts";
+import { transportOf } from "../client_transport.ts";
+import { transferSettings } from "../download/download.ts";
+import { toDownloadEvents } from "../download/progress.ts";
+import { readTransfer$ } from "../download/read_transfer.ts";
+import { tarEntries } from "../download/tar_entries.ts";
+import { unpacked } from "../download/unpacked.ts";
+import { HpcaiError, InvalidArgumentError, UnsafeArchiveError } from "../errors.ts";
+import type { RestClient } from "../rest_client.ts";
+import type { Transport } from "../transport/transport.ts";
+import type { CheckpointIds, CheckpointRef } from "../types.ts";
+import { entryWriter } from "./entry_writer.ts";
+import type {
+  ExtractCompleteEvent,
+  ExtractEntryEvent,
+  ExtractEvent,
+  ExtractOptions,
+} from "./extract_event.ts";
+import { gunzip } from "./gunzip.ts";
+
+const DEFAULT_MAX_ENTRIES = 100_000;
+const DEFAULT_MAX_BYTES = 2 ** 40;
+const DEFAULT_MAX_RATIO = 100;
+
+/** Small archives may be packed well: a tar's padding alone is 1000 to 1. */
+const UNLIMITED_RATIO_BYTES = 64 * 2 ** 20;
+
+/**
+ * Extracts a checkpoint's archive into a new directory while it arrives: nothing is kept between
+ * network and files. All is written beside the directory, into `.<name>.<random>.part`, which gets its
+ * name at the end, so that the directory is whole or not there. Runs on Deno, Node and Bun; where
+ * the archive holds symbolic links, Deno wants `--allow-read` and `--allow-write` without paths.
+ *
+ * The archive is taken for someone else's: nothing is written outside, no file is opened that is there
+ * already, no device is made. Of the permissions only that to execute is kept; owner and times are not.
+ *
+ * @param client Whose key and settings are used.
+ * @param checkpoint A checkpoint of a listing, its path, or its ids.
+ * @param directory Where the archive's entries go. Must not exist unless `overwrite` is set; the
+ * directories that it is in are made.
+ * @param options What to extract, limits, time-outs.
+ * @returns Emits `progress` at most every `progressIntervalMs`, the first and the last always,
+ * `entry` for each file and link, then `complete` once, and completes. Unsubscribing ends the
+ * transfer and removes what was written. Fails as `RestClient.download$` does; with an
+ * {@linkcode UnsafeArchiveError} that names the entry if one would be written elsewhere, in another's
+ * place, is neither file nor directory nor link, or is over a limit; with an
+ * {@linkcode InvalidArchiveError} if the archive is broken; with an {@linkcode HpcaiError} if the file
+ * system fails. There is no directory then, or the one that was there before.
+ *
+ * @example
+ * ```ts
+ * import { RestClient } from "@hpcai/rx";
+ * import { extractArchive$ } from "@hpcai/rx/fs";
+ * import { FakeHpcai } from "@hpcai/rx/testing";
+ * import { lastValueFrom, tap } from "rxjs";
+ * import { mkdtemp } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ *
+ * // The fake API stands in for the real one; `new RestClient()` reaches that.
+ * const fake = new FakeHpcai();
+ * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+ * const checkpoint = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010";
+ * const directory = join(await mkdtemp(join(tmpdir(), "checkpoints-")), "step_0010");
+ *
+ * await lastValueFrom(
+ *   extractArchive$(client, checkpoint, directory).pipe(
+ *     tap((event) => {
+ *       if (event.type === "entry") console.log(event.path, event.size);
+ *     }),
+ *   ),
+ * );
+ * ```
+ */
+export function extractArchive$(
+  client: RestClient,
+  checkpoint: CheckpointRef,
+  directory: string,
+  options: ExtractOptions = {},
+): Observable<ExtractEvent> {
+  return defer(() => {
+    requireOptions("options", options);
+    requireDirectory(directory);
+    const transport = transportOf(client);
+    const ids = checkpointIds(checkpoint);
+    const settings = extractSettings(options);
+    return defer(() => requireFree(directory, settings.overwrite)).pipe(
+      concatMap(() => extract$(transport, ids, directory, settings)),
+      catchError((error) => throwError(() => ofFileSystem(error, directory))),
+    );
+  });
+}
+
+/** All that an extraction needs to know. */
+type ExtractSettings =
+  & ReturnType<typeof transferSettings>
+  & Required<{ [K in "overwrite" | "strip" | Limit]: NonNullable<ExtractOptions[K]> }>
+  & Pick<ExtractOptions, "filter">;
+
+type Limit = "maxEntries" | "maxBytes" | "maxRatio";
+
+function extractSettings(options: ExtractOptions): ExtractSettings {
+  const {
+    overwrite = false,
+    strip = 0,
+    filter,
+    maxEntries = DEFAULT_MAX_ENTRIES,
+    maxBytes = DEFAULT_MAX_BYTES,
+    maxRatio = DEFAULT_MAX_RATIO,
+  } = options;
+  requireInteger("strip", strip, 0);
+  requireInteger("maxEntries", maxEntries, 0);
+  requireInteger("maxBytes", maxBytes, 0);
+  requireInteger("maxRatio", maxRatio, 1);
+  if (filter !== undefined && typeof filter !== "function") {
+    throw new InvalidArgumentError("filter", `must be a function, but is ${show(filter)}`);
+  }
+  return {
+    ...transferSettings(options),
+    overwrite,
+    strip,
+    filter,
+    maxEntries,
+    maxBytes,
+    maxRatio,
+  };
+}
+
+function requireDirectory(directory: unknown): void {
+  if (typeof directory === "string" && directory !== "" && !directory.includes("\0")) return;
+  throw new InvalidArgumentError("directory", `must be a path, but is ${show(directory)}`);
+}
+
+async function requireFree(directory: string, overwrite: boolean): Promise<void> {
+  if (overwrite || !await exists(directory)) return;
+  throw new InvalidArgumentError(
+    "directory",
+    `${show(directory)} exists; name another, or replace it with the option overwrite`,
+  );
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return false;
+    throw error;
+  }
+}
+
+function extract$(
+  transport: Transport,
+  ids: CheckpointIds,
+  directory: string,
+  settings: ExtractSettings,
+): Observable<ExtractEvent> {
+  return new Observable((subscriber) => {
+    const counts = { packed: 0, entries: 0, bytes: 0 };
+
+    const read = async (packed: ReadableStream<Uint8Array>): Promise<void> => {
+      const target = resolve(directory);
+      const tar = await unpacked(packed, gunzip);
+      const part = join(dirname(target), `.${basename(target)}.${randomUUID().slice(0, 8)}.part`);
+      try {
+        await mkdir(dirname(target), { recursive: true });
+        await mkdir(part);
+        await writeEntries(tar, part, settings, counts, (event) => subscriber.next(event));
+        if (!subscriber.closed) await putInPlace(part, target, settings.overwrite);
+      } finally {
+        await rm(part, { recursive: true, force: true });
+      }
+    };
+
+    return readTransfer$(transport, ids, settings, read).pipe(
+      tap((event) => {
+        if (event.type === "loaded") counts.packed = event.loaded;
+      }),
+      toDownloadEvents<ExtractCompleteEvent>(settings.progressIntervalMs, () => {
+        const { entries, bytes } = counts;
+        return { type: "complete", directory, entries, bytes };
+      }),
+    ).subscribe({
+      next: (event) =>
+        subscriber.next(event.type === "complete" ? event : { ...event, entries: counts.entries }),
+      error: (error) => subscriber.error(error),
+      complete: () => subscriber.complete(),
+    });
+  });
+}
+
+async function writeEntries(
+  tar: ReadableStream<Uint8Array>,
+  root: string,
+  { strip, filter, maxEntries, maxBytes, maxRatio }: ExtractSettings,
+  counts: { readonly packed: number; entries: number; bytes: number },
+  onEntry: (event: ExtractEntryEvent) => void,
+): Promise<void> {
+  const writer = entryWriter(root, strip, maxEntries);
+  let current = "";
+  let seen = 0;
+  let unpackedBytes = 0;
+  const limitRatio = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      unpackedBytes += chunk.byteLength;
+      if (unpackedBytes > Math.max(UNLIMITED_RATIO_BYTES, counts.packed * maxRatio)) {
+        const problem = `the archive unpacks to more than ${maxRatio} times its size`;
+        throw new UnsafeArchiveError(current, `${problem} (maxRatio)`);
+      }
+      controller.enqueue(chunk);
+    },
+  });
+  for await (const entry of tarEntries(tar.pipeThrough(limitRatio))) {
+    const { path, type, size } = entry;
+    current = path;
+    if (++seen > maxEntries) {
+      throw new UnsafeArchiveError(
+        path,
+        `the archive has more than ${maxEntries} entries (maxEntries)`,
+      );
+    }
+    if (filter?.(entry) === false) continue;
+    if (counts.bytes + size > maxBytes) {
+      throw new UnsafeArchiveError(path, `the files have more than ${maxBytes} bytes (maxBytes)`);
+    }
+    const written = await writer.write(entry);
+    if (written === undefined) continue;
+    counts.entries++;
+    counts.bytes += size;
+    if (type !== "directory") onEntry({ type: "entry", path: written, size });
+  }
+}
+
+/** Gives the directory its name; one that is there makes place for it, and goes after that. */
+async function putInPlace(part: string, target: string, overwrite: boolean): Promise<void> {
+  await requireFree(target, overwrite);
+  if (!await exists(target)) return await rename(part, target);
+  const old = `${part}.old`;
+  await rename(target, old);
+  try {
+    await rename(part, target);
+  } catch (error) {
+    await rename(old, target);
+    throw error;
+  }
+  await rm(old, { recursive: true, force: true });
+}
+
+/** The file system's own errors name their code, but not what for. */
+function ofFileSystem(error: unknown, directory: string): unknown {
+  if (error instanceof HpcaiError || !(error instanceof Error && "code" in error)) return error;
+  return new HpcaiError(`Cannot extract into ${show(directory)}: ${error.message}`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,121 @@
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { extractInChild, namesIn, outcome, treeOf } from "./corpus.ts";
+
+/** Archives in whose extraction a symbolic link is made. */
+const LINKING = [
+  "links",
+  "symlink-inside-then-through",
+  "symlink-overwritten",
+  "link-chain",
+  "hardlink-to-symlink",
+];
+
+/** What the reason of each refusal must say. */
+const REASONS: Readonly<Record<string, RegExp>> = {
+  "absolute": /name is absolute/,
+  "backslashes": /name holds a backslash/,
+  "block-device": /is a block-device/,
+  "bomb": /more than 100 times its size/,
+  "bomb-after-the-end": /more than 100 times its size/,
+  "character-device": /is a character-device/,
+  "directory-becomes-file": /name is that of another entry/,
+  "dot-dot": /name leads out/,
+  "dot-dot-inside": /name leads out/,
+  "drive": /name holds a drive letter/,
+  "drive-with-backslash": /name holds a backslash/,
+  "duplicate": /name is that of another entry/,
+  "duplicate-by-dots": /name is that of another entry/,
+  "fifo": /is a fifo/,
+  "file-becomes-parent": /through the file a/,
+  "hardlink-absolute": /target is absolute/,
+  "hardlink-outside": /target leads out/,
+  "hardlink-to-nothing": /is no file extracted before it/,
+  "hardlink-to-symlink": /is no file extracted before it/,
+  "link-chain": /target leads out/,
+  "nul": /name holds NUL/,
+  "size-absurd": /more than 1099511627776 bytes/,
+  "sparse-by-tar-gnu": /sparse file/,
+  "sparse-by-tar-pax": /sparse file/,
+  "sparse-gnu": /sparse file/,
+  "sparse-pax": /sparse file/,
+  "symlink-absolute": /target is absolute/,
+  "symlink-inside-then-through": /through the symlink s/,
+  "symlink-outside": /outside of the directory/,
+  "symlink-overwritten": /name is that of another entry/,
+  "symlink-replaces-directory": /name is that of another entry/,
+  "symlink-then-through": /outside of the directory/,
+  "too-many-entries": /more than 100000 entries/,
+  "too-many-parents": /more than 100000 entries/,
+  "unknown-type": /unknown type "M"/,
+};
+
+const EXTENSION = /\.tar(\.gz)?$/;
+
+/** Runs a program, which must succeed. */
+async function run(program: string, ...args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command(program, { args }).output();
+  assert(success, `${program}: ${new TextDecoder().decode(stderr)}`);
+}
+
+/** Makes the corpus, does something with it, and removes it. */
+async function withCorpus(use: (root: string) => Promise<void>): Promise<void> {
+  const root = await Deno.makeTempDir();
+  try {
+    const program = new URL("make_archives.py", import.meta.url).pathname;
+    await run("python3", program, `${root}/corpus`);
+    await use(`${root}/corpus`);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+/** Extracts an archive into a new directory, whose parent's names are then checked. */
+async function extractAlone(archivePath: string, parent: string) {
+  await Deno.mkdir(parent);
+  await Deno.writeTextFile(`${parent}/outside`, "as it was");
+  const name = archivePath.split("/").at(-1)?.replace(EXTENSION, "") ?? "";
+  const extraction = LINKING.includes(name) ? extractInChild : outcome;
+  const { error } = await extraction(archivePath, `${parent}/target`);
+  assertEquals(await Deno.readTextFile(`${parent}/outside`), "as it was");
+  return { name, error };
+}
+
+Deno.test("archives of real programs are extracted as GNU tar extracts them, or refused untouched", async (t) => {
+  await withCorpus(async (root) => {
+    const atStart = await namesIn(root);
+    for (const file of await namesIn(`${root}/odd`)) {
+      await t.step(`${file} is extracted as GNU tar extracts it`, async () => {
+        const parent = `${root}/extracted-${file}`;
+        const { error } = await extractAlone(`${root}/odd/${file}`, parent);
+        assertEquals(error, undefined);
+        const reference = `${parent}/reference`;
+        await Deno.mkdir(reference);
+        await run("tar", "-xf", `${root}/odd/${file}`, "-C", reference);
+        assertEquals(await treeOf(`${parent}/target`), await treeOf(reference));
+        assertEquals(await namesIn(parent), ["outside", "reference", "target"]);
+        await Deno.remove(parent, { recursive: true });
+      });
+    }
+    for (const file of await namesIn(`${root}/hostile`)) {
+      await t.step(`${file} is refused, and nothing is written`, async () => {
+        const parent = `${root}/refused-${file}`;
+        const { name, error } = await extractAlone(`${root}/hostile/${file}`, parent);
+        assertEquals(error?.name, "UnsafeArchiveError");
+        assertMatch(error?.message ?? "", REASONS[name] ?? /^no reason is expected/);
+        assertNotEquals(error?.entry, "");
+        assertEquals(await namesIn(parent), ["outside"]);
+        await Deno.remove(parent, { recursive: true });
+        assertEquals(await namesIn(root), atStart);
+      });
+    }
+    for (const file of await namesIn(`${root}/broken`)) {
+      await t.step(`${file} is said to be broken, and nothing is written`, async () => {
+        const parent = `${root}/broken-${file}`;
+        const { error } = await extractAlone(`${root}/broken/${file}`, parent);
+        assertEquals(error?.name, "InvalidArchiveError");
+        assertEquals(await namesIn(parent), ["outside"]);
+        await Deno.remove(parent, { recursive: true });
+      });
+    }
+  });
+});

@@ -1,0 +1,184 @@
+import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { firstValueFrom } from "rxjs";
+import {
+  type ArchivePosition,
+  type ArchiveSource,
+  openArchive$,
+} from "../../src/download/archive_source.ts";
+import { ApiRedirectError, ApiResponseValidationError } from "../../src/errors.ts";
+import { createTransport } from "../../src/transport/transport.ts";
+
+const BEGINNING: ArchivePosition = { loaded: 0, total: undefined, etag: undefined };
+const HALF: ArchivePosition = { loaded: 5, total: 10, etag: '"a"' };
+const RANGE = { "Range": "bytes=5-", "If-Range": '"a"' };
+
+interface Opened {
+  readonly source: ArchiveSource;
+  /** The URL of each request, and the headers that are about ranges and the key. */
+  readonly requests: readonly (readonly [url: string, headers: Record<string, string>])[];
+  readonly body: string;
+}
+
+/** Opens an archive; the first request gets the first response and so on. */
+async function open(position: ArchivePosition, ...responses: Response[]): Promise<Opened> {
+  const requests: [string, Record<string, string>][] = [];
+  const transport = createTransport({
+    apiKey: "k",
+    baseUrl: "https://api.example",
+    retry: false,
+    fetch: (input, init) => {
+      const headers = new Headers(init?.headers);
+      const shown = ["Range", "If-Range", "X-API-Key"].flatMap((name) => {
+        const value = headers.get(name);
+        return value === null ? [] : [[name, value]];
+      });
+      requests.push([String(input), Object.fromEntries(shown)]);
+      return Promise.resolve(responses[requests.length - 1] ?? Response.error());
+    },
+  });
+  const ids = { trainingRunId: "run", checkpointId: "a/b c" };
+  const source = await firstValueFrom(
+    openArchive$(transport, ids, position, { limitMs: 0, onWait: () => {} }),
+  );
+  return { source, requests, body: await new Response(source.body ?? null).text() };
+}
+
+function part(contentRange: string, headers: Record<string, string> = {}): Response {
+  return new Response("56789", {
+    status: 206,
+    headers: { "Content-Range": contentRange, ...headers },
+  });
+}
+
+function whole(headers: Record<string, string> = {}): Response {
+  return new Response("0123456789", {
+    headers: { "Content-Type": "application/gzip", "Content-Length": "10", ...headers },
+  });
+}
+
+/** Where a source begins, and what is known of its archive. */
+function known({ loaded, total, etag, isExact }: ArchiveSource) {
+  return { loaded, total, etag, isExact };
+}
+
+const URL_OF_ARCHIVE = "https://api.example/api/v1/training_runs/run/checkpoints/a/b%20c/archive";
+
+Deno.test("the whole archive is asked for without a range, with the key", async () => {
+  const { source, requests, body } = await open(BEGINNING, whole({ "ETag": '"a"' }));
+  assertEquals(requests, [[URL_OF_ARCHIVE, { "X-API-Key": "k" }]]);
+  assertEquals(known(source), { loaded: 0, total: 10, etag: '"a"', isExact: true });
+  assertEquals(body, "0123456789");
+});
+
+for (
+  const [what, headers, total, etag] of [
+    ["a weak entity tag", { "ETag": 'W/"a"' }, 10, undefined],
+    ["an entity tag without quotes", { "ETag": "a" }, 10, undefined],
+    ["a length that is none", { "ETag": '"a"', "Content-Length": "ten" }, undefined, '"a"'],
+    ["a content coding", { "ETag": '"a"', "Content-Encoding": "GZIP" }, undefined, undefined],
+    [
+      "the content coding that is none",
+      { "ETag": '"a"', "Content-Encoding": "identity" },
+      10,
+      '"a"',
+    ],
+  ] as const
+) {
+  Deno.test(`of an archive with ${what} only the rest is believed`, async () => {
+    const { source } = await open(BEGINNING, whole(headers));
+    assertEquals(known(source), { loaded: 0, total, etag, isExact: true });
+  });
+}
+
+Deno.test("the rest is asked for by range and tag, and begins where it was asked for", async () => {
+  const { source, requests, body } = await open(HALF, part("bytes 5-9/10"));
+  assertEquals(requests, [[URL_OF_ARCHIVE, { ...RANGE, "X-API-Key": "k" }]]);
+  assertEquals(known(source), { ...HALF, isExact: true });
+  assertEquals(body, "56789");
+});
+
+Deno.test("bytes that belong to no known tag are not gone on with", async () => {
+  const { requests } = await open({ ...HALF, etag: undefined }, whole());
+  assertEquals(requests, [[URL_OF_ARCHIVE, { "X-API-Key": "k" }]]);
+});
+
+Deno.test("the length that comes with the rest is taken where none was known", async () => {
+  const { source } = await open({ ...HALF, total: undefined }, part("BYTES 5-9/10"));
+  assertEquals(source.total, 10);
+});
+
+for (
+  const [what, response] of [
+    ["begins elsewhere", part("bytes 4-9/10")],
+    ["is of another length", part("bytes 5-9/11")],
+    ["is of an unknown length", part("bytes 5-9/*")],
+    ["is counted in another unit", part("lines 5-9/10")],
+    ["is of another tag", part("bytes 5-9/10", { "ETag": '"b"' })],
+    ["has a weak tag", part("bytes 5-9/10", { "ETag": 'W/"a"' })],
+    ["is encoded", part("bytes 5-9/10", { "Content-Encoding": "br" })],
+    ["has several ranges", part("", { "Content-Type": "multipart/byteranges; boundary=x" })],
+    ["cannot be had", new Response(null, { status: 416 })],
+    [
+      "cannot be had, since the archive is longer",
+      new Response(null, { status: 416, headers: { "Content-Range": "bytes */11" } }),
+    ],
+  ] as const
+) {
+  Deno.test(`a rest that ${what} makes the whole archive be asked for at the same place`, async () => {
+    const redirect = new Response(null, {
+      status: 307,
+      headers: { "Location": "https://storage.example/a?signature=s" },
+    });
+    const { source, requests, body } = await open(
+      HALF,
+      redirect,
+      response,
+      whole({ "ETag": '"a"' }),
+    );
+    assertEquals(requests, [
+      [URL_OF_ARCHIVE, { ...RANGE, "X-API-Key": "k" }],
+      ["https://storage.example/a?signature=s", RANGE],
+      ["https://storage.example/a?signature=s", {}],
+    ]);
+    assertEquals(known(source), { loaded: 0, total: 10, etag: '"a"', isExact: true });
+    assertEquals(body, "0123456789");
+  });
+}
+
+Deno.test("a range that cannot be satisfied, as all is there, is an archive without further bytes", async () => {
+  const { source } = await open(
+    { loaded: 10, total: 10, etag: '"a"' },
+    new Response(null, { status: 416, headers: { "Content-Range": "bytes */10" } }),
+  );
+  assertEquals(source.body, undefined);
+  assertEquals(known(source), { loaded: 10, total: 10, etag: '"a"', isExact: true });
+});
+
+Deno.test("a signed URL in JSON may be relative, and is asked for the rest with the key only on the API's origin", async () => {
+  const { requests } = await open(HALF, Response.json({ url: "/signed" }), part("bytes 5-9/10"));
+  assertEquals(requests[1], ["https://api.example/signed", { ...RANGE, "X-API-Key": "k" }]);
+  const away = await open(HALF, Response.json({ url: "https://s.example/" }), part("bytes 5-9/10"));
+  assertEquals(away.requests[1], ["https://s.example/", RANGE]);
+});
+
+Deno.test("a signed URL that falls to http is not followed", async () => {
+  const error = await assertRejects(() => open(HALF, Response.json({ url: "http://s.example/" })));
+  assertInstanceOf(error, ApiRedirectError);
+});
+
+Deno.test("a server that gives a part again, asked for the whole, is refused", async () => {
+  const error = await assertRejects(() => open(HALF, part("bytes 4-9/10"), part("bytes 4-9/10")));
+  assertInstanceOf(error, ApiResponseValidationError);
+  assertEquals(error.excerpt, "a part of it, with status 206");
+});
+
+for (
+  const [what, response] of [
+    ["HTML", whole({ "Content-Type": "Text/HTML; charset=utf-8" })],
+    ["nothing", new Response(null)],
+  ] as const
+) {
+  Deno.test(`${what} in place of the archive is refused, whatever was there before`, async () => {
+    assertInstanceOf(await assertRejects(() => open(HALF, response)), ApiResponseValidationError);
+  });
+}
