@@ -1,4 +1,4 @@
-import { catchError, defer, filter, map, type Observable, of } from "rxjs";
+import { catchError, concatMap, defer, filter, map, type Observable, of } from "rxjs";
 import {
   requireCheckpointId,
   requireInteger,
@@ -7,7 +7,6 @@ import {
 } from "./arguments.ts";
 import { parseCheckpointPath } from "./checkpoint_path.ts";
 import { setTransport } from "./client_transport.ts";
-import { archiveEntries$, readArchiveEntry$ } from "./download/archive_entries.ts";
 import type { ArchiveEntriesOptions, ArchiveEntry } from "./download/archive_entry.ts";
 import { download$ } from "./download/download.ts";
 import type { DownloadEvent, DownloadOptions } from "./download/download_event.ts";
@@ -366,7 +365,9 @@ export class RestClient {
     checkpoint: CheckpointRef,
     options: ArchiveEntriesOptions = {},
   ): Observable<ArchiveEntry> {
-    return archiveEntries$(this.#transport, checkpoint, options);
+    return defer(importArchiveEntries).pipe(
+      concatMap((module) => module.archiveEntries$(this.#transport, checkpoint, options)),
+    );
   }
 
   /**
@@ -398,7 +399,9 @@ export class RestClient {
     checkpoint: CheckpointRef,
     path: string,
   ): Observable<Uint8Array<ArrayBuffer>> {
-    return readArchiveEntry$(this.#transport, checkpoint, path);
+    return defer(importArchiveEntries).pipe(
+      concatMap((module) => module.readArchiveEntry$(this.#transport, checkpoint, path)),
+    );
   }
 
   /**
@@ -479,5 +482,8 @@ export class RestClient {
     );
   }
 }
+
+/** Loaded by who reads archives only, since an app without that needs no tar decoder. */
+const importArchiveEntries = () => import("./download/archive_entries.ts");
 
 const ACCEPT_JSON: Readonly<Record<string, string>> = { "Accept": "application/json" };

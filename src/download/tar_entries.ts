@@ -1,6 +1,6 @@
 // This module is browser compatible.
 
-import type { ParsedTarEntry } from "modern-tar";
+import { createTarDecoder, type ParsedTarEntry } from "modern-tar";
 import { HpcaiError, InvalidArchiveError, UnsafeArchiveError } from "../errors.ts";
 import type { ArchiveEntry } from "./archive_entry.ts";
 import { checkedTar } from "./tar_blocks.ts";
@@ -15,8 +15,6 @@ import { checkedTar } from "./tar_blocks.ts";
 export async function* tarEntries(
   tar: ReadableStream<Uint8Array>,
 ): AsyncGenerator<ArchiveEntry, void, void> {
-  // Only who reads archives loads the decoder.
-  const { createTarDecoder } = await import("modern-tar");
   const reader = tar.pipeThrough(checkedTar()).pipeThrough(createTarDecoder({ strict: true }))
     .getReader();
   while (true) {

@@ -34,6 +34,7 @@ export function entryWriter(root: string, strip: number, maxEntries: number): En
   const made = new Map<string, "directory" | "file" | "symlink">();
 
   const makeParents = async (segments: readonly string[], entry: string): Promise<void> => {
+    if (made.get(segments.join("/")) === "directory") return;
     for (let length = 1; length <= segments.length; length++) {
       const path = segments.slice(0, length).join("/");
       const kind = made.get(path);

@@ -33,7 +33,7 @@ export interface PartFile {
 }
 
 /** As much as may wait here while the disk is busy. */
-const MAX_WAITING_BYTES = 1024 * 1024;
+const MAX_WAITING_BYTES = 256 * 1024;
 
 /**
  * Opens the part of a file, and takes over what an earlier process left if the sidecar says what it is.
@@ -119,7 +119,8 @@ export async function openPartFile(
     const { size } = await file.stat();
     const sidecar = await readSidecar(sidecarPath, checkpoint);
     if (sidecar === undefined || size === 0 || size > (sidecar.total ?? Infinity)) {
-      if (size > 0 || sidecar !== undefined) await startOver();
+      // Even an empty one: beside it may be the sidecar of another checkpoint.
+      await startOver();
       return undefined;
     }
     recorded = sidecar;

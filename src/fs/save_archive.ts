@@ -81,18 +81,17 @@ const LEASE_MS = 3_000;
  * ```ts
  * import { RestClient } from "@hpcai/rx";
  * import { saveArchive$ } from "@hpcai/rx/fs";
+ * import { mkdtemp } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
  *
  * const client = new RestClient(); // the key is read from HPCAI_API_KEY
- * const checkpoint = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010";
+ * const checkpoint = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/final";
+ * const directory = await mkdtemp(`${tmpdir()}/`);
  *
- * const save$ = saveArchive$(client, checkpoint, "checkpoints/step_0010.tar.gz");
- *
- * function save() { // Nothing happens before.
- *   save$.subscribe((event) => {
- *     if (event.type === "complete") console.log(event.path, event.sha256);
- *     else console.log(`${event.loaded} of ${event.total ?? "?"} bytes`);
- *   });
- * }
+ * await saveArchive$(client, checkpoint, `${directory}/final.tar.gz`).forEach((event) => {
+ *   if (event.type === "complete") console.log(event.path, event.sha256);
+ *   else console.log(`${event.loaded} of ${event.total ?? "?"} bytes`);
+ * });
  * ```
  */
 export function saveArchive$(

@@ -36,7 +36,7 @@ export interface SavedFile {
 }
 
 /** As much as may wait for the disk, so that it and the network overlap. */
-const QUEUE_BYTES = 2 * 1024 ** 2;
+const QUEUE_BYTES = 512 * 1024;
 
 /**
  * Opens what a save is to write: what an earlier one left, or a new file.

@@ -45,7 +45,6 @@ const REASONS: Readonly<Record<string, RegExp>> = {
   "symlink-replaces-directory": /name is that of another entry/,
   "symlink-then-through": /outside of the directory/,
   "too-many-entries": /more than 100000 entries/,
-  "too-many-parents": /more than 100000 entries/,
   "unknown-type": /unknown type "M"/,
 };
 
