@@ -4,9 +4,10 @@
  *
  *     deno task example:save examples/download_checkpoint.ts [TRAINING_RUN_ID CHECKPOINT_ID]
  */
+import { saveArchive$ } from "@hpcai/rx/fs";
 import { last } from "rxjs";
+import { archivePath } from "./archive_path.ts";
 import { connect } from "./connect.ts";
-import { archivePath, saveArchive$ } from "./save_archive.ts";
 
 const [trainingRunId = "eb78693b-380d-40f8-a709-ffe0da185718", checkpointId = "step_0010"] =
   Deno.args;

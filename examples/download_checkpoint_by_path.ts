@@ -3,9 +3,10 @@
  *
  *     deno task example:save examples/download_checkpoint_by_path.ts [CHECKPOINT_PATH]
  */
+import { saveArchive$ } from "@hpcai/rx/fs";
 import { last } from "rxjs";
+import { archivePath } from "./archive_path.ts";
 import { connect } from "./connect.ts";
-import { archivePath, saveArchive$ } from "./save_archive.ts";
 
 const [checkpointPath = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010"] =
   Deno.args;

@@ -4,7 +4,8 @@
  *
  *     deno task example:save examples/download_several.ts [TRAINING_RUN_ID]
  */
-import type { Checkpoint, DownloadEvent } from "@hpcai/rx";
+import type { Checkpoint } from "@hpcai/rx";
+import { saveArchive$, type SaveEvent } from "@hpcai/rx/fs";
 import {
   concatMap,
   distinctUntilKeyChanged,
@@ -14,8 +15,8 @@ import {
   type Observable,
   scan,
 } from "rxjs";
+import { archivePath } from "./archive_path.ts";
 import { connect } from "./connect.ts";
-import { archivePath, saveArchive$ } from "./save_archive.ts";
 
 const [trainingRunId = "eb78693b-380d-40f8-a709-ffe0da185718"] = Deno.args;
 const client = connect({ archiveBytes: 32 * 1024 ** 2 });
@@ -36,7 +37,7 @@ function saveAll$(checkpoints: readonly Checkpoint[]): Observable<TotalProgress>
       const path = archivePath(checkpoint.checkpointPath);
       return saveArchive$(client, checkpoint, path).pipe(map((event) => [path, event] as const));
     }, 3),
-    scan((latest, [path, event]) => latest.set(path, event), new Map<string, DownloadEvent>()),
+    scan((latest, [path, event]) => latest.set(path, event), new Map<string, SaveEvent>()),
     map((latest) => totalProgress([...latest.values()], checkpoints.length)),
   );
 }
@@ -47,7 +48,7 @@ interface TotalProgress {
 }
 
 /** Each archive counts the same, since those that have not begun are of unknown length. */
-function totalProgress(events: readonly DownloadEvent[], archives: number): TotalProgress {
+function totalProgress(events: readonly SaveEvent[], archives: number): TotalProgress {
   const fractions = events.map((event) =>
     event.type === "complete" ? 1 : event.loaded / (event.total ?? Infinity)
   );

@@ -33,7 +33,7 @@ export interface PartFile {
 }
 
 /** As much as may wait here while the disk is busy. */
-const MAX_WAITING_BYTES = 256 * 1024;
+const MAX_WAITING_BYTES = 1024 ** 2;
 
 /**
  * Opens the part of a file, and takes over what an earlier process left if the sidecar says what it is.
@@ -60,28 +60,38 @@ export async function openPartFile(
   let isWriting = false;
   let written: Promise<void> = Promise.resolve();
 
-  // Not `writev`, which takes Deno 2.9 twice the time of single writes.
-  const write = async (chunks: readonly Uint8Array[]) => {
+  const write = async (bytes: Uint8Array) => {
     await lock.requireHeld();
-    for (const chunk of chunks) {
-      for (let from = 0; from < chunk.byteLength;) {
-        const rest = chunk.byteLength - from;
-        const { bytesWritten } = await file.write(chunk, from, rest, length);
-        from += bytesWritten;
-        length += bytesWritten;
-      }
+    for (let from = 0; from < bytes.byteLength;) {
+      const rest = bytes.byteLength - from;
+      const { bytesWritten } = await file.write(bytes, from, rest, length);
+      from += bytesWritten;
+      length += bytesWritten;
     }
+  };
+
+  let batch = new Uint8Array();
+  /** In one piece, which is faster than `writev` in Deno 2.9 and than many small writes anywhere. */
+  const takeWaiting = (): Uint8Array => {
+    const [first = new Uint8Array(), ...others] = waiting;
+    const byteLength = waitingBytes;
+    const chunks = waiting;
+    waiting = [];
+    waitingBytes = 0;
+    if (others.length === 0) return first;
+    if (batch.byteLength < byteLength) batch = new Uint8Array(byteLength);
+    let at = 0;
+    for (const chunk of chunks) {
+      batch.set(chunk, at);
+      at += chunk.byteLength;
+    }
+    return batch.subarray(0, at);
   };
 
   /** Writes what waits, and what comes to wait meanwhile; a failure stays. */
   const drain = async () => {
     isWriting = true;
-    while (waiting.length > 0) {
-      const chunks = waiting;
-      waiting = [];
-      waitingBytes = 0;
-      await write(chunks);
-    }
+    while (waiting.length > 0) await write(takeWaiting());
     isWriting = false;
   };
 

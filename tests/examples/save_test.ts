@@ -1,0 +1,80 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { FakeHpcai } from "@hpcai/rx/testing";
+import { createHash } from "node:crypto";
+import { runTask, taskCommand } from "./run_task.ts";
+
+const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
+const NAME = `hpcai_${RUN}_weights_step_0010.tar.gz`;
+
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+async function inDirectory(run: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await Deno.makeTempDir();
+  try {
+    await run(directory);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+Deno.test("save_with_progress draws a bar and prints the SHA-256 of what it saved", async () => {
+  await inDirectory(async (cwd) => {
+    const { code, stdout } = await runTask("example:save", ["examples/save_with_progress.ts"], {
+      cwd,
+    });
+    assertEquals(code, 0);
+    const lines = stdout.trimEnd().split("\n");
+    assertEquals(lines[0], `[${" ".repeat(40)}] 0 %`);
+    assertEquals(lines.at(-2), `[${"#".repeat(40)}] 100 %`);
+    const saved = await Deno.readFile(`${cwd}/checkpoints/${NAME}`);
+    assertEquals(lines.at(-1), `${sha256(saved)}  ./checkpoints/${NAME}`);
+  });
+});
+
+/** Sends a signal once that some bytes have come. */
+async function interrupted(cwd: string, signal: Deno.Signal): Promise<string> {
+  const program = taskCommand("example:save", ["examples/resume_after_interrupt.ts"], { cwd })
+    .spawn();
+  let output = "";
+  for await (const text of program.stdout.pipeThrough(new TextDecoderStream())) {
+    output += text;
+    if (/^[1-9]\d*\.\d MB$/m.test(output)) {
+      try {
+        program.kill(signal);
+      } catch {
+        // It has heard the first one.
+      }
+    }
+  }
+  await program.stderr.cancel();
+  await program.status;
+  return output;
+}
+
+Deno.test("resume_after_interrupt goes on after Ctrl-C, and after it was killed", async () => {
+  await inDirectory(async (cwd) => {
+    assertMatch(await interrupted(cwd, "SIGINT"), /^Interrupted; run it again to go on\.$/m);
+    const partBytes = () => Deno.statSync(`${cwd}/checkpoints/${NAME}.part`).size;
+    const first = partBytes();
+    assert(first > 0);
+    assert(!(await interrupted(cwd, "SIGKILL")).includes("Complete"));
+    assert(partBytes() >= first);
+    const { code, stdout } = await runTask("example:save", ["examples/resume_after_interrupt.ts"], {
+      cwd,
+    });
+    assertEquals([code, stdout.split("\n").at(-2)], [0, "Complete"]);
+    assert(!stdout.startsWith("0.0 MB"));
+    const fake = new FakeHpcai({ archiveBytes: 1024 ** 3 });
+    const saved = await Deno.open(`${cwd}/checkpoints/${NAME}`);
+    const hash = createHash("sha256");
+    for await (const chunk of saved.readable) hash.update(chunk);
+    const expected = createHash("sha256");
+    const archive = fake.archive(RUN, "step_0010");
+    for (let at = 0; at < archive.byteLength; at += 2 ** 24) {
+      expected.update(archive.slice(at, Math.min(at + 2 ** 24, archive.byteLength)));
+    }
+    assertEquals(hash.digest("hex"), expected.digest("hex"));
+  });
+});

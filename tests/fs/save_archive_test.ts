@@ -1,0 +1,512 @@
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { HpcaiError, InvalidArgumentError, RestClient } from "@hpcai/rx";
+import { saveArchive$, type SaveEvent, type SaveOptions } from "@hpcai/rx/fs";
+import { FakeHpcai, type FakeHpcaiOptions } from "@hpcai/rx/testing";
+import { createHash } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { firstValueFrom, lastValueFrom, skipWhile, takeWhile, tap, toArray } from "rxjs";
+import { InvalidArchiveError } from "../../src/errors.ts";
+import { serve } from "../integration/loopback_server.ts";
+
+const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
+const CHECKPOINT = { trainingRunId: RUN, checkpointId: "step_0010" };
+const ARCHIVE_BYTES = 3_000_000;
+
+/** A fake API, a client of it, and a directory that goes with the block. */
+class Setting implements AsyncDisposable {
+  readonly directory = Deno.makeTempDirSync();
+  readonly path = `${this.directory}/final.tar.gz`;
+  readonly fake: FakeHpcai;
+  readonly client: RestClient;
+
+  constructor(options: FakeHpcaiOptions = {}) {
+    this.fake = new FakeHpcai({ archiveBytes: ARCHIVE_BYTES, ...options });
+    this.client = clientOf(this.fake);
+  }
+
+  get archive(): Uint8Array<ArrayBuffer> {
+    return this.fake.archive(RUN, "step_0010").slice();
+  }
+
+  save(options?: SaveOptions): Promise<SaveEvent[]> {
+    return lastValueFrom(
+      saveArchive$(this.client, CHECKPOINT, this.path, options).pipe(toArray()),
+    );
+  }
+
+  async failure(options?: SaveOptions): Promise<HpcaiError> {
+    return await assertRejects(() => this.save(options), HpcaiError);
+  }
+
+  /** Saves until some bytes have come, and gives up there. */
+  async saveSome(): Promise<void> {
+    await lastValueFrom(
+      saveArchive$(this.client, CHECKPOINT, this.path, { progressIntervalMs: 0 }).pipe(
+        takeWhile(({ loaded }) => loaded < ARCHIVE_BYTES / 2),
+      ),
+    );
+    await this.hasNo(".part.lock");
+  }
+
+  async hasNo(suffix: string): Promise<void> {
+    while (this.files().some((name) => name.endsWith(suffix))) {
+      await delay(5);
+    }
+  }
+
+  files(directory = this.directory): string[] {
+    return [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
+  }
+
+  assertIsSaved(path = this.path): void {
+    assertEquals(hexHash(Deno.readFileSync(path)), hexHash(this.archive));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.directory, { recursive: true });
+  }
+}
+
+const SAVED = ["final.tar.gz", "final.tar.gz.etag.json"];
+const INTERRUPTED = ["final.tar.gz.part", "final.tar.gz.part.json"];
+
+function clientOf({ apiKey, fetch }: Pick<FakeHpcai, "apiKey" | "fetch">): RestClient {
+  return new RestClient({ apiKey, fetch, retry: { initialDelayMs: 0, maxRetries: 2 } });
+}
+
+function hexHash(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+Deno.test("progress comes first, then once that the file is there, with its SHA-256", async () => {
+  await using setting = new Setting();
+  const events = await setting.save();
+  assertEquals(events.slice(0, -1).map(({ type }) => type), ["progress", "progress"]);
+  assertEquals(events.map(({ loaded }) => loaded), [0, ARCHIVE_BYTES, ARCHIVE_BYTES]);
+  const sha256 = hexHash(setting.archive);
+  assertEquals(events.at(-1), {
+    type: "complete",
+    loaded: ARCHIVE_BYTES,
+    path: setting.path,
+    sha256,
+  });
+  setting.assertIsSaved();
+  assertEquals(setting.files(), SAVED);
+});
+
+Deno.test("the file has its name before the event says so", async () => {
+  await using setting = new Setting();
+  const namesAt: Record<string, string[]> = {};
+  await lastValueFrom(
+    saveArchive$(setting.client, CHECKPOINT, setting.path).pipe(
+      tap(({ type }) => namesAt[type] ??= setting.files()),
+    ),
+  );
+  assertEquals(namesAt["progress"], ["final.tar.gz.part", "final.tar.gz.part.lock"]);
+  assertEquals(namesAt["complete"], SAVED);
+});
+
+Deno.test("the hash is left out where it is not wanted", async () => {
+  await using setting = new Setting();
+  const complete = (await setting.save({ sha256: false })).at(-1);
+  assert(complete?.type === "complete");
+  assertEquals(complete.sha256, undefined);
+  setting.assertIsSaved();
+});
+
+Deno.test("directories above the file are made", async () => {
+  await using setting = new Setting();
+  const path = `${setting.directory}/a/b/c.tar.gz`;
+  await lastValueFrom(saveArchive$(setting.client, CHECKPOINT, path));
+  setting.assertIsSaved(path);
+});
+
+Deno.test("nothing happens before the subscription", async () => {
+  await using setting = new Setting();
+  saveArchive$(setting.client, CHECKPOINT, setting.path);
+  assertEquals([setting.files(), setting.fake.requests.length], [[], 0]);
+});
+
+Deno.test("an interrupted save leaves part and sidecar, and the next goes on from there", async () => {
+  await using setting = new Setting();
+  await setting.saveSome();
+  assertEquals(setting.files(), INTERRUPTED);
+  const { size } = Deno.statSync(`${setting.path}.part`);
+  assert(size > 0 && size < ARCHIVE_BYTES);
+
+  const events = await setting.save();
+  assertEquals(setting.fake.requests.at(-1)?.headers.get("Range"), `bytes=${size}-`);
+  assertEquals(events.at(0)?.loaded, size);
+  const complete = events.at(-1);
+  assert(complete?.type === "complete");
+  assertEquals(complete.sha256, hexHash(setting.archive));
+  setting.assertIsSaved();
+  assertEquals(setting.files(), SAVED);
+});
+
+Deno.test("a save that fails for good keeps what another can go on from", async () => {
+  await using setting = new Setting();
+  setting.fake.faults.add({ type: "cut", afterBytes: 1_000_000 });
+  setting.fake.faults.add({ type: "connection-error" }, { times: Infinity });
+  await setting.failure();
+  assertEquals(setting.files(), INTERRUPTED);
+  setting.fake.faults.clear();
+  assert(((await setting.save()).at(0)?.loaded ?? 0) > 0);
+  setting.assertIsSaved();
+});
+
+Deno.test("a part is gone on with whatever length it has", async () => {
+  await using setting = new Setting();
+  await setting.saveSome();
+  for (const length of [1, 1_000_000, ARCHIVE_BYTES]) {
+    const whole = setting.archive;
+    Deno.writeFileSync(`${setting.path}.part`, whole.subarray(0, length));
+    const sidecar = { ...CHECKPOINT, etag: setting.fake.archive(RUN, "step_0010").etag };
+    Deno.writeTextFileSync(`${setting.path}.part.json`, JSON.stringify(sidecar));
+    const events = await setting.save({ overwrite: true });
+    assertEquals(events.at(0)?.loaded, length);
+    setting.assertIsSaved();
+  }
+});
+
+/** Sidecars that say nothing about the part beside them. */
+const useless: Record<string, unknown> = {
+  "no sidecar": undefined,
+  "half a sidecar": '{"trainingRunId": "eb7',
+  "the sidecar of another checkpoint": { ...CHECKPOINT, checkpointId: "final", etag: "ETAG" },
+  "the sidecar of another archive": { ...CHECKPOINT, etag: '"another"' },
+  "a sidecar with a weak tag": { ...CHECKPOINT, etag: 'W/"1"' },
+  "a sidecar of a shorter archive": { ...CHECKPOINT, etag: "ETAG", total: 10 },
+};
+for (const [what, sidecar] of Object.entries(useless)) {
+  Deno.test(`a part with ${what} is started over`, async () => {
+    await using setting = new Setting();
+    Deno.writeFileSync(`${setting.path}.part`, new Uint8Array(500_000));
+    if (sidecar !== undefined) {
+      const text = typeof sidecar === "string" ? sidecar : JSON.stringify(sidecar);
+      const etag = JSON.stringify(setting.fake.archive(RUN, "step_0010").etag);
+      Deno.writeTextFileSync(`${setting.path}.part.json`, text.replace('"ETAG"', etag));
+    }
+    await setting.save();
+    setting.assertIsSaved();
+    assertEquals(setting.files(), SAVED);
+  });
+}
+
+Deno.test("an archive that changes on the way is saved anew, hash included", async () => {
+  const archives = [1, 2].map((seed) => new FakeHpcai({ seed, archiveBytes: ARCHIVE_BYTES }));
+  const ids = archives.map((fake) => {
+    const trainingRunId = fake.trainingRunIds[0] ?? "";
+    return { trainingRunId, checkpointId: fake.checkpoints(trainingRunId)[0]?.checkpointId ?? "" };
+  });
+  await using setting = new Setting();
+  let requests = 0;
+  const client = clientOf({
+    apiKey: "key",
+    fetch: (_url, init) => {
+      const at = Math.min(requests++, 1);
+      const { trainingRunId = "", checkpointId = "" } = ids[at] ?? {};
+      const fake = archives[at];
+      if (fake === undefined) throw new Error("unreachable");
+      if (at === 0) fake.faults.add({ type: "cut", afterBytes: 2_000_000 });
+      const headers = new Headers(init?.headers);
+      headers.set("X-API-Key", fake.apiKey);
+      const url =
+        `https://x/api/v1/training_runs/${trainingRunId}/checkpoints/${checkpointId}/archive`;
+      return fake.fetch(url, { ...init, headers });
+    },
+  });
+  const complete = await lastValueFrom(saveArchive$(client, CHECKPOINT, setting.path));
+  const { trainingRunId = "", checkpointId = "" } = ids[1] ?? {};
+  const expected = hexHash(
+    archives[1]?.archive(trainingRunId, checkpointId).slice() ?? new Uint8Array(),
+  );
+  assert(complete.type === "complete");
+  assertEquals(complete.sha256, expected);
+  assertEquals(hexHash(Deno.readFileSync(setting.path)), expected);
+});
+
+Deno.test("a server without a strong tag leaves no sidecar, and no part that is of no use", async () => {
+  await using setting = new Setting();
+  const bytes = setting.archive;
+  let isWhole = false;
+  const fetch = () => {
+    const body = isWhole ? bytes : bytes.subarray(0, 2_000_000);
+    const headers = { "Content-Length": String(bytes.byteLength), "ETag": 'W/"1"' };
+    return Promise.resolve(new Response(body, { headers }));
+  };
+  const client = clientOf({ apiKey: "key", fetch });
+  const save = () => lastValueFrom(saveArchive$(client, CHECKPOINT, setting.path));
+  await assertRejects(save, HpcaiError);
+  assertEquals(setting.files(), []);
+  isWhole = true;
+  await save();
+  setting.assertIsSaved();
+  assertEquals(setting.files(), ["final.tar.gz"]);
+});
+
+Deno.test("of a file that is the archive already, nothing is fetched", async () => {
+  await using setting = new Setting();
+  await setting.save();
+  const { mtime } = Deno.statSync(setting.path);
+  await using server = serve(setting.fake.handler);
+  const client = new RestClient({ apiKey: setting.fake.apiKey, baseUrl: server.url });
+  const events = await lastValueFrom(
+    saveArchive$(client, CHECKPOINT, setting.path).pipe(toArray()),
+  );
+  assertEquals(server.requests.map(({ headers }) => headers.get("Range")), [
+    `bytes=${ARCHIVE_BYTES}-`,
+  ]);
+  assertEquals(events.map(({ type, loaded }) => [type, loaded]), [
+    ["progress", ARCHIVE_BYTES],
+    ["complete", ARCHIVE_BYTES],
+  ]);
+  const complete = events.at(-1);
+  assert(complete?.type === "complete");
+  assertEquals(complete.sha256, hexHash(setting.archive));
+  assertEquals(Deno.statSync(setting.path).mtime, mtime);
+  assertEquals(setting.files(), SAVED);
+});
+
+/** What may have happened to a file since it was saved. */
+const changes: Record<string, (path: string) => void> = {
+  "has no sidecar": (path) => Deno.removeSync(`${path}.etag.json`),
+  "was written to": (path) => {
+    const file = Deno.openSync(path, { write: true });
+    file.writeSync(new Uint8Array([1]));
+    file.close();
+    Deno.utimeSync(path, new Date(0), new Date(0));
+  },
+  "was cut off": (path) => Deno.truncateSync(path, 10),
+};
+for (const [what, change] of Object.entries(changes)) {
+  Deno.test(`a file that ${what} is refused before any request, and stays`, async () => {
+    await using setting = new Setting();
+    await setting.save();
+    change(setting.path);
+    const before = hexHash(Deno.readFileSync(setting.path));
+    const requests = setting.fake.requests.length;
+    const error = await setting.failure();
+    assertInstanceOf(error, InvalidArgumentError);
+    assertEquals(error.argument, "path");
+    assertMatch(error.message, /is there already.*`overwrite`/);
+    assertEquals(setting.fake.requests.length, requests);
+    assertEquals(hexHash(Deno.readFileSync(setting.path)), before);
+  });
+
+  Deno.test(`a file that ${what} is replaced with the option overwrite`, async () => {
+    await using setting = new Setting();
+    await setting.save();
+    change(setting.path);
+    await setting.save({ overwrite: true });
+    setting.assertIsSaved();
+    assertEquals(setting.files(), SAVED);
+  });
+}
+
+Deno.test("a file of which the server has another archive now is refused, or replaced", async () => {
+  await using setting = new Setting();
+  await setting.save();
+  const { path } = setting;
+  const sidecar = JSON.parse(Deno.readTextFileSync(`${path}.etag.json`));
+  Deno.writeTextFileSync(`${path}.etag.json`, JSON.stringify({ ...sidecar, etag: '"old"' }));
+  assertMatch((await setting.failure()).message, /another one.*`overwrite`/);
+  assertEquals(setting.files(), SAVED);
+  await setting.save({ overwrite: true });
+  assertEquals(JSON.parse(Deno.readTextFileSync(`${path}.etag.json`)).etag, sidecar.etag);
+});
+
+Deno.test("what is to be overwritten stays until the new file is whole", async () => {
+  await using setting = new Setting();
+  Deno.writeTextFileSync(setting.path, "old");
+  const lengths: number[] = [];
+  const options = { overwrite: true, progressIntervalMs: 0 };
+  await lastValueFrom(
+    saveArchive$(setting.client, CHECKPOINT, setting.path, options).pipe(
+      tap(() => lengths.push(Deno.statSync(setting.path).size)),
+    ),
+  );
+  assertEquals([...new Set(lengths)], ["old".length, ARCHIVE_BYTES]);
+});
+
+Deno.test("a directory at the path is refused, overwrite or not, and nothing is made", async () => {
+  for (const overwrite of [false, true]) {
+    await using setting = new Setting();
+    Deno.mkdirSync(setting.path);
+    const error = await setting.failure({ overwrite });
+    assertInstanceOf(error, InvalidArgumentError);
+    assertStringIncludes(error.message, "is a directory");
+    assertEquals([setting.files(), setting.fake.requests.length], [["final.tar.gz"], 0]);
+  }
+});
+
+for (const path of ["", "checkpoints/", 7, undefined]) {
+  Deno.test(`the path ${JSON.stringify(path)} is refused`, async () => {
+    await using setting = new Setting();
+    const { client } = setting;
+    // @ts-expect-error: as from JavaScript
+    const save = () => lastValueFrom(saveArchive$(client, CHECKPOINT, path));
+    assertEquals((await assertRejects(save, InvalidArgumentError)).argument, "path");
+  });
+}
+
+Deno.test("where there is a file instead of a directory, the error says for what and why", async () => {
+  await using setting = new Setting();
+  Deno.writeTextFileSync(`${setting.directory}/file`, "");
+  const path = `${setting.directory}/file/final.tar.gz`;
+  const save = () => lastValueFrom(saveArchive$(setting.client, CHECKPOINT, path));
+  const { message } = await assertRejects(save, HpcaiError);
+  assertMatch(message, /^Could not save .*final\.tar\.gz: .*(ENOTDIR|EEXIST)/);
+});
+
+Deno.test("a checkpoint that is not there leaves no file", async () => {
+  await using setting = new Setting();
+  const ids = { trainingRunId: RUN, checkpointId: "nope" };
+  const save = () => lastValueFrom(saveArchive$(setting.client, ids, setting.path));
+  await assertRejects(save, HpcaiError, "nope not found");
+  assertEquals(setting.files(), []);
+});
+
+Deno.test("an archive that can be read through passes `verify`", async () => {
+  await using setting = new Setting();
+  await setting.save({ verify: true });
+  await setting.save({ verify: true });
+  setting.assertIsSaved();
+});
+
+/** Archives that are not whole, though they are all that the server has. */
+const damaged: Record<string, (archive: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>> = {
+  "a wrong checksum": (archive) => archive.with(-8, (archive.at(-8) ?? 0) ^ 1),
+  "no end": (archive) => archive.subarray(0, 1_000_000),
+  "a page instead": () => new TextEncoder().encode("<html>".repeat(1000)),
+  "an empty gzip": () =>
+    Uint8Array.from(atob("H4sIAAAAAAAAAwMAAAAAAAAAAAA="), (c) => c.charCodeAt(0)),
+};
+for (const [what, damage] of Object.entries(damaged)) {
+  Deno.test(`an archive with ${what} fails \`verify\` and leaves no file`, async () => {
+    await using setting = new Setting();
+    const body = damage(setting.archive);
+    const fetch = () => Promise.resolve(new Response(body, { headers: { "ETag": '"1"' } }));
+    const client = clientOf({ apiKey: "key", fetch });
+    const save = () =>
+      lastValueFrom(saveArchive$(client, CHECKPOINT, setting.path, { verify: true }));
+    await assertRejects(save, InvalidArchiveError);
+    assertEquals(setting.files(), []);
+  });
+}
+
+Deno.test("a second saver is told that there is one, and the first is not disturbed", async () => {
+  await using setting = new Setting();
+  const save$ = saveArchive$(setting.client, CHECKPOINT, setting.path);
+  setting.fake.faults.add({ type: "delay", ms: 1_500 });
+  const first = lastValueFrom(save$);
+  while (setting.files().length === 0) await delay(5);
+  const error = await assertRejects(() => lastValueFrom(save$), HpcaiError);
+  assertMatch(error.message, /^Another process is saving there/);
+  await first;
+  setting.assertIsSaved();
+});
+
+Deno.test("a lock whose holder is dead is taken over", async () => {
+  await using setting = new Setting();
+  Deno.writeTextFileSync(`${setting.path}.part.lock`, "");
+  await setting.save();
+  setting.assertIsSaved();
+  assertEquals(setting.files(), SAVED);
+});
+
+Deno.test("unsubscribing while it waits for a lock ends the wait", async () => {
+  await using setting = new Setting();
+  Deno.writeTextFileSync(`${setting.path}.part.lock`, "");
+  const saving = saveArchive$(setting.client, CHECKPOINT, setting.path).subscribe();
+  await delay(20);
+  saving.unsubscribe();
+  assertEquals(setting.files(), ["final.tar.gz.part.lock"]);
+});
+
+Deno.test("unsubscribing at once leaves nothing", async () => {
+  await using setting = new Setting();
+  saveArchive$(setting.client, CHECKPOINT, setting.path).subscribe().unsubscribe();
+  await delay(20);
+  await setting.hasNo(".part.lock");
+  assertEquals([setting.files(), setting.fake.requests.length], [[], 0]);
+});
+
+Deno.test("no file holds the key or a signed URL", async () => {
+  await using setting = new Setting({ archiveAnswer: "redirect" });
+  await setting.saveSome();
+  const interrupted = setting.files().filter((name) => name.endsWith(".json"));
+  const seen = interrupted.map((name) => Deno.readTextFileSync(`${setting.directory}/${name}`));
+  await setting.save();
+  const left = setting.files().filter((name) => name.endsWith(".json"));
+  seen.push(...left.map((name) => Deno.readTextFileSync(`${setting.directory}/${name}`)));
+  assertEquals(seen.length, 2);
+  for (const text of seen) {
+    assert(!text.includes(setting.fake.apiKey) && !text.includes("//"), text);
+  }
+});
+
+Deno.test("the server preparing the archive is an event", async () => {
+  await using setting = new Setting();
+  setting.fake.faults.add({ type: "status", status: 425, headers: { "Retry-After": "0" } });
+  const first = await firstValueFrom(
+    saveArchive$(setting.client, CHECKPOINT, setting.path).pipe(
+      skipWhile(({ type }) => type === "progress"),
+    ),
+  );
+  assertEquals(first.type, "preparing");
+  await setting.hasNo(".part.lock");
+});
+
+/** Saves in another process, with Deno's arguments or under a program that limits it. */
+async function saveElsewhere(
+  setting: Setting,
+  within: readonly string[],
+  denoArgs: readonly string[],
+) {
+  await using server = serve(setting.fake.handler);
+  const saver = new URL("saver.ts", import.meta.url).href;
+  const { apiKey } = setting.fake;
+  const options = { apiKey, baseUrl: server.url, path: setting.path, leaseMs: 100 };
+  const deno = [Deno.execPath(), "run", "--no-prompt", "--allow-net=127.0.0.1", ...denoArgs];
+  const [command = "", ...args] = [...within, ...deno, saver, JSON.stringify(options)];
+  const { code, stderr } = await new Deno.Command(command, { args }).output();
+  return { code, stderr: new TextDecoder().decode(stderr) };
+}
+
+/** Limits the length of files: writing fails half-way, as on a full disk, but needs no such disk. */
+const WITHIN_A_MEBIBYTE = `
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (2**20 + 7, 2**20 + 7))
+os.execvp(sys.argv[1], sys.argv[1:])
+`;
+
+Deno.test("where the disk takes no more, the error says so, and what it took is gone on with", async () => {
+  await using setting = new Setting();
+  const { directory } = setting;
+  const { code, stderr } = await saveElsewhere(setting, ["python3", "-c", WITHIN_A_MEBIBYTE], [
+    `--allow-read=${directory}`,
+    `--allow-write=${directory}`,
+  ]);
+  assertEquals(code, 1);
+  assertMatch(stderr, /HpcaiError: Could not save .*final\.tar\.gz: .*File too large/i);
+  assertEquals(setting.files(), INTERRUPTED);
+  const { size } = Deno.statSync(`${setting.path}.part`);
+  assertEquals((await setting.save()).at(0)?.loaded, size);
+  setting.assertIsSaved();
+});
+
+Deno.test("without the permission to write, the error says so and nothing is asked for", async () => {
+  await using setting = new Setting();
+  const { code, stderr } = await saveElsewhere(setting, [], [`--allow-read=${setting.directory}`]);
+  assertEquals(code, 1);
+  assertMatch(stderr, /HpcaiError: Could not save .*final\.tar\.gz: Requires write access/);
+  assertEquals([setting.files(), setting.fake.requests.length], [[], 0]);
+});

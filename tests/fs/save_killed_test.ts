@@ -1,0 +1,82 @@
+import { assert, assertEquals } from "@std/assert";
+import { FakeHpcai } from "@hpcai/rx/testing";
+import { createHash } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { seededRandom } from "../../src/testing/seeded_random.ts";
+import { serve } from "../integration/loopback_server.ts";
+import type { SaverOptions } from "./saver.ts";
+
+const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
+const ARCHIVE_BYTES = 24 * 2 ** 20;
+const KILLS = 50;
+
+/** Slow enough that the archive takes longer than all kills together leave. */
+const CHUNK_DELAY_MS = 8;
+
+/** The lock of each one that was killed keeps the next waiting so long. */
+const LEASE_MS = 60;
+
+/** Slows an answer down, and counts the bytes that go. */
+class Throttle {
+  sentBytes = 0;
+
+  slow({ body, status, headers }: Response): Response {
+    const slowed = body?.pipeThrough(
+      new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+        transform: async (chunk, controller) => {
+          for (let at = 0; at < chunk.byteLength; at += 2 ** 16) {
+            const piece = chunk.subarray(at, at + 2 ** 16);
+            this.sentBytes += piece.byteLength;
+            controller.enqueue(piece);
+            await delay(CHUNK_DELAY_MS);
+          }
+        },
+      }),
+    );
+    return new Response(slowed, { status, headers });
+  }
+}
+
+function startSaver(options: SaverOptions, directory: string): Deno.ChildProcess {
+  const flags = ["--no-check", "--no-prompt", "--allow-net=127.0.0.1"];
+  const permissions = [`--allow-read=${directory}`, `--allow-write=${directory}`];
+  const saver = new URL("saver.ts", import.meta.url).href;
+  const args = ["run", ...flags, ...permissions, saver, JSON.stringify(options)];
+  return new Deno.Command(Deno.execPath(), { args, stdout: "piped" }).spawn();
+}
+
+Deno.test(`a file whose saver is killed ${KILLS} times becomes whole`, async () => {
+  const directory = await Deno.makeTempDir();
+  const fake = new FakeHpcai({ archiveBytes: ARCHIVE_BYTES });
+  const throttle = new Throttle();
+  await using server = serve(async (request) => throttle.slow(await fake.handler(request)));
+  const path = `${directory}/final.tar.gz`;
+  const options = { apiKey: fake.apiKey, baseUrl: server.url, path, leaseMs: LEASE_MS };
+  const random = seededRandom(1);
+  const lengths: number[] = [];
+  try {
+    for (let kill = 0; kill < KILLS; kill++) {
+      const saver = startSaver(options, directory);
+      // Anywhere from before it runs to far into the transfer.
+      await delay(150 + random.int(400));
+      saver.kill("SIGKILL");
+      await saver.stdout.cancel();
+      await saver.status;
+      const { size } = await Deno.stat(`${path}.part`).catch(() => ({ size: 0 }));
+      lengths.push(size);
+    }
+    const { success, stdout } = await startSaver(options, directory).output();
+    assert(success);
+    const expected = createHash("sha256").update(fake.archive(RUN, "step_0010").slice());
+    const sha256 = expected.digest("hex");
+    assertEquals(JSON.parse(new TextDecoder().decode(stdout)).sha256, sha256);
+    const saved = createHash("sha256").update(await Deno.readFile(path)).digest("hex");
+    assertEquals(saved, sha256);
+    const names = await Array.fromAsync(Deno.readDir(directory), ({ name }) => name);
+    assertEquals(names.sort(), ["final.tar.gz", "final.tar.gz.etag.json"]);
+    // Else it would show nothing: most were to be killed within the transfer.
+    assert(new Set(lengths).size > 5);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
