@@ -32,8 +32,11 @@ export interface PartFile {
   remove(): Promise<void>;
 }
 
-/** As much as may wait here while the disk is busy. */
-const MAX_WAITING_BYTES = 1024 ** 2;
+/**
+ * As much goes to the disk at a time: in Deno 2.9 a write of 64 KiB costs more than twice as much a
+ * byte, and `writev` more than that. It is also what a process that is killed may lose.
+ */
+const BATCH_BYTES = 1024 ** 2;
 
 /**
  * Opens the part of a file, and takes over what an earlier process left if the sidecar says what it is.
@@ -55,9 +58,10 @@ export async function openPartFile(
   let recorded: Sidecar | undefined;
   /** How many bytes the file has. */
   let length = 0;
-  let waiting: Uint8Array[] = [];
-  let waitingBytes = 0;
-  let isWriting = false;
+  /** One is filled while the other is written. */
+  let filling = new Uint8Array(BATCH_BYTES);
+  let spare = new Uint8Array(BATCH_BYTES);
+  let filled = 0;
   let written: Promise<void> = Promise.resolve();
 
   const write = async (bytes: Uint8Array) => {
@@ -70,39 +74,18 @@ export async function openPartFile(
     }
   };
 
-  let batch = new Uint8Array();
-  /** In one piece, which is faster than `writev` in Deno 2.9 and than many small writes anywhere. */
-  const takeWaiting = (): Uint8Array => {
-    const [first = new Uint8Array(), ...others] = waiting;
-    const byteLength = waitingBytes;
-    const chunks = waiting;
-    waiting = [];
-    waitingBytes = 0;
-    if (others.length === 0) return first;
-    if (batch.byteLength < byteLength) batch = new Uint8Array(byteLength);
-    let at = 0;
-    for (const chunk of chunks) {
-      batch.set(chunk, at);
-      at += chunk.byteLength;
-    }
-    return batch.subarray(0, at);
-  };
-
-  /** Writes what waits, and what comes to wait meanwhile; a failure stays. */
-  const drain = async () => {
-    isWriting = true;
-    while (waiting.length > 0) await write(takeWaiting());
-    isWriting = false;
-  };
-
-  const beginWriting = () => {
-    if (isWriting) return;
-    written = drain();
+  /** Begins to write what was filled in, once what was written before is. */
+  const writeBatch = async () => {
+    await written;
+    const batch = filling.subarray(0, filled);
+    [filling, spare] = [spare, filling];
+    filled = 0;
+    written = write(batch);
     written.catch(() => {}); // Whoever awaits it next fails.
   };
 
   const flush = async () => {
-    beginWriting();
+    await writeBatch();
     await written;
   };
 
@@ -120,8 +103,7 @@ export async function openPartFile(
     await removeSidecar(sidecarPath);
     await syncDirectory(path);
     await file.truncate(0);
-    length = waitingBytes = 0;
-    waiting = [];
+    length = filled = 0;
     hash = newHash();
   };
 
@@ -148,10 +130,13 @@ export async function openPartFile(
           await record(archive);
         }
         hash?.update(bytes);
-        waiting.push(bytes);
-        waitingBytes += bytes.byteLength;
-        beginWriting();
-        if (waitingBytes >= MAX_WAITING_BYTES) await written;
+        for (let from = 0; from < bytes.byteLength;) {
+          const taken = bytes.subarray(from, from + BATCH_BYTES - filled);
+          filling.set(taken, filled);
+          filled += taken.byteLength;
+          from += taken.byteLength;
+          if (filled === BATCH_BYTES) await writeBatch();
+        }
       },
       flush,
       startOver,
