@@ -4,6 +4,8 @@ import { HpcaiError } from "../errors.ts";
 export interface ArchiveSink {
   /** Takes the bytes, in order; is closed at the end, and aborted if the transfer fails. */
   readonly writable: WritableStream<Uint8Array>;
+  /** Whether nobody looks at a chunk any more once its write is done. Default false. */
+  readonly isCopying?: boolean;
   /**
    * Drops what was written, so that the bytes can come anew from the first one. Missing where that
    * cannot be done.

@@ -7,6 +7,7 @@ import type { Transport } from "../transport/transport.ts";
 import type { CheckpointIds } from "../types.ts";
 import type { ArchiveSink } from "./archive_sink.ts";
 import { type ArchivePosition, type ArchiveSource, openArchive$ } from "./archive_source.ts";
+import { chunkReader } from "./chunk_reader.ts";
 import { stallWatch } from "./stall_watch.ts";
 
 /** The archive is not ready; the server is asked again. */
@@ -111,7 +112,8 @@ function pumpInto(
 
   return ({ body, loaded: start, total, etag, isExact, redact }, reached) =>
     new Observable((subscriber) => {
-      const reader = body?.getReader();
+      const isReusing = sink.isCopying === true;
+      const reader = body && chunkReader(body, isReusing);
       let loaded = start;
       /** How many of the next bytes the sink has already. */
       let known = 0;
@@ -126,7 +128,7 @@ function pumpInto(
       const nextChunk = async (): Promise<Uint8Array | undefined> => {
         watch.begin();
         try {
-          return (await reader?.read())?.value;
+          return await reader?.read();
         } catch (error) {
           const cause = redactedCause(error, redact);
           throw brokenOff(`the connection broke: ${deepestReason(cause)}`, { cause });
@@ -156,7 +158,7 @@ function pumpInto(
         known = await alignSink();
         emit();
         while (true) {
-          await writer.ready;
+          await (isReusing ? lastWrite : writer.ready);
           const chunk = await nextChunk();
           // A reader that was cancelled says "done" too, and must not pass for the end.
           if (subscriber.closed) return;

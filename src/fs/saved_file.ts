@@ -158,6 +158,7 @@ async function openLocked(
         write: (chunk) => step(() => requirePart().append(chunk, archive)),
         close: () => step(commit),
       }, new ByteLengthQueuingStrategy({ highWaterMark: QUEUE_BYTES })),
+      isCopying: true,
       restart: () => step(restart),
     },
     identify: (identity) => archive = identity,

@@ -1,0 +1,63 @@
+import { assertEquals } from "@std/assert";
+import { chunkReader } from "../../src/download/chunk_reader.ts";
+
+function byteStream(...chunks: number[][]): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    type: "bytes",
+    pull(controller) {
+      const chunk = chunks.shift();
+      if (chunk !== undefined) return controller.enqueue(new Uint8Array(chunk));
+      controller.close();
+      controller.byobRequest?.respond(0);
+    },
+  });
+}
+
+async function readAll(body: ReadableStream<Uint8Array>, isReusing: boolean) {
+  const reader = chunkReader(body, isReusing);
+  const read: number[][] = [];
+  for (let chunk = await reader.read(); chunk !== undefined; chunk = await reader.read()) {
+    read.push([...chunk]);
+  }
+  return read;
+}
+
+for (const isReusing of [true, false]) {
+  const how = isReusing ? "into one buffer" : "into a buffer each";
+  Deno.test(`the chunks of a byte stream are read ${how}, up to the end`, async () => {
+    assertEquals(await readAll(byteStream([1, 2], [3]), isReusing), [[1, 2], [3]]);
+  });
+}
+
+Deno.test("chunks that are done with share the memory of one buffer", async () => {
+  const reader = chunkReader(byteStream([1], [2]), true);
+  const first = await reader.read();
+  const second = await reader.read();
+  // The first one's memory was handed on, which leaves it without any.
+  assertEquals([first?.byteLength, second?.byteLength], [0, 1]);
+});
+
+Deno.test("a stream that is no byte stream is read all the same", async () => {
+  assertEquals(await readAll(new Blob([new Uint8Array([1])]).stream(), true), [[1]]);
+  const plain = new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(new Uint8Array([7]));
+      controller.close();
+    },
+  });
+  assertEquals(await readAll(plain, true), [[7]]);
+});
+
+Deno.test("cancelling gives up the rest, whichever way it is read", async () => {
+  for (const isReusing of [true, false]) {
+    let isCancelled = false;
+    const body = new ReadableStream<Uint8Array>({
+      type: "bytes",
+      cancel: () => {
+        isCancelled = true;
+      },
+    });
+    await chunkReader(body, isReusing).cancel();
+    assertEquals(isCancelled, true);
+  }
+});
