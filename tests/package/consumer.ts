@@ -6,6 +6,7 @@ import {
   RestClient,
   type TrainingRun,
 } from "@hpcai/rx";
+import { extractArchive$, type ExtractEvent, saveArchive$, type SaveEvent } from "@hpcai/rx/fs";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { firstValueFrom, lastValueFrom, map, type Observable, toArray } from "rxjs";
 
@@ -45,3 +46,10 @@ export const download = await lastValueFrom(
 });
 
 export const nothing: void = await firstValueFrom(client.deleteCheckpoint$("run", "checkpoint"));
+
+export const save$: Observable<SaveEvent> = saveArchive$(client, "hpcai://r/weights/c", "c.tar.gz");
+export const extract$: Observable<ExtractEvent> = extractArchive$(
+  client,
+  { trainingRunId: "r", checkpointId: "c" },
+  "c",
+);
