@@ -1,5 +1,6 @@
 import { createGunzip } from "node:zlib";
 import type { ByteTransform } from "../download/unpacked.ts";
+import { webStream } from "./web_stream.ts";
 
 /** As many bytes come out at a time; zlib's own 16 KiB cost more in calls than they save. */
 const CHUNK_BYTES = 64 * 2 ** 10;
@@ -7,13 +8,9 @@ const CHUNK_BYTES = 64 * 2 ** 10;
 /**
  * Makes a stream that unpacks gzip with `node:zlib`, since in Deno and in browsers a
  * `DecompressionStream` takes a single gzip member, where `tar` takes many.
- *
- * Not by `Duplex.toWeb`, because in Deno a cancelled one goes on to enqueue, in an event handler
- * where nobody can catch what that throws.
  */
 export function gunzip(): ByteTransform {
   const zlib = createGunzip({ chunkSize: CHUNK_BYTES });
-  const chunks: AsyncIterator<Uint8Array> = zlib[Symbol.asyncIterator]();
   return {
     writable: new WritableStream({
       start(controller) {
@@ -26,13 +23,6 @@ export function gunzip(): ByteTransform {
       close: () => new Promise<void>((resolve) => zlib.end(resolve)),
       abort: (reason) => void zlib.destroy(reason),
     }),
-    readable: new ReadableStream<Uint8Array>({
-      async pull(controller) {
-        const { done, value } = await chunks.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      cancel: () => void zlib.destroy(),
-    }, { highWaterMark: 0 }),
+    readable: webStream(zlib),
   };
 }

@@ -6,7 +6,7 @@ import { HpcaiError } from "../errors.ts";
 export interface PathLock {
   /** Throws if the lock is not held any more; call it before each change of what it guards. */
   requireHeld(): Promise<void>;
-  /** Lets the others have it. Never fails. */
+  /** Lets the others have it, once. Never fails. */
   release(): Promise<void>;
 }
 
@@ -53,21 +53,25 @@ function hold(path: string, file: FileHandle, leaseMs: number): PathLock {
     await file.utimes(now, now);
     renewedAt = time;
   };
-  const timer = setInterval(() => renew().catch(() => {}), leaseMs / BEATS_PER_LEASE);
+  let beat: Promise<void> = Promise.resolve();
+  const timer = setInterval(() => beat = renew().catch(() => {}), leaseMs / BEATS_PER_LEASE);
+  const release = async () => {
+    clearInterval(timer);
+    await beat;
+    try {
+      if (await isOwn()) await rm(path, { force: true });
+    } catch {
+      // Then it is gone, or is left to be taken over.
+    }
+    await file.close().catch(() => {});
+  };
+  let released: Promise<void> | undefined;
   return {
     // One that was suspended finds out here, before it writes into what is now another's.
     requireHeld: async () => {
       if (isLost || performance.now() - renewedAt > leaseMs / 2) await renew();
     },
-    release: async () => {
-      clearInterval(timer);
-      try {
-        if (await isOwn()) await rm(path, { force: true });
-      } catch {
-        // Then it is gone, or is left to be taken over.
-      }
-      await file.close().catch(() => {});
-    },
+    release: () => released ??= release(),
   };
 }
 

@@ -4,7 +4,7 @@ import { mkdir, rename, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { ArchiveSink } from "../download/archive_sink.ts";
 import type { ArchivePosition } from "../download/archive_source.ts";
-import { HpcaiError, InvalidArchiveError, InvalidArgumentError } from "../errors.ts";
+import { HpcaiError, InvalidArgumentError } from "../errors.ts";
 import type { CheckpointIds } from "../types.ts";
 import { syncDirectory } from "./directory.ts";
 import { type ArchiveIdentity, openPartFile, type PartFile } from "./part_file.ts";
@@ -106,8 +106,7 @@ async function openLocked(
       isDamaged = !ending.signal.aborted;
       // What is damaged must not pass for whole the next time.
       if (isDamaged && part === undefined) await removeSidecar(sidecarPath);
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new InvalidArchiveError(`${reason} (it was to be ${path})`, { cause });
+      throw cause;
     }
   };
 
@@ -137,9 +136,9 @@ async function openLocked(
     await lock.release();
   };
 
-  const removePart = async () => {
+  const removePart = async (part: PartFile) => {
     await lock.requireHeld();
-    await part?.remove();
+    await part.remove();
   };
 
   const ending = new AbortController();
@@ -167,8 +166,10 @@ async function openLocked(
       if (ending.signal.aborted) return;
       ending.abort();
       await current.catch(() => {});
-      await part?.close().catch(() => {});
-      if (isDamaged || !part?.canBeGoneOnWith()) await removePart().catch(() => {});
+      if (part !== undefined) {
+        await part.close().catch(() => {});
+        if (isDamaged || !part.canBeGoneOnWith()) await removePart(part).catch(() => {});
+      }
       await lock.release();
     },
   };
