@@ -34,9 +34,12 @@ export interface PartFile {
 
 /**
  * As much goes to the disk at a time: in Deno 2.9 a write of 64 KiB costs more than twice as much a
- * byte, and `writev` more than that. It is also what a process that is killed may lose.
+ * byte, and `writev` more than that. It is also what a process that is killed may lose, …
  */
 const BATCH_BYTES = 1024 ** 2;
+
+/** … or, where the network is slow, what has come in since this many milliseconds. */
+const BATCH_MS = 100;
 
 /**
  * Opens the part of a file, and takes over what an earlier process left if the sidecar says what it is.
@@ -62,6 +65,7 @@ export async function openPartFile(
   let filling = new Uint8Array(BATCH_BYTES);
   let spare = new Uint8Array(BATCH_BYTES);
   let filled = 0;
+  let batchBegunAt = performance.now();
   let written: Promise<void> = Promise.resolve();
 
   const write = async (bytes: Uint8Array) => {
@@ -80,6 +84,7 @@ export async function openPartFile(
     const batch = filling.subarray(0, filled);
     [filling, spare] = [spare, filling];
     filled = 0;
+    batchBegunAt = performance.now();
     written = write(batch);
     written.catch(() => {}); // Whoever awaits it next fails.
   };
@@ -137,6 +142,7 @@ export async function openPartFile(
           from += taken.byteLength;
           if (filled === BATCH_BYTES) await writeBatch();
         }
+        if (performance.now() - batchBegunAt >= BATCH_MS) await writeBatch();
       },
       flush,
       startOver,

@@ -7,7 +7,7 @@ import { serve } from "../integration/loopback_server.ts";
 import type { SaverOptions } from "./saver.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
-const ARCHIVE_BYTES = 24 * 2 ** 20;
+const ARCHIVE_BYTES = 64 * 2 ** 20;
 const KILLS = 50;
 
 /** Slow enough that the archive takes longer than all kills together leave. */
@@ -16,9 +16,9 @@ const CHUNK_DELAY_MS = 8;
 /** The lock of each one that was killed keeps the next waiting so long. */
 const LEASE_MS = 60;
 
-/** Slows an answer down, and counts the bytes that go. */
+/** Slows answers down. */
 class Throttle {
-  sentBytes = 0;
+  isOn = true;
 
   slow({ body, status, headers }: Response): Response {
     const slowed = body?.pipeThrough(
@@ -26,9 +26,8 @@ class Throttle {
         transform: async (chunk, controller) => {
           for (let at = 0; at < chunk.byteLength; at += 2 ** 16) {
             const piece = chunk.subarray(at, at + 2 ** 16);
-            this.sentBytes += piece.byteLength;
             controller.enqueue(piece);
-            await delay(CHUNK_DELAY_MS);
+            if (this.isOn) await delay(CHUNK_DELAY_MS);
           }
         },
       }),
@@ -49,22 +48,29 @@ Deno.test(`a file whose saver is killed ${KILLS} times becomes whole`, async () 
   const directory = await Deno.makeTempDir();
   const fake = new FakeHpcai({ archiveBytes: ARCHIVE_BYTES });
   const throttle = new Throttle();
-  await using server = serve(async (request) => throttle.slow(await fake.handler(request)));
+  let onRequest = () => {};
+  await using server = serve(async (request) => {
+    onRequest();
+    return throttle.slow(await fake.handler(request));
+  });
   const path = `${directory}/final.tar.gz`;
   const options = { apiKey: fake.apiKey, baseUrl: server.url, path, leaseMs: LEASE_MS };
   const random = seededRandom(1);
   const lengths: number[] = [];
   try {
     for (let kill = 0; kill < KILLS; kill++) {
+      const requested = new Promise<void>((resolve) => onRequest = resolve);
       const saver = startSaver(options, directory);
-      // Anywhere from before it runs to far into the transfer.
-      await delay(150 + random.int(400));
+      // By turns anywhere in the transfer, and from before it runs to somewhere in it.
+      if (kill % 2 === 0) await requested;
+      await delay(random.int(kill % 2 === 0 ? 250 : 500));
       saver.kill("SIGKILL");
       await saver.stdout.cancel();
       await saver.status;
       const { size } = await Deno.stat(`${path}.part`).catch(() => ({ size: 0 }));
       lengths.push(size);
     }
+    throttle.isOn = false;
     const { success, stdout } = await startSaver(options, directory).output();
     assert(success);
     const expected = createHash("sha256").update(fake.archive(RUN, "step_0010").slice());
