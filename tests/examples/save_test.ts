@@ -33,6 +33,26 @@ Deno.test("save_with_progress draws a bar and prints the SHA-256 of what it save
   });
 });
 
+Deno.test("extract_checkpoint writes the files of the archive, and says where", async () => {
+  await inDirectory(async (cwd) => {
+    const { code, stdout } = await runTask("example:save", ["examples/extract_checkpoint.ts"], {
+      cwd,
+    });
+    assertEquals(code, 0);
+    const directory = `checkpoints/hpcai_${RUN}_weights_final`;
+    assertEquals(stdout.trimEnd().split("\n").at(-1), `Checkpoint extracted to: ./${directory}`);
+    const config = JSON.parse(await Deno.readTextFile(`${cwd}/${directory}/adapter_config.json`));
+    assertEquals(config.base_model_name_or_path, "Qwen/Qwen3-8B");
+    assertMatch(stdout, /^\d+ bytes: adapter_model\.safetensors$/m);
+  });
+});
+
+Deno.test("read_adapter_config prints one file of a 2 GiB archive", async () => {
+  const { code, stdout } = await runTask("example", ["examples/read_adapter_config.ts"]);
+  assertEquals(code, 0);
+  assertMatch(stdout, /base_model_name_or_path: "Qwen\/Qwen3-8B"/);
+});
+
 /** Sends a signal once that some bytes have come. */
 async function interrupted(cwd: string, signal: Deno.Signal): Promise<string> {
   const program = taskCommand("example:save", ["examples/resume_after_interrupt.ts"], { cwd })

@@ -1,0 +1,12 @@
+/**
+ * Reads the adapter's configuration out of a checkpoint, and fetches no more of the archive than that.
+ *
+ *     deno task example examples/read_adapter_config.ts [CHECKPOINT_PATH]
+ */
+import { connect } from "./connect.ts";
+
+const [checkpointPath = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/final"] = Deno.args;
+
+connect({ archiveBytes: 2 * 1024 ** 3 })
+  .readArchiveEntry$(checkpointPath, "adapter_config.json")
+  .subscribe((bytes) => console.log(JSON.parse(new TextDecoder().decode(bytes))));

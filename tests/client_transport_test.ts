@@ -1,0 +1,6 @@
+import { assertThrows } from "@std/assert";
+import { transportOf } from "../src/client_transport.ts";
+
+Deno.test("what is no client of this copy of the package has no transport", () => {
+  assertThrows(() => transportOf({}), TypeError, "must be a RestClient of this copy");
+});
