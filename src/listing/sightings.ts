@@ -72,9 +72,9 @@ export class Sightings {
   /** Whether nothing can be missing, now that the pass is over. */
   isProven(): boolean {
     const pass = this.#passes.at(-1);
-    if (pass === undefined) return false;
-    return pass.ids.size === 0 || pass.isUndisturbed && pass.expected === pass.ids.size ||
-      this.#isAllSeenAgain() || this.#isSameAgain(pass, this.#passes.at(-2));
+    return pass !== undefined &&
+      (pass.ids.size === 0 || pass.isUndisturbed && pass.expected === pass.ids.size ||
+        this.#isAllSeenAgain() || this.#isSameAgain(pass, this.#passes.at(-2)));
   }
 
   #add(runs: readonly TrainingRun[], knownBefore: number): TrainingRun[] {

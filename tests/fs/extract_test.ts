@@ -210,6 +210,21 @@ Deno.test("a file system that fails is named in the error", async () => {
   });
 });
 
+Deno.test("a directory has to be a path, a filter a function", async () => {
+  await inDirectory(async (parent) => {
+    for (const directory of ["", "a\0b", 7 as never]) {
+      const error = await assertRejects(() => extract(directory), InvalidArgumentError);
+      assertEquals(error.argument, "directory");
+    }
+    const options = { filter: 5 as never };
+    const error = await assertRejects(
+      () => extract(`${parent}/target`, options),
+      InvalidArgumentError,
+    );
+    assertEquals(error.argument, "filter");
+  });
+});
+
 for (const options of [{ strip: -1 }, { maxEntries: 1.5 }, { maxBytes: NaN }, { maxRatio: 0 }]) {
   const [name] = Object.keys(options);
   Deno.test(`${name} has to be a number that makes sense`, async () => {

@@ -385,6 +385,7 @@ Deno.test("an archive that can be read through passes `verify`", async () => {
 const damaged: Record<string, (archive: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>> = {
   "a wrong checksum": (archive) => archive.with(-8, (archive.at(-8) ?? 0) ^ 1),
   "no end": (archive) => archive.subarray(0, 1_000_000),
+  "nothing in it": () => new Uint8Array(1024),
   "a page instead": () => new TextEncoder().encode("<html>".repeat(1000)),
   "an empty gzip": () =>
     Uint8Array.from(atob("H4sIAAAAAAAAAwMAAAAAAAAAAAA="), (c) => c.charCodeAt(0)),

@@ -279,6 +279,25 @@ Deno.test("the innermost cause says why a connection failed", async () => {
   assertStringIncludes(error.message, "The connection failed: ECONNREFUSED");
 });
 
+Deno.test("what a fetch throws need not be an Error", async () => {
+  const client = new RestClient({
+    apiKey: "k",
+    fetch: () => Promise.reject("offline"),
+    retry: false,
+  });
+  await assertRejects(
+    () => firstValueFrom(client.listTrainingRuns$()),
+    ApiConnectionError,
+    "The connection failed: offline",
+  );
+});
+
+Deno.test("a deletion is done also where the body that comes with it is broken", async () => {
+  const body = new ReadableStream({ cancel: () => Promise.reject(new Error("broken")) });
+  const { fetch } = answering(new Response(body));
+  await firstValueFrom(new RestClient({ apiKey: "k", fetch }).deleteCheckpoint$("r", "c"));
+});
+
 Deno.test("a redirect that a browser hides is an error that names the ways out", async () => {
   const hidden = new Response(null);
   Object.defineProperty(hidden, "type", { value: "opaqueredirect" });
