@@ -62,6 +62,9 @@ async function withCorpus(use: (root: string) => Promise<void>): Promise<void> {
   try {
     const program = new URL("make_archives.py", import.meta.url).pathname;
     await run("python3", program, `${root}/corpus`);
+    const nodeProgram = new URL("make_node_archives.ts", import.meta.url).pathname;
+    const permissions = ["--allow-env", "--allow-read", "--allow-sys", `--allow-write=${root}`];
+    await run(Deno.execPath(), "run", "--no-prompt", ...permissions, nodeProgram, `${root}/corpus`);
     await use(`${root}/corpus`);
   } finally {
     await Deno.remove(root, { recursive: true });
