@@ -48,13 +48,12 @@ export function redactor(apiKey: string | undefined, headers: Headers = new Head
   for (const value of headers.values()) if (value.length >= MIN_SECRET_LENGTH) hide(value);
   return {
     redact: (text) =>
-      [...secrets].reduce(
-        (redacted, secret) => redacted.replaceAll(secret, REDACTED),
-        text.slice(0, MAX_CHARACTERS)
-          .replace(URL_QUERY, `$1?${REDACTED}`)
-          .replace(BARE_QUERY, `?${REDACTED}`)
-          .replace(USERINFO, `$1${REDACTED}@`),
-      ),
+      // Before the text is cut, since half a secret would not be found.
+      [...secrets].reduce((redacted, secret) => redacted.replaceAll(secret, REDACTED), text)
+        .slice(0, MAX_CHARACTERS)
+        .replace(URL_QUERY, `$1?${REDACTED}`)
+        .replace(BARE_QUERY, `?${REDACTED}`)
+        .replace(USERINFO, `$1${REDACTED}@`),
     hideQuery: ({ search, searchParams }) => {
       const encoded = search.slice(1).split("&").map((pair) => pair.slice(pair.indexOf("=") + 1));
       for (const value of [...encoded, ...searchParams.values()]) {

@@ -87,3 +87,8 @@ Deno.test("causes that go round in a circle come to an end", () => {
   error.cause = error;
   assertInstanceOf(redactedCause(error, redact), Error);
 });
+
+Deno.test("a key where a long text is cut off is taken out whole", () => {
+  const text = redact("x".repeat(4090) + "sk-secret");
+  assertEquals(text.includes("sk-"), false);
+});
