@@ -11,7 +11,7 @@ import type { ArchiveEntriesOptions, ArchiveEntry } from "./download/archive_ent
 import { download$ } from "./download/download.ts";
 import type { DownloadEvent, DownloadOptions } from "./download/download_event.ts";
 import { ApiConnectionError, InternalServerError, NotFoundError } from "./errors.ts";
-import { type ListAllOptions, listAllTrainingRuns$ } from "./listing/list_all_training_runs.ts";
+import type { ListAllOptions } from "./listing/list_all_training_runs.ts";
 import type { RestClientOptions } from "./options.ts";
 import { discardBody } from "./transport/bounded_text.ts";
 import type { ClientEvent } from "./transport/client_event.ts";
@@ -156,7 +156,11 @@ export class RestClient {
    * ```
    */
   listAllTrainingRuns$(options: ListAllOptions = {}): Observable<TrainingRun> {
-    return listAllTrainingRuns$((query) => this.listTrainingRuns$(query), options);
+    return loaded(
+      importListing,
+      ({ listAllTrainingRuns$ }) =>
+        listAllTrainingRuns$((query) => this.listTrainingRuns$(query), options),
+    );
   }
 
   /**
@@ -365,8 +369,9 @@ export class RestClient {
     checkpoint: CheckpointRef,
     options: ArchiveEntriesOptions = {},
   ): Observable<ArchiveEntry> {
-    return defer(importArchiveEntries).pipe(
-      concatMap((module) => module.archiveEntries$(this.#transport, checkpoint, options)),
+    return loaded(
+      importArchiveEntries,
+      ({ archiveEntries$ }) => archiveEntries$(this.#transport, checkpoint, options),
     );
   }
 
@@ -399,8 +404,9 @@ export class RestClient {
     checkpoint: CheckpointRef,
     path: string,
   ): Observable<Uint8Array<ArrayBuffer>> {
-    return defer(importArchiveEntries).pipe(
-      concatMap((module) => module.readArchiveEntry$(this.#transport, checkpoint, path)),
+    return loaded(
+      importArchiveEntries,
+      ({ readArchiveEntry$ }) => readArchiveEntry$(this.#transport, checkpoint, path),
     );
   }
 
@@ -483,7 +489,13 @@ export class RestClient {
   }
 }
 
-/** Loaded by who reads archives only, since an app without that needs no tar decoder. */
+// What not every app needs is loaded by those that do, when they first do.
+const importListing = () => import("./listing/list_all_training_runs.ts");
 const importArchiveEntries = () => import("./download/archive_entries.ts");
+
+/** Runs an operation of a module that is loaded on demand. */
+function loaded<M, T>(load: () => Promise<M>, run: (module: M) => Observable<T>): Observable<T> {
+  return defer(load).pipe(concatMap(run));
+}
 
 const ACCEPT_JSON: Readonly<Record<string, string>> = { "Accept": "application/json" };

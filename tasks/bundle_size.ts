@@ -1,7 +1,7 @@
 /** `deno task size`: what a browser app downloads for mod.ts, which its users wait for. */
 
 /** Minified and gzipped, without RxJS, which an app that uses this package has anyway. */
-const LIMIT_BYTES = 15_000;
+const LIMIT_BYTES = 12_000;
 
 const MOD = new URL("../mod.ts", import.meta.url);
 
@@ -22,20 +22,32 @@ async function gzippedBytes(text: string): Promise<number> {
   return (await new Response(gzipped).arrayBuffer()).byteLength;
 }
 
-/** The size of a file and of all that it imports statically. */
-async function sizeWithImports(directory: string, file: string): Promise<number> {
+/** The names of a file and of all that it imports statically. */
+async function withImports(directory: string, file: string, found = new Set<string>()) {
+  if (found.has(file)) return found;
+  found.add(file);
   const text = await Deno.readTextFile(`${directory}/${file}`);
-  const sizes = [...text.matchAll(STATIC_IMPORT)].map(([, imported = ""]) =>
-    sizeWithImports(directory, imported)
-  );
-  return (await Promise.all([gzippedBytes(text), ...sizes])).reduce((sum, size) => sum + size);
+  for (const [, imported = ""] of text.matchAll(STATIC_IMPORT)) {
+    await withImports(directory, imported, found);
+  }
+  return found;
 }
 
 const directory = await Deno.makeTempDir();
 try {
   await bundle(directory);
-  const bytes = await sizeWithImports(directory, "mod.js");
-  console.log(`mod.ts for a browser: ${bytes} of ${LIMIT_BYTES} bytes, minified and gzipped.`);
+  const waitedFor = await withImports(directory, "./mod.js");
+  let bytes = 0;
+  let onDemandBytes = 0;
+  for await (const { name } of Deno.readDir(directory)) {
+    const size = await gzippedBytes(await Deno.readTextFile(`${directory}/${name}`));
+    if (waitedFor.has(`./${name}`)) bytes += size;
+    else onDemandBytes += size;
+  }
+  console.log(
+    `mod.ts for a browser: ${bytes} of ${LIMIT_BYTES} bytes, minified and gzipped; ` +
+      `${onDemandBytes} more on demand.`,
+  );
   if (bytes > LIMIT_BYTES) Deno.exitCode = 1;
 } finally {
   await Deno.remove(directory, { recursive: true });

@@ -1,18 +1,11 @@
-import { defer, type Observable } from "rxjs";
+import { concatMap, defer, type Observable, tap } from "rxjs";
 import { requireMilliseconds, requireOptions, show } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { CheckpointRef } from "../types.ts";
-import { type ArchiveSink, memorySink } from "./archive_sink.ts";
-import type {
-  DownloadCompleteEvent,
-  DownloadEvent,
-  DownloadOptions,
-  TransferSettings,
-} from "./download_event.ts";
-import { toDownloadEvents } from "./progress.ts";
-import { transfer$, type TransferOptions } from "./transfer.ts";
+import type { DownloadEvent, DownloadOptions, TransferSettings } from "./download_event.ts";
+import { downloadCancelled, type TransferOptions } from "./transfer_options.ts";
 
 const DEFAULT_PROGRESS_INTERVAL_MS = 100;
 const DEFAULT_IDLE_TIMEOUT_MS = 30_000;
@@ -32,17 +25,21 @@ export function download$(
     const { progressIntervalMs, ...transferOptions } = transferSettings(options);
     const { to } = options;
     if (to !== undefined) requireUnlocked(to);
-    const memory = memorySink();
-    const sink: ArchiveSink = to === undefined ? memory : { writable: to };
-    return transfer$(transport, ids, sink, transferOptions).pipe(
-      toDownloadEvents<DownloadCompleteEvent>(progressIntervalMs, ({ loaded }) => ({
-        type: "complete",
-        loaded,
-        body: to === undefined ? memory.takeBody() : undefined,
-      })),
+    const abort = (reason: unknown) => void to?.abort(reason).catch(() => {});
+    // By then nobody else looks after the stream yet.
+    const module$ = defer(importDownloadTo).pipe(
+      tap({ error: abort, unsubscribe: () => abort(downloadCancelled()) }),
+    );
+    return module$.pipe(
+      concatMap(({ downloadTo$ }) =>
+        downloadTo$(transport, ids, to, progressIntervalMs, transferOptions)
+      ),
     );
   });
 }
+
+/** Loaded by the first download, since a page that shows listings need not wait for it. */
+const importDownloadTo = () => import("./download_to.ts");
 
 /**
  * Checks what all downloads can be told and fills in the defaults.

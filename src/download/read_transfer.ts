@@ -2,7 +2,8 @@ import { Observable } from "rxjs";
 import { HpcaiError } from "../errors.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { CheckpointIds } from "../types.ts";
-import { transfer$, type TransferEvent, type TransferOptions } from "./transfer.ts";
+import { transfer$, type TransferEvent } from "./transfer.ts";
+import type { TransferOptions } from "./transfer_options.ts";
 
 /**
  * Reads an archive while it arrives, no faster than it is read. Emits what the transfer does,

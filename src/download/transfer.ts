@@ -9,6 +9,7 @@ import type { ArchiveSink } from "./archive_sink.ts";
 import { type ArchivePosition, type ArchiveSource, openArchive$ } from "./archive_source.ts";
 import { chunkReader } from "./chunk_reader.ts";
 import { stallWatch } from "./stall_watch.ts";
+import { downloadCancelled, type TransferOptions } from "./transfer_options.ts";
 
 /** The archive is not ready; the server is asked again. */
 export interface TransferPreparing {
@@ -24,16 +25,6 @@ export interface TransferLoaded extends ArchivePosition {
 
 /** What happens in a transfer. */
 export type TransferEvent = TransferPreparing | TransferLoaded;
-
-/** How to transfer. */
-export interface TransferOptions {
-  /** How long the server may give nothing, in milliseconds. */
-  readonly idleTimeoutMs: number;
-  /** How long the server may build the archive, in milliseconds. */
-  readonly prepareTimeoutMs: number;
-  /** Which bytes the sink has already; default none. */
-  readonly position?: ArchivePosition | undefined;
-}
 
 const BEGINNING: ArchivePosition = { loaded: 0, total: undefined, etag: undefined };
 
@@ -86,7 +77,7 @@ export function transfer$(
     return transfer$.pipe(
       tap({
         error: abort,
-        unsubscribe: () => abort(new DOMException("The download was cancelled", "AbortError")),
+        unsubscribe: () => abort(downloadCancelled()),
       }),
       finalize(() => writer.releaseLock()),
     );

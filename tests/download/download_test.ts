@@ -249,8 +249,22 @@ Deno.test("unsubscribing before the headers are there aborts the stream too", as
   const aborted = Promise.withResolvers<unknown>();
   const to = new WritableStream<Uint8Array>({ abort: (reason) => aborted.resolve(reason) });
   const client = new RestClient({ apiKey: "k", fetch: () => new Promise(() => {}) });
+  const requested = firstValueFrom(client.events$);
+  const download = client.download$(CHECKPOINT, { to }).subscribe();
+  await requested;
+  download.unsubscribe();
+  assertStringIncludes(String(await aborted.promise), "AbortError");
+});
+
+Deno.test("unsubscribing at once aborts the stream and sends nothing", async () => {
+  const aborted = Promise.withResolvers<unknown>();
+  const to = new WritableStream<Uint8Array>({ abort: (reason) => aborted.resolve(reason) });
+  const fake = new FakeHpcai();
+  const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
   client.download$(CHECKPOINT, { to }).subscribe().unsubscribe();
   assertStringIncludes(String(await aborted.promise), "AbortError");
+  await firstValueFrom(client.listTrainingRuns$());
+  assertEquals(fake.requests.length, 1);
 });
 
 Deno.test("a server that falls silent is an interruption after idleTimeoutMs, a slow sink is none", async () => {

@@ -2,11 +2,8 @@ import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/asse
 import { FakeTime } from "@std/testing/time";
 import { lastValueFrom, type Observable, toArray } from "rxjs";
 import type { ArchiveSink } from "../../src/download/archive_sink.ts";
-import {
-  transfer$,
-  type TransferEvent,
-  type TransferOptions,
-} from "../../src/download/transfer.ts";
+import { transfer$, type TransferEvent } from "../../src/download/transfer.ts";
+import type { TransferOptions } from "../../src/download/transfer_options.ts";
 import { DownloadInterruptedError, InternalServerError } from "../../src/errors.ts";
 import type { RestClientOptions } from "../../src/options.ts";
 import { createTransport } from "../../src/transport/transport.ts";

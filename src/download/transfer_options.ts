@@ -1,0 +1,16 @@
+import type { ArchivePosition } from "./archive_source.ts";
+
+/** How to transfer. */
+export interface TransferOptions {
+  /** How long the server may give nothing, in milliseconds. */
+  readonly idleTimeoutMs: number;
+  /** How long the server may build the archive, in milliseconds. */
+  readonly prepareTimeoutMs: number;
+  /** Which bytes the sink has already; default none. */
+  readonly position?: ArchivePosition | undefined;
+}
+
+/** What a sink is aborted with when nobody is subscribed any more. */
+export function downloadCancelled(): DOMException {
+  return new DOMException("The download was cancelled", "AbortError");
+}
