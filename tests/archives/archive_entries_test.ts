@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { concatMap, firstValueFrom, lastValueFrom, toArray } from "rxjs";
+import { concatMap, firstValueFrom, lastValueFrom, mergeMap, toArray } from "rxjs";
 import {
   type ArchiveEntry,
   ArchiveEntryNotFoundError,
@@ -60,19 +60,18 @@ Deno.test("a body has as many bytes as its entry says, read one after the other"
 });
 
 Deno.test("the next entry comes only when the body of the one before is read", async () => {
-  const seen: string[] = [];
-  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  const subscription = fakeOf().client.archiveEntries$(CHECKPOINT).subscribe(({ path, body }) => {
-    seen.push(path);
-    reader = body.getReader();
-  });
-  while (reader === undefined) await new Promise((resolve) => setTimeout(resolve, 1));
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  assertEquals(seen, NAMES.slice(0, 1));
-  await reader.read();
-  while (seen.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
-  subscription.unsubscribe();
-  assertEquals(seen, NAMES.slice(0, 2));
+  const notes: string[] = [];
+  await lastValueFrom(
+    fakeOf().client.archiveEntries$(CHECKPOINT).pipe(
+      // Which waits for nobody by itself.
+      mergeMap(({ path, body }) => {
+        notes.push(path);
+        const close = () => void notes.push(`read ${path}`);
+        return body.pipeTo(new WritableStream({ close }));
+      }),
+    ),
+  );
+  assertEquals(notes, NAMES.flatMap((name) => [name, `read ${name}`]));
 });
 
 Deno.test("a body that is cancelled half-way is skipped", async () => {
