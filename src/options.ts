@@ -35,10 +35,20 @@ export interface RestClientOptions {
   /** Headers to send with each request to the API's origin, and to no other. */
   readonly headers?: RequestInit["headers"];
   /**
-   * How long one attempt may take, in milliseconds: up to the end of a JSON answer, or up to the
-   * headers of an archive. Default 60 000.
+   * How long one attempt may take from when it is sent, in milliseconds: up to the end of a JSON
+   * answer, or up to the headers of an archive. Default 60 000.
    */
   readonly timeoutMs?: number | undefined;
+  /**
+   * How many requests of this client may be under way at once, up to the end of a JSON answer or up
+   * to the headers of an archive; a positive integer. The others wait, first come, first served, and so
+   * does each further attempt. Default 8.
+   *
+   * Besides, as many archives may be transferred at once, each from its first request to its last byte.
+   * So an archive that is read slowly holds up no listing. To read one archive within another takes
+   * room for both.
+   */
+  readonly maxConcurrentRequests?: number | undefined;
   /** How failed requests are tried again; `false` for never. */
   readonly retry?: Partial<RetryOptions> | false | undefined;
   /** Whether `http:` is allowed to hosts that are not loopback. Default false. */
@@ -52,12 +62,14 @@ export interface ResolvedOptions {
   readonly fetch: typeof fetch;
   readonly headers: Headers;
   readonly timeoutMs: number;
+  readonly maxConcurrentRequests: number;
   readonly retry: RetryOptions;
   readonly allowInsecureHttp: boolean;
 }
 
 const DEFAULT_BASE_URL = "https://www.hpc-ai.com/finetunesdk";
 const DEFAULT_TIMEOUT_MS = 60_000;
+const DEFAULT_MAX_CONCURRENT_REQUESTS = 8;
 const DEFAULT_RETRY: RetryOptions = {
   maxRetries: 5,
   initialDelayMs: 500,
@@ -88,18 +100,23 @@ export function resolveOptions(options: RestClientOptions): ResolvedOptions {
     );
   }
   const apiKey = given === undefined || typeof given === "function" ? given : headerKey(given);
-  const { fetch = (input, init) => globalThis.fetch(input, init), timeoutMs = DEFAULT_TIMEOUT_MS } =
-    options;
+  const {
+    fetch = (input, init) => globalThis.fetch(input, init),
+    timeoutMs = DEFAULT_TIMEOUT_MS,
+    maxConcurrentRequests = DEFAULT_MAX_CONCURRENT_REQUESTS,
+  } = options;
   if (typeof fetch !== "function") {
     throw new InvalidArgumentError("fetch", `must be a function, but is ${show(fetch)}`);
   }
   requireMilliseconds("timeoutMs", timeoutMs, 1);
+  requireInteger("maxConcurrentRequests", maxConcurrentRequests, 1);
   return {
     apiKey,
     baseUrl,
     fetch,
     headers: resolveHeaders(options.headers),
     timeoutMs,
+    maxConcurrentRequests,
     retry: resolveRetry(options.retry),
     allowInsecureHttp,
   };

@@ -24,6 +24,7 @@ Deno.test("the defaults are those of the API's reference", () => {
   const options = resolveOptions({ apiKey });
   assertEquals(options.baseUrl.href, "https://www.hpc-ai.com/finetunesdk");
   assertEquals(options.timeoutMs, 60_000);
+  assertEquals(options.maxConcurrentRequests, 8);
   assertEquals(options.retry, {
     maxRetries: 5,
     initialDelayMs: 500,
@@ -180,6 +181,9 @@ for (
     ["timeoutMs", { timeoutMs: 0 }],
     ["timeoutMs", { timeoutMs: NaN }],
     ["timeoutMs", { timeoutMs: 2 ** 31 }],
+    ["maxConcurrentRequests", { maxConcurrentRequests: 0 }],
+    ["maxConcurrentRequests", { maxConcurrentRequests: 1.5 }],
+    ["maxConcurrentRequests", { maxConcurrentRequests: Infinity }],
     ["retry.maxRetries", { retry: { maxRetries: -1 } }],
     ["retry.initialDelayMs", { retry: { initialDelayMs: -1 } }],
     ["retry.maxDelayMs", { retry: { maxDelayMs: Infinity } }],

@@ -31,7 +31,8 @@ const BEGINNING: ArchivePosition = { loaded: 0, total: undefined, etag: undefine
 /**
  * Moves an archive into a sink, no faster than the sink takes it, and closes the sink. Where the bytes
  * break off, stall or end early, the transfer goes on from the byte that it reached, as often as it
- * takes while it gets on; where the server cannot do that, it starts over if the sink can.
+ * takes while it gets on; where the server cannot do that, it starts over if the sink can. The sink is
+ * locked at once, the transfer begins when it is its turn.
  *
  * Emits `loaded` when the archive is open and after each chunk, `preparing` while the server builds the
  * archive; completes once the sink is closed. Unsubscribing and errors abort the sink.
@@ -42,7 +43,7 @@ export function transfer$(
   transport: Transport,
   checkpoint: CheckpointIds,
   sink: ArchiveSink,
-  { idleTimeoutMs, prepareTimeoutMs, position = BEGINNING }: TransferOptions,
+  { idleTimeoutMs, prepareTimeoutMs, position = BEGINNING, isLimited = false }: TransferOptions,
 ): Observable<TransferEvent> {
   return defer(() => {
     const retryOptions = transport.retryOptions();
@@ -74,7 +75,7 @@ export function transfer$(
         }),
       ).subscribe(subscriber)
     );
-    return transfer$.pipe(
+    return (isLimited ? transfer$ : transport.limitTransfers(transfer$)).pipe(
       tap({
         error: abort,
         unsubscribe: () => abort(downloadCancelled()),

@@ -8,6 +8,8 @@ export interface TransferOptions {
   readonly prepareTimeoutMs: number;
   /** Which bytes the sink has already; default none. */
   readonly position?: ArchivePosition | undefined;
+  /** Whether the caller has waited for its turn, with `Transport.limitTransfers`. Default false. */
+  readonly isLimited?: boolean | undefined;
 }
 
 /** What a sink is aborted with when nobody is subscribed any more. */

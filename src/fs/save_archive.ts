@@ -119,9 +119,13 @@ export function saveWithin$(
     requireFilePath(path);
     const { overwrite = false, sha256 = true, verify = false } = options;
     const fileOptions = { overwrite, sha256, verify, leaseMs };
-    return opened$((signal) => openSavedFile(path, ids, fileOptions, signal)).pipe(
+    const saved$ = opened$((signal) => openSavedFile(path, ids, fileOptions, signal)).pipe(
       switchMap((file) =>
-        transfer$(transport, ids, file.sink, { ...transferOptions, position: file.position }).pipe(
+        transfer$(transport, ids, file.sink, {
+          ...transferOptions,
+          position: file.position,
+          isLimited: true,
+        }).pipe(
           tap((event) => {
             if (event.type === "loaded") file.identify(event);
           }),
@@ -140,6 +144,8 @@ export function saveWithin$(
         )
       ),
     );
+    // Files are opened only for those whose turn it is.
+    return transport.limitTransfers(saved$);
   });
 }
 

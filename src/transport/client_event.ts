@@ -22,7 +22,7 @@ export interface ClientEventContext {
   readonly attempt: number;
 }
 
-/** An attempt begins. */
+/** An attempt begins, once it is its turn (`RestClientOptions.maxConcurrentRequests`). */
 export interface RequestEvent extends ClientEventContext {
   /** Tells the events apart. */
   readonly type: "request";

@@ -19,7 +19,7 @@ import type { RetryOptions } from "../options.ts";
 export interface Patience {
   /** The statuses that tell of it. */
   readonly statuses: readonly number[];
-  /** How long it may last in all, in milliseconds. */
+  /** How long it may last from when it was first told of, in milliseconds. */
   readonly limitMs: number;
   /** Is told how many milliseconds there are until the next attempt. */
   onWait(delayMs: number): void;
@@ -69,7 +69,7 @@ export function retryTransient<T>(
 ): MonoTypeOperatorFunction<T> {
   return (source$) =>
     defer(() => {
-      const startedAt = asyncScheduler.now();
+      let waitsSince: number | undefined;
       let failures = 0;
       let waits = 0;
       const delayAfter = (error: HpcaiError): number | undefined => {
@@ -79,7 +79,8 @@ export function retryTransient<T>(
         if (isWaitedFor) {
           const delayMs = retryAfterMs ?? backoffMs(waits++, options, random);
           const endsAt = asyncScheduler.now() + delayMs;
-          if (endsAt - startedAt > patience.limitMs) return undefined;
+          waitsSince ??= asyncScheduler.now();
+          if (endsAt - waitsSince > patience.limitMs) return undefined;
           patience.onWait(delayMs);
           return delayMs;
         }

@@ -18,6 +18,7 @@ import {
 } from "../options.ts";
 import { abortable } from "./abortable.ts";
 import type { ClientEvent, ClientEventContext, Operation } from "./client_event.ts";
+import { concurrencyLimit } from "./concurrency_limit.ts";
 import {
   type Answer,
   exchange,
@@ -56,7 +57,13 @@ export interface Transport {
   /** How failures are tried again. Throws if the client's options are not usable. */
   retryOptions(): RetryOptions;
   /**
-   * Sends a request, with time limit and retries. Cold; emits what `read` makes of the answer, once.
+   * Makes the transfer of an archive wait for its turn. The turns are other ones than those of requests,
+   * which the transfer needs too. Throws if the client's options are not usable.
+   */
+  limitTransfers<T>(transfer$: Observable<T>): Observable<T>;
+  /**
+   * Sends a request when it is its turn, with time limit and retries. Cold; emits what `read` makes of
+   * the answer, once.
    *
    * @param request What to ask.
    * @param read Reads a successful answer.
@@ -71,7 +78,14 @@ export interface Transport {
 
 /** Makes a transport. Options that are not usable surface as the error of each request. */
 export function createTransport(options: RestClientOptions): Transport {
-  const resolved = lazyOutcome(() => resolveOptions(options));
+  const resolved = lazyOutcome(() => {
+    const given = resolveOptions(options);
+    return {
+      ...given,
+      limitRequests: concurrencyLimit(given.maxConcurrentRequests),
+      limitTransfers: concurrencyLimit(given.maxConcurrentRequests),
+    };
+  });
   const events = new Subject<ClientEvent>();
   let lastRequestId = 0;
 
@@ -110,6 +124,7 @@ export function createTransport(options: RestClientOptions): Transport {
           first: options.timeoutMs,
           with: () => throwError(() => timeoutError(options.timeoutMs, request, shown)),
         }),
+        options.limitRequests,
         eachAttempt,
         retryTransient(options.retry, {
           patience: request.patience,
@@ -122,14 +137,20 @@ export function createTransport(options: RestClientOptions): Transport {
           next: () => isAnswered = true,
           error: (error) => events.next({ type: "failure", ...context(), error }),
           unsubscribe: () => {
-            if (!isAnswered) events.next({ type: "cancel", ...context() });
+            // One that has not had its turn has no events yet.
+            if (!isAnswered && attempts > 0) events.next({ type: "cancel", ...context() });
           },
         }),
       );
     });
   }
 
-  return { events$: events.asObservable(), retryOptions: () => resolved().retry, request$ };
+  return {
+    events$: events.asObservable(),
+    retryOptions: () => resolved().retry,
+    limitTransfers: (transfer$) => resolved().limitTransfers(transfer$),
+    request$,
+  };
 }
 
 /** One attempt: key, exchange, status, body. */

@@ -1,0 +1,121 @@
+import { assertEquals } from "@std/assert";
+import { RestClient, type RestClientOptions } from "@hpcai/rx";
+import { extractArchive$, saveArchive$ } from "@hpcai/rx/fs";
+import { FakeHpcai, type FakeHpcaiOptions } from "@hpcai/rx/testing";
+import {
+  concatMap,
+  count,
+  filter,
+  firstValueFrom,
+  from,
+  lastValueFrom,
+  mergeMap,
+  type Observable,
+  take,
+} from "rxjs";
+import { serve } from "./loopback_server.ts";
+
+const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
+const CHECKPOINT = `hpcai://${RUN}/weights/step_0010`;
+
+/** A fake behind a socket that counts the requests whose answer has not been sent whole. */
+function serveFake(options: FakeHpcaiOptions = {}) {
+  const fake = new FakeHpcai(options);
+  let inFlight = 0;
+  const most = { inFlight: 0 };
+  const server = serve(async (request) => {
+    most.inFlight = Math.max(most.inFlight, ++inFlight);
+    // So that what comes together is counted together.
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    const { body, status, headers } = await fake.handler(request);
+    const end = () => void inFlight--;
+    if (body === null) {
+      end();
+      return new Response(null, { status, headers });
+    }
+    const counted = new TransformStream<Uint8Array, Uint8Array>({ flush: end });
+    return new Response(body.pipeThrough(counted), { status, headers });
+  });
+  const clientOf = (options: RestClientOptions = {}) =>
+    new RestClient({ apiKey: fake.apiKey, baseUrl: server.url, retry: false, ...options });
+  return { fake, most, clientOf, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+}
+
+for (
+  const [options, limit] of [[{}, 8], [{ maxConcurrentRequests: 3 }, 3]] as const
+) {
+  Deno.test(`of a thousand listings at once ${limit} are in flight, and all are answered`, async () => {
+    await using server = serveFake({ trainingRuns: 1000 });
+    const client = server.clientOf(options);
+    const answers$ = from(server.fake.trainingRunIds).pipe(
+      mergeMap((id) => client.listCheckpoints$(id)),
+      count(),
+    );
+    assertEquals(await firstValueFrom(answers$), 1000);
+    assertEquals(server.most.inFlight, limit);
+  });
+}
+
+Deno.test("of a hundred downloads at once three are under way, and all arrive", async () => {
+  await using server = serveFake({ archiveBytes: 100_000 });
+  const client = server.clientOf({ maxConcurrentRequests: 3 });
+  const done$ = from(Array<string>(100).fill(CHECKPOINT)).pipe(
+    mergeMap((checkpoint) => client.download$(checkpoint)),
+    filter(({ type, loaded }) => type === "complete" && loaded === 100_000),
+    count(),
+  );
+  assertEquals(await firstValueFrom(done$), 100);
+  assertEquals(server.most.inFlight, 3);
+});
+
+Deno.test("downloads that nobody reads block no listing", async () => {
+  await using server = serveFake({ archiveBytes: 4_000_000 });
+  const client = server.clientOf({ maxConcurrentRequests: 2 });
+  const begun = lastValueFrom(
+    client.events$.pipe(filter(({ type }) => type === "response"), take(2)),
+  );
+  const paused = Array.from({ length: 3 }, () => {
+    const { writable } = new TransformStream<Uint8Array, Uint8Array>();
+    return client.download$(CHECKPOINT, { to: writable }).subscribe();
+  });
+  await begun;
+  assertEquals((await firstValueFrom(client.listCheckpoints$(RUN))).checkpoints.length, 4);
+  for (const download of paused) download.unsubscribe();
+});
+
+Deno.test("with one request at a time the API can be called while an archive is read", async () => {
+  await using server = serveFake();
+  const client = server.clientOf({ maxConcurrentRequests: 1 });
+  const runs$ = client.archiveEntries$(CHECKPOINT).pipe(
+    concatMap(({ body }) =>
+      client.getTrainingRun$(RUN).pipe(concatMap(async (run) => {
+        await body.cancel();
+        return run.trainingRunId;
+      }))
+    ),
+    count(),
+  );
+  assertEquals(await firstValueFrom(runs$), 5);
+});
+
+Deno.test("whatever transfers an archive needs one turn, and gives it back", async () => {
+  await using server = serveFake();
+  const client = server.clientOf({ maxConcurrentRequests: 1 });
+  const directory = await Deno.makeTempDir();
+  const operations: (() => Observable<unknown>)[] = [
+    () => client.downloadCheckpointArchiveByCheckpointPath$(CHECKPOINT),
+    () => client.archiveEntries$(CHECKPOINT),
+    () => client.archiveEntries$(CHECKPOINT).pipe(take(1)),
+    () => client.readArchiveEntry$(CHECKPOINT, "adapter_config.json"),
+    () => saveArchive$(client, CHECKPOINT, `${directory}/a.tar.gz`, { verify: true }),
+    () => saveArchive$(client, CHECKPOINT, `${directory}/b.tar.gz`).pipe(take(1)),
+    () => extractArchive$(client, CHECKPOINT, `${directory}/c`),
+    () => client.listCheckpoints$(RUN),
+  ];
+  try {
+    for (const operation of operations) await lastValueFrom(operation());
+    await Promise.all(operations.slice(0, 4).map((operation) => lastValueFrom(operation())));
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});

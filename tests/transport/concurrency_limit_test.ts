@@ -1,0 +1,90 @@
+import { assertEquals } from "@std/assert";
+import { EMPTY, merge, mergeMap, NEVER, Observable } from "rxjs";
+import { TestScheduler } from "rxjs/testing";
+import { concurrencyLimit } from "../../src/transport/concurrency_limit.ts";
+
+function run(test: Parameters<TestScheduler["run"]>[0]): void {
+  new TestScheduler((actual, expected) => assertEquals(actual, expected)).run(test);
+}
+
+Deno.test("as many as the limit run at once, the others in the order in which they came", () => {
+  run(({ cold, expectObservable, expectSubscriptions }) => {
+    const limit = concurrencyLimit(2);
+    const [a, b, c, d] = [cold("---a|"), cold("-b|"), cold("--c|"), cold("-d|")] as const;
+    expectObservable(merge(limit(a), limit(b), limit(c), limit(d))).toBe("-b-acd|");
+    expectSubscriptions(a.subscriptions).toBe("^---!");
+    expectSubscriptions(b.subscriptions).toBe("^-!");
+    expectSubscriptions(c.subscriptions).toBe("--^--!");
+    expectSubscriptions(d.subscriptions).toBe("----^-!");
+  });
+});
+
+Deno.test("one that fails makes place for the next, and fails alone", () => {
+  run(({ cold, expectObservable }) => {
+    const limit = concurrencyLimit(1);
+    expectObservable(limit(cold("--#"))).toBe("--#");
+    expectObservable(limit(cold("-b|"))).toBe("---b|");
+  });
+});
+
+Deno.test("one that is unsubscribed from makes place for the next, after its own teardown", () => {
+  const limit = concurrencyLimit(1);
+  const notes: string[] = [];
+  const noted = (name: string) =>
+    limit(
+      new Observable(() => {
+        notes.push(`${name} begins`);
+        return () => notes.push(`${name} ends`);
+      }),
+    ).subscribe();
+  const first = noted("a");
+  noted("b");
+  first.unsubscribe();
+  assertEquals(notes, ["a begins", "a ends", "b begins"]);
+});
+
+Deno.test("one that is unsubscribed from while it waits is never subscribed to", () => {
+  run(({ cold, expectObservable, expectSubscriptions }) => {
+    const limit = concurrencyLimit(1);
+    const [left, last] = [cold("-b|"), cold("-c|")] as const;
+    expectObservable(limit(cold("---a|"))).toBe("---a|");
+    expectObservable(limit(left), "^-!").toBe("--");
+    expectObservable(limit(last)).toBe("-----c|");
+    expectSubscriptions(left.subscriptions).toBe([]);
+    expectSubscriptions(last.subscriptions).toBe("----^-!");
+  });
+});
+
+Deno.test("whoever comes again waits behind those who came meanwhile", () => {
+  run(({ cold, expectObservable }) => {
+    const limit = concurrencyLimit(1);
+    const again$ = limit(cold("-a|")).pipe(mergeMap(() => limit(cold("-c|"))));
+    expectObservable(again$).toBe("-----c|");
+    expectObservable(limit(cold("-b|"))).toBe("---b|");
+  });
+});
+
+Deno.test("a teardown makes place once, whatever comes after it", () => {
+  run(({ cold, expectObservable }) => {
+    const limit = concurrencyLimit(1);
+    const first = limit(cold("a|")).subscribe();
+    first.unsubscribe();
+    first.unsubscribe();
+    expectObservable(limit(cold("--b|"))).toBe("--b|");
+    expectObservable(limit(cold("--c|"))).toBe("-----c|");
+  });
+});
+
+Deno.test("a hundred thousand may end at once, or leave, without a stack as deep", () => {
+  const limit = concurrencyLimit(1);
+  const count = 100_000;
+  const blocking = limit(NEVER).subscribe();
+  let ended = 0;
+  const wait = (source$: Observable<never>) =>
+    limit(source$).subscribe({ complete: () => ended++ });
+  for (let i = 0; i < count; i++) wait(EMPTY);
+  const leaving = Array.from({ length: count }, () => wait(EMPTY));
+  for (const waiting of leaving) waiting.unsubscribe();
+  blocking.unsubscribe();
+  assertEquals(ended, count);
+});
