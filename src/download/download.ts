@@ -25,10 +25,15 @@ export function download$(
     const { progressIntervalMs, ...transferOptions } = transferSettings(options);
     const { to } = options;
     if (to !== undefined) requireUnlocked(to);
-    const abort = (reason: unknown) => void to?.abort(reason).catch(() => {});
-    // By then nobody else looks after the stream yet.
+    // Nobody else is to write to it, or to have to look after it, until the code is there.
+    const writer = to?.getWriter();
+    const release = () => writer?.releaseLock();
+    const abort = (reason: unknown) => {
+      writer?.abort(reason).catch(() => {});
+      release();
+    };
     const module$ = defer(importDownloadTo).pipe(
-      tap({ error: abort, unsubscribe: () => abort(downloadCancelled()) }),
+      tap({ next: release, error: abort, unsubscribe: () => abort(downloadCancelled()) }),
     );
     return module$.pipe(
       concatMap(({ downloadTo$ }) =>

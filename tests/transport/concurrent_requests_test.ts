@@ -124,8 +124,10 @@ Deno.test("a request that fails or is given up makes place for the next", async 
 Deno.test("an archive counts as a request until its headers are there, and then as a transfer", async () => {
   const { client, asked, answers } = oneAtATime();
   const body = new TransformStream<Uint8Array, Uint8Array>();
+  const asking = firstValueFrom(client.events$);
   const archive = firstValueFrom(client.downloadCheckpointArchive$("a", "c"));
   const next = firstValueFrom(client.downloadCheckpointArchive$("b", "c"));
+  await asking;
   const listing = firstValueFrom(client.listCheckpoints$("l"));
   answers[0]?.(new Response(body.readable, { headers: { "Content-Type": "application/gzip" } }));
   await settle();
@@ -146,10 +148,14 @@ Deno.test("an archive counts as a request until its headers are there, and then 
 
 Deno.test("a download that is given up before its turn aborts its stream, and is never asked for", async () => {
   const { client, asked } = oneAtATime();
+  const asking = firstValueFrom(client.events$);
   const first = client.downloadCheckpointArchive$("a", "c").subscribe();
   const reasons: string[] = [];
   const to = new WritableStream({ abort: (reason) => void reasons.push(reason.name) });
   const waiting = client.download$({ trainingRunId: "b", checkpointId: "c" }, { to }).subscribe();
+  assertEquals(to.locked, true);
+  await asking;
+  await settle();
   assertEquals(to.locked, true);
   waiting.unsubscribe();
   await settle();
