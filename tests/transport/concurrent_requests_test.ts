@@ -138,8 +138,10 @@ Deno.test("an archive counts as a request until its headers are there, and then 
   await writer.write(new Uint8Array([1, 2, 3]));
   await settle();
   assertEquals(asked.length, 2);
+  const askingNext = firstValueFrom(client.events$);
   await writer.close();
   assertEquals(await archive, new Uint8Array([1, 2, 3]));
+  await askingNext;
   await settle();
   assertEquals(asked.at(-1), "b/checkpoints/c/archive");
   answers[2]?.(new Response("x", { headers: { "Content-Type": "application/gzip" } }));
