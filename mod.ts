@@ -66,6 +66,13 @@ export {
   UnprocessableEntityError,
   UnsafeArchiveError,
 } from "./src/errors.ts";
+export type {
+  Addition,
+  Change,
+  Modification,
+  Removal,
+  WatchOptions,
+} from "./src/listing/change.ts";
 export type { ListAllOptions } from "./src/listing/list_all_training_runs.ts";
 export type { RestClientOptions, RetryOptions } from "./src/options.ts";
 export { type ListTrainingRunsQuery, RestClient } from "./src/rest_client.ts";

@@ -22,6 +22,12 @@ export function requireOptions(argument: string, value: unknown): void {
   throw new InvalidArgumentError(argument, `must be an object with options, but is ${show(value)}`);
 }
 
+/** Throws unless `value` is `true` or `false`. */
+export function requireBoolean(argument: string, value: unknown): void {
+  if (typeof value === "boolean") return;
+  throw new InvalidArgumentError(argument, `must be true or false, but is ${show(value)}`);
+}
+
 /** Throws unless `value` is an integer of at least `minimum`. */
 export function requireInteger(argument: string, value: unknown, minimum: 0 | 1): void {
   if (Number.isSafeInteger(value) && Number(value) >= minimum) return;
@@ -30,7 +36,7 @@ export function requireInteger(argument: string, value: unknown, minimum: 0 | 1)
 }
 
 /** The largest delay that a timer takes before it overflows and fires at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Throws unless `value` is a number of milliseconds that a timer can wait. */
 export function requireMilliseconds(argument: string, value: unknown, minimum: 0 | 1): void {

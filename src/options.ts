@@ -1,4 +1,10 @@
-import { requireInteger, requireMilliseconds, requireOptions, show } from "./arguments.ts";
+import {
+  requireBoolean,
+  requireInteger,
+  requireMilliseconds,
+  requireOptions,
+  show,
+} from "./arguments.ts";
 import { InvalidArgumentError } from "./errors.ts";
 
 /** How failed requests are tried again. */
@@ -85,12 +91,7 @@ const DEFAULT_RETRY: RetryOptions = {
 export function resolveOptions(options: RestClientOptions): ResolvedOptions {
   requireOptions("options", options);
   const { allowInsecureHttp = false } = options;
-  if (typeof allowInsecureHttp !== "boolean") {
-    throw new InvalidArgumentError(
-      "allowInsecureHttp",
-      `must be true or false, but is ${show(allowInsecureHttp)}`,
-    );
-  }
+  requireBoolean("allowInsecureHttp", allowInsecureHttp);
   const { baseUrl, isRelative } = resolveBaseUrl(options);
   const given = options.apiKey ?? environmentVariable("HPCAI_API_KEY");
   if (given === undefined && !isRelative) {

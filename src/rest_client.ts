@@ -11,13 +11,16 @@ import type { ArchiveEntriesOptions, ArchiveEntry } from "./download/archive_ent
 import { download$ } from "./download/download.ts";
 import type { DownloadEvent, DownloadOptions } from "./download/download_event.ts";
 import { ApiConnectionError, InternalServerError, NotFoundError } from "./errors.ts";
+import type { Change, WatchOptions } from "./listing/change.ts";
 import type { ListAllOptions } from "./listing/list_all_training_runs.ts";
+import type { Pollers } from "./listing/watch.ts";
 import type { RestClientOptions } from "./options.ts";
 import { discardBody } from "./transport/bounded_text.ts";
 import type { ClientEvent } from "./transport/client_event.ts";
 import { readJson } from "./transport/read_json.ts";
 import { createTransport, type Transport } from "./transport/transport.ts";
 import type {
+  Checkpoint,
   CheckpointRef,
   CheckpointsListResponse,
   TrainingRun,
@@ -64,6 +67,8 @@ const DEFAULT_LIMIT = 20;
  */
 export class RestClient {
   readonly #transport: Transport;
+  readonly #runPollers: Pollers<TrainingRun> = new Map();
+  readonly #checkpointPollers: Pollers<Checkpoint> = new Map();
 
   /**
    * What happens to the requests of this client, from the moment of subscribing: `request`,
@@ -250,6 +255,80 @@ export class RestClient {
         headers: ACCEPT_JSON,
       }, readJson(checkpointsListResponse));
     });
+  }
+
+  /**
+   * Watches all training runs: lists them again and again, and emits what has changed.
+   *
+   * The next poll begins `intervalMs` after the last one has ended. While the page is hidden there are
+   * none; without subscribers too. Those who watch in the same way share the polls.
+   *
+   * @param options `intervalMs` (default 10 000), `emitInitial` (default true), `maxConsecutiveErrors`
+   * (default `Infinity`).
+   * @returns Emits `added` for each run that is there or is new, `changed` when anything about one is
+   * different, `removed`; of one poll the removed first, then the others in the server's order. Who
+   * comes later begins with what the last poll found. Never completes. A poll that fails emits nothing,
+   * shows in `events$`, and the next one waits the longer the more have failed in a row. Fails with an
+   * {@linkcode AuthenticationError} or a {@linkcode PermissionDeniedError} at once, with any error after
+   * `maxConsecutiveErrors` in a row.
+   *
+   * @example
+   * ```ts
+   * import { RestClient } from "@hpcai/rx";
+   * import { FakeHpcai } from "@hpcai/rx/testing";
+   * import { take } from "rxjs";
+   *
+   * const fake = new FakeHpcai({ trainingRuns: 3 });
+   * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+   *
+   * await client.watchTrainingRuns$().pipe(take(3)).forEach(({ type, value }) => {
+   *   console.log(type, value.trainingRunId, value.lastRequestTime.toISOString());
+   * });
+   * ```
+   */
+  watchTrainingRuns$(options: WatchOptions = {}): Observable<Change<TrainingRun>> {
+    return loaded(
+      importWatch,
+      (module) => module.watchTrainingRuns$(this.#runPollers, this.listAllTrainingRuns$(), options),
+    );
+  }
+
+  /**
+   * Watches the checkpoints of a training run: lists them again and again, and emits what has changed.
+   *
+   * @param trainingRunId The run's id.
+   * @param options `intervalMs` (default 10 000), `emitInitial` (default true), `maxConsecutiveErrors`
+   * (default `Infinity`).
+   * @returns Emits the changes of the checkpoints as {@linkcode RestClient.watchTrainingRuns$} emits
+   * those of runs, and fails as that does; also at once with a {@linkcode NotFoundError} if there is no
+   * such run, or no longer.
+   *
+   * @example
+   * ```ts
+   * import { RestClient } from "@hpcai/rx";
+   * import { FakeHpcai } from "@hpcai/rx/testing";
+   * import { takeWhile } from "rxjs";
+   *
+   * const fake = new FakeHpcai();
+   * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+   *
+   * // Ends when the run has saved its last checkpoint.
+   * await client.watchCheckpoints$("eb78693b-380d-40f8-a709-ffe0da185718").pipe(
+   *   takeWhile(({ value }) => value.checkpointId !== "final", true),
+   * ).forEach(({ type, value }) => console.log(type, value.checkpointPath));
+   * ```
+   */
+  watchCheckpoints$(
+    trainingRunId: string,
+    options: WatchOptions = {},
+  ): Observable<Change<Checkpoint>> {
+    return loaded(importWatch, (module) =>
+      module.watchCheckpoints$(
+        this.#checkpointPollers,
+        trainingRunId,
+        this.listCheckpoints$(trainingRunId),
+        options,
+      ));
   }
 
   /**
@@ -491,6 +570,7 @@ export class RestClient {
 
 // What not every app needs is loaded by those that do, when they first do.
 const importListing = () => import("./listing/list_all_training_runs.ts");
+const importWatch = () => import("./listing/watch.ts");
 const importArchiveEntries = () => import("./download/archive_entries.ts");
 
 /** Runs an operation of a module that is loaded on demand. */

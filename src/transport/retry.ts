@@ -111,9 +111,9 @@ function isStatus(error: unknown, statuses: readonly number[]): boolean {
 }
 
 /** A random part of the ceiling after `failures` earlier ones. */
-function backoffMs(
+export function backoffMs(
   failures: number,
-  { initialDelayMs, maxDelayMs }: RetryOptions,
+  { initialDelayMs, maxDelayMs }: Pick<RetryOptions, "initialDelayMs" | "maxDelayMs">,
   random: () => number,
 ): number {
   return Math.round(random() * Math.min(maxDelayMs, initialDelayMs * 2 ** failures));

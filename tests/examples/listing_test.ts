@@ -86,6 +86,37 @@ Deno.test("search_as_you_type aborts what is superseded, and answers what stands
   assertEquals(output.trimEnd().split("\n").at(-1), "qwen3-32b: 60 training runs");
 });
 
+Deno.test("watch_checkpoints prints what is there and what comes, up to the one that is waited for", async () => {
+  const service = new FakeHpcai({ trainingRuns: 1 });
+  let looks = 0;
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    (request) => {
+      if (++looks === 3) service.addCheckpoint(RUN, { checkpointId: "step_0030" });
+      return service.handler(request);
+    },
+  );
+  const origin = `127.0.0.1:${server.addr.port}`;
+  const { stdout } = await runTask(
+    "example",
+    ["examples/watch_checkpoints.ts", RUN, "step_0030", "0.01"],
+    {
+      env: { HPCAI_API_KEY: service.apiKey, HPCAI_BASE_URL: `http://${origin}` },
+      allowNet: origin,
+    },
+  );
+  assertEquals(
+    stdout,
+    `added: training step_0010
+added: sampler step_0010-sampler
+added: training step_0020
+added: training final
+added: training step_0030
+`,
+  );
+  assertEquals(looks, 3);
+});
+
 Deno.test("with a key, an example talks to the service and not to the fake inside it", async () => {
   const service = new FakeHpcai({ trainingRuns: 3 });
   await using server = Deno.serve(
