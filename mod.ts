@@ -73,6 +73,7 @@ export type {
   Removal,
   WatchOptions,
 } from "./src/listing/change.ts";
+export type { ListAllCheckpointsOptions } from "./src/listing/list_all_checkpoints.ts";
 export type { ListAllOptions } from "./src/listing/list_all_training_runs.ts";
 export type { RestClientOptions, RetryOptions } from "./src/options.ts";
 export { type ListTrainingRunsQuery, RestClient } from "./src/rest_client.ts";
@@ -93,6 +94,7 @@ export type {
   CheckpointsListResponse,
   CheckpointType,
   Cursor,
+  RunCheckpoint,
   TrainingRun,
   TrainingRunsResponse,
 } from "./src/types.ts";

@@ -14,6 +14,11 @@ import { ApiConnectionError, InternalServerError, NotFoundError } from "./errors
 import type { Change, WatchOptions } from "./listing/change.ts";
 import type { ListAllOptions } from "./listing/list_all_training_runs.ts";
 import type { Pollers } from "./listing/watch.ts";
+import {
+  listAllCheckpoints$,
+  type ListAllCheckpointsOptions,
+} from "./listing/list_all_checkpoints.ts";
+import { type ListAllOptions, listAllTrainingRuns$ } from "./listing/list_all_training_runs.ts";
 import type { RestClientOptions } from "./options.ts";
 import { discardBody } from "./transport/bounded_text.ts";
 import type { ClientEvent } from "./transport/client_event.ts";
@@ -23,6 +28,7 @@ import type {
   Checkpoint,
   CheckpointRef,
   CheckpointsListResponse,
+  RunCheckpoint,
   TrainingRun,
   TrainingRunsResponse,
 } from "./types.ts";
@@ -271,6 +277,12 @@ export class RestClient {
    * shows in `events$`, and the next one waits the longer the more have failed in a row. Fails with an
    * {@linkcode AuthenticationError} or a {@linkcode PermissionDeniedError} at once, with any error after
    * `maxConsecutiveErrors` in a row.
+   * Lists the checkpoints of all training runs, in the order of `listAllTrainingRuns$`. A run that is
+   * deleted meanwhile has none.
+   *
+   * @param options `concurrency` (default 4): how many runs' checkpoints are asked for at once.
+   * @returns Emits each checkpoint with its run, as they come in, and completes. Fails as
+   * `listAllTrainingRuns$` does.
    *
    * @example
    * ```ts
@@ -308,6 +320,7 @@ export class RestClient {
    * import { RestClient } from "@hpcai/rx";
    * import { FakeHpcai } from "@hpcai/rx/testing";
    * import { takeWhile } from "rxjs";
+   * import { filter } from "rxjs";
    *
    * const fake = new FakeHpcai();
    * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
@@ -329,6 +342,19 @@ export class RestClient {
         this.listCheckpoints$(trainingRunId),
         options,
       ));
+   * await client.listAllCheckpoints$().pipe(
+   *   filter(({ checkpointType }) => checkpointType === "sampler"),
+   * ).forEach(({ checkpointPath, trainingRun }) => {
+   *   console.log(checkpointPath, trainingRun.baseModel);
+   * });
+   * ```
+   */
+  listAllCheckpoints$(options: ListAllCheckpointsOptions = {}): Observable<RunCheckpoint> {
+    return listAllCheckpoints$(
+      this.listAllTrainingRuns$(),
+      (trainingRunId) => this.listCheckpoints$(trainingRunId),
+      options,
+    );
   }
 
   /**

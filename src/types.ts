@@ -62,6 +62,12 @@ export interface CheckpointsListResponse {
   readonly checkpoints: readonly Checkpoint[];
 }
 
+/** A checkpoint with the run that it belongs to. */
+export interface RunCheckpoint extends Checkpoint {
+  /** The run, as the listing of all runs had it. */
+  readonly trainingRun: TrainingRun;
+}
+
 /**
  * Names one checkpoint: its path (`hpcai://…`), a {@linkcode Checkpoint} from a listing, or the ids
  * of run and checkpoint.
