@@ -73,6 +73,12 @@ export type {
   Removal,
   WatchOptions,
 } from "./src/listing/change.ts";
+  DeleteCheckpointsOptions,
+  DeletedResult,
+  DeleteFailedResult,
+  DeletePlannedResult,
+  DeleteResult,
+} from "./src/listing/delete_checkpoints.ts";
 export type { ListAllCheckpointsOptions } from "./src/listing/list_all_checkpoints.ts";
 export type { ListAllOptions } from "./src/listing/list_all_training_runs.ts";
 export type { RestClientOptions, RetryOptions } from "./src/options.ts";

@@ -35,6 +35,12 @@ export function requireInteger(argument: string, value: unknown, minimum: 0 | 1)
   throw new InvalidArgumentError(argument, `must be ${expected}, but is ${show(value)}`);
 }
 
+/** Throws unless `value` can be iterated over; a text, whose characters nobody means, cannot. */
+export function requireIterable(argument: string, value: unknown): void {
+  if (typeof value === "object" && value !== null && Symbol.iterator in value) return;
+  throw new InvalidArgumentError(argument, `must be an iterable, but is ${show(value)}`);
+}
+
 /** The largest delay that a timer takes before it overflows and fires at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 

@@ -15,6 +15,11 @@ import type { Change, WatchOptions } from "./listing/change.ts";
 import type { ListAllOptions } from "./listing/list_all_training_runs.ts";
 import type { Pollers } from "./listing/watch.ts";
 import {
+  deleteCheckpoints$,
+  type DeleteCheckpointsOptions,
+  type DeleteResult,
+} from "./listing/delete_checkpoints.ts";
+import {
   listAllCheckpoints$,
   type ListAllCheckpointsOptions,
 } from "./listing/list_all_checkpoints.ts";
@@ -584,6 +589,48 @@ export class RestClient {
       const { trainingRunId, checkpointId } = parseCheckpointPath(checkpointPath);
       return this.deleteCheckpoint$(trainingRunId, checkpointId);
     });
+  }
+
+  /**
+   * Deletes checkpoints for good, several at a time. One that fails stops none of the others, also
+   * where they will fail like it, as all do with a key that is refused (401).
+   *
+   * @param checkpoints Checkpoints of a listing, paths, or ids. Each is taken from the iterable only
+   * when its turn comes.
+   * @param options `concurrency` (default 4); with `dryRun` nothing is sent.
+   * @returns Emits one result for each checkpoint as it comes, `deleted` or `failed`, and completes;
+   * with `dryRun` it is `planned`, or `failed` for what names no checkpoint. Unsubscribing aborts what
+   * is under way and begins no more; what has reached the server by then is deleted. Fails with an
+   * {@linkcode InvalidArgumentError} if the options are not usable or `checkpoints` is no iterable,
+   * and with what the iterable throws.
+   *
+   * @example
+   * ```ts
+   * import { RestClient } from "@hpcai/rx";
+   * import { FakeHpcai } from "@hpcai/rx/testing";
+   *
+   * const fake = new FakeHpcai();
+   * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+   * const checkpoints = [
+   *   "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010",
+   *   "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0020",
+   * ];
+   *
+   * await client.deleteCheckpoints$(checkpoints).forEach((result) => {
+   *   if (result.type === "failed") console.error(result.checkpoint, result.error);
+   *   else console.log(result.checkpoint, result.type);
+   * });
+   * ```
+   */
+  deleteCheckpoints$(
+    checkpoints: Iterable<CheckpointRef>,
+    options: DeleteCheckpointsOptions = {},
+  ): Observable<DeleteResult> {
+    return deleteCheckpoints$(
+      ({ trainingRunId, checkpointId }) => this.deleteCheckpoint$(trainingRunId, checkpointId),
+      checkpoints,
+      options,
+    );
   }
 
   #archive$(checkpoint: CheckpointRef): Observable<Uint8Array<ArrayBuffer>> {

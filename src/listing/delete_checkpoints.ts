@@ -1,0 +1,71 @@
+import { catchError, defer, map, type Observable, of } from "rxjs";
+import { requireInteger, requireIterable, requireOptions, show } from "../arguments.ts";
+import { checkpointIds } from "../checkpoint_path.ts";
+import { InvalidArgumentError } from "../errors.ts";
+import type { CheckpointIds, CheckpointRef } from "../types.ts";
+import { mergeMapLazily } from "./merge_map_lazily.ts";
+
+/** How to delete checkpoints. */
+export interface DeleteCheckpointsOptions {
+  /** How many deletions may be under way at once. Default 4. */
+  readonly concurrency?: number | undefined;
+  /** Whether to only say what would be deleted, and send nothing. Default `false`. */
+  readonly dryRun?: boolean | undefined;
+}
+
+/** A checkpoint is deleted for good. */
+export interface DeletedResult {
+  /** Tells the results apart. */
+  readonly type: "deleted";
+  /** The checkpoint, as it was given. */
+  readonly checkpoint: CheckpointRef;
+}
+
+/** A checkpoint could not be deleted. */
+export interface DeleteFailedResult {
+  /** Tells the results apart. */
+  readonly type: "failed";
+  /** The checkpoint, as it was given. */
+  readonly checkpoint: CheckpointRef;
+  /** What `deleteCheckpoint$` failed with, or why what was given names no checkpoint. */
+  readonly error: unknown;
+}
+
+/** A checkpoint would be deleted, were it not for `dryRun`. */
+export interface DeletePlannedResult {
+  /** Tells the results apart. */
+  readonly type: "planned";
+  /** The checkpoint, as it was given. */
+  readonly checkpoint: CheckpointRef;
+}
+
+/** What became of one checkpoint. */
+export type DeleteResult = DeletedResult | DeleteFailedResult | DeletePlannedResult;
+
+const DEFAULT_CONCURRENCY = 4;
+
+/** Deletes checkpoints; what `RestClient.deleteCheckpoints$` promises. */
+export function deleteCheckpoints$(
+  delete$: (ids: CheckpointIds) => Observable<void>,
+  checkpoints: Iterable<CheckpointRef>,
+  options: DeleteCheckpointsOptions = {},
+): Observable<DeleteResult> {
+  return defer(() => {
+    requireOptions("options", options);
+    const { concurrency = DEFAULT_CONCURRENCY, dryRun = false } = options;
+    requireInteger("concurrency", concurrency, 1);
+    if (typeof dryRun !== "boolean") {
+      throw new InvalidArgumentError("dryRun", `must be a boolean, but is ${show(dryRun)}`);
+    }
+    requireIterable("checkpoints", checkpoints);
+    const one$ = (checkpoint: CheckpointRef) =>
+      defer(() => {
+        const ids = checkpointIds(checkpoint);
+        return dryRun ? of(undefined) : delete$(ids);
+      }).pipe(
+        map((): DeleteResult => ({ type: dryRun ? "planned" : "deleted", checkpoint })),
+        catchError((error) => of<DeleteResult>({ type: "failed", checkpoint, error })),
+      );
+    return mergeMapLazily(checkpoints, one$, concurrency);
+  });
+}

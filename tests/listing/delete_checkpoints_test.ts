@@ -1,0 +1,144 @@
+import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import {
+  AuthenticationError,
+  type CheckpointRef,
+  type DeleteResult,
+  InvalidArgumentError,
+  InvalidCheckpointPathError,
+  NotFoundError,
+  RestClient,
+} from "@hpcai/rx";
+import { FakeHpcai } from "@hpcai/rx/testing";
+import { lastValueFrom, toArray } from "rxjs";
+import { TestScheduler } from "rxjs/testing";
+import { deleteCheckpoints$ } from "../../src/listing/delete_checkpoints.ts";
+
+const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
+const PATH = `hpcai://${RUN}/weights/step_0010`;
+
+function setting() {
+  const fake = new FakeHpcai();
+  const { apiKey, fetch } = fake;
+  return { fake, client: new RestClient({ apiKey, fetch, retry: { initialDelayMs: 0 } }) };
+}
+
+function results(
+  client: RestClient,
+  ...args: Parameters<RestClient["deleteCheckpoints$"]>
+): Promise<DeleteResult[]> {
+  return lastValueFrom(client.deleteCheckpoints$(...args).pipe(toArray()));
+}
+
+/** What became of each, in any order. */
+function outcomes(results: readonly DeleteResult[]): Map<CheckpointRef, string> {
+  return new Map(results.map((result) => [
+    result.checkpoint,
+    result.type === "failed" ? (result.error as Error).constructor.name : result.type,
+  ]));
+}
+
+Deno.test("checkpoints are deleted, however they are named, each with its result", async () => {
+  const { fake, client } = setting();
+  const all = await lastValueFrom(client.listAllCheckpoints$().pipe(toArray()));
+  const final = all.find(({ checkpointId }) => checkpointId === "final");
+  const named = [PATH, { trainingRunId: RUN, checkpointId: "step_0020" }, final ?? ""];
+  assertEquals(
+    outcomes(await results(client, named)),
+    new Map(named.map((ref) => [ref, "deleted"])),
+  );
+  assertEquals(fake.checkpoints(RUN).map((left) => left.checkpointId), ["step_0010-sampler"]);
+});
+
+Deno.test("one that fails, or names no checkpoint, stops none of the others", async () => {
+  const { fake, client } = setting();
+  const named = ["nonsense", { trainingRunId: RUN, checkpointId: "nope" }, PATH];
+  assertEquals(
+    outcomes(await results(client, named)),
+    new Map<CheckpointRef, string>([
+      ["nonsense", InvalidCheckpointPathError.name],
+      [named[1] ?? "", NotFoundError.name],
+      [PATH, "deleted"],
+    ]),
+  );
+  assertEquals(fake.checkpoints(RUN).length, 3);
+});
+
+Deno.test("where the key is refused, each still has its result", async () => {
+  const { client } = setting();
+  const { fetch } = new FakeHpcai();
+  const refused = new RestClient({ apiKey: "wrong", fetch });
+  const all = await lastValueFrom(client.listAllCheckpoints$().pipe(toArray()));
+  const failed = await results(refused, all);
+  assertEquals(failed.length, all.length);
+  for (const result of failed) {
+    assertEquals(result.type, "failed");
+    assertInstanceOf((result as { error: unknown }).error, AuthenticationError);
+  }
+});
+
+Deno.test("a dry run plans each that names a checkpoint, and sends nothing", async () => {
+  const { fake, client } = setting();
+  assertEquals(
+    outcomes(await results(client, [PATH, "nonsense"], { dryRun: true })),
+    new Map([[PATH, "planned"], ["nonsense", InvalidCheckpointPathError.name]]),
+  );
+  assertEquals(fake.requests.length, 0);
+});
+
+Deno.test("results come as they come, of no more than four deletions at once", () => {
+  new TestScheduler((actual, expected) => assertEquals(actual, expected)).run(
+    ({ cold, expectObservable, expectSubscriptions }) => {
+      const ids = ["a", "b", "c", "d", "e"];
+      const answers = [9, 1, 20, 20, 1].map((ms) => cold(`${ms}ms (x|)`, { x: undefined }));
+      const deleted$ = deleteCheckpoints$(
+        ({ checkpointId }) => answers[ids.indexOf(checkpointId)] ?? cold("#"),
+        ids.map((id) => `hpcai://r/weights/${id}`),
+      );
+      const deleted = Object.fromEntries(
+        ids.map((id) => [id, { type: "deleted" as const, checkpoint: `hpcai://r/weights/${id}` }]),
+      );
+      expectObservable(deleted$, "--------------!").toBe("-be 6ms a", deleted);
+      const [, , c, d, e] = answers;
+      expectSubscriptions(c?.subscriptions ?? []).toBe("^-------------!");
+      expectSubscriptions(d?.subscriptions ?? []).toBe("^-------------!");
+      expectSubscriptions(e?.subscriptions ?? []).toBe("-^!");
+    },
+  );
+});
+
+Deno.test("unsubscribing aborts what is in flight and begins no more", () => {
+  const { fake, client } = setting();
+  fake.faults.add({ type: "delay", ms: Infinity }, { times: Infinity });
+  const events: string[] = [];
+  client.events$.subscribe(({ type, url }) => {
+    events.push(`${type} ${url.slice(url.lastIndexOf("/") + 1)}`);
+  });
+  const ids = ["step_0010", "step_0020", "final"];
+  const named = ids.map((checkpointId) => ({ trainingRunId: RUN, checkpointId }));
+  client.deleteCheckpoints$(named, { concurrency: 2 }).subscribe().unsubscribe();
+  assertEquals(events, [
+    "request step_0010",
+    "request step_0020",
+    "cancel step_0010",
+    "cancel step_0020",
+  ]);
+});
+
+for (
+  const [what, args] of [
+    ["one path", [PATH]],
+    ["undefined", [undefined]],
+    ["one checkpoint", [{ trainingRunId: RUN, checkpointId: "final" }]],
+    ["a concurrency of 0", [[PATH], { concurrency: 0 }]],
+    ["a dryRun that is no boolean", [[PATH], { dryRun: "no" }]],
+    ["options that are null", [[PATH], null]],
+  ] as const
+) {
+  Deno.test(`${what} fails before any request`, async () => {
+    const { fake, client } = setting();
+    // @ts-expect-error: what a program without types may pass
+    const error = await assertRejects(() => results(client, ...args));
+    assertInstanceOf(error, InvalidArgumentError);
+    assertEquals(fake.requests.length, 0);
+  });
+}
