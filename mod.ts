@@ -79,6 +79,7 @@ export type {
   DeletePlannedResult,
   DeleteResult,
 } from "./src/listing/delete_checkpoints.ts";
+export { expiredCheckpoints, type RetentionRule } from "./src/listing/expired_checkpoints.ts";
 export type { ListAllCheckpointsOptions } from "./src/listing/list_all_checkpoints.ts";
 export type { ListAllOptions } from "./src/listing/list_all_training_runs.ts";
 export type { RestClientOptions, RetryOptions } from "./src/options.ts";

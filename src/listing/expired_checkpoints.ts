@@ -1,0 +1,97 @@
+import { requireInteger, requireIterable, requireOptions, show } from "../arguments.ts";
+import { InvalidArgumentError } from "../errors.ts";
+import type { RunCheckpoint } from "../types.ts";
+import { latestFirst } from "./latest_first.ts";
+
+/** Which checkpoints to keep: those that either condition keeps. At least one has to be given. */
+export interface RetentionRule {
+  /** How many of the latest checkpoints of each type are kept for each run. */
+  readonly keepLast?: number | undefined;
+  /** How old a checkpoint may be, in milliseconds, to be kept for its age. */
+  readonly olderThanMs?: number | undefined;
+  /** The time from which age counts back. Default: that of the call. */
+  readonly now?: Date | undefined;
+}
+
+/**
+ * Finds the checkpoints that a retention rule does not keep. A pure function: it deletes nothing.
+ *
+ * Those that a run names as its `lastCheckpoint` or `lastSamplerCheckpoint` are always kept. Of two
+ * with the same time, the one whose id sorts last counts as the later.
+ *
+ * @param checkpoints Those of any number of runs, in any order, for example all that
+ * `listAllCheckpoints$` emits. Of each run all have to be there, since `keepLast` counts them.
+ * @param rule With `keepLast` what is not among the last expires; with `olderThanMs` what is older;
+ * with both only what is neither among the last nor young enough.
+ * @returns Those that expire, in the order in which they were given.
+ * @throws {InvalidArgumentError} if the rule has no condition, since everything would expire then; if
+ * an argument is not usable.
+ *
+ * @example
+ * ```ts
+ * import { expiredCheckpoints, RestClient } from "@hpcai/rx";
+ * import { FakeHpcai } from "@hpcai/rx/testing";
+ * import { concatMap, toArray } from "rxjs";
+ *
+ * const fake = new FakeHpcai();
+ * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+ * const rule = { keepLast: 2, olderThanMs: 30 * 24 * 60 * 60 * 1000 };
+ *
+ * await client.listAllCheckpoints$().pipe(
+ *   toArray(),
+ *   concatMap((all) => client.deleteCheckpoints$(expiredCheckpoints(all, rule), { dryRun: true })),
+ * ).forEach((result) => console.log(result.type, result.checkpoint));
+ * ```
+ */
+export function expiredCheckpoints(
+  checkpoints: Iterable<RunCheckpoint>,
+  rule: RetentionRule,
+): RunCheckpoint[] {
+  requireIterable("checkpoints", checkpoints);
+  requireOptions("rule", rule);
+  const { keepLast, olderThanMs } = rule;
+  if (keepLast === undefined && olderThanMs === undefined) {
+    throw new InvalidArgumentError("rule", "must have keepLast or olderThanMs, else all expire");
+  }
+  if (keepLast !== undefined) requireInteger("keepLast", keepLast, 0);
+  const expiry = olderThanMs === undefined ? Infinity : expiryTime(olderThanMs, rule.now);
+  const given = [...checkpoints];
+  const kept = keptPaths(given, keepLast ?? 0);
+  return given.filter(({ time, checkpointPath }) =>
+    time.getTime() < expiry && !kept.has(checkpointPath)
+  );
+}
+
+/** The time before which a checkpoint is too old. */
+function expiryTime(olderThanMs: unknown, now: unknown = new Date()): number {
+  if (typeof olderThanMs !== "number" || !(olderThanMs >= 0)) {
+    throw new InvalidArgumentError(
+      "olderThanMs",
+      `must be a number of milliseconds from 0, but is ${show(olderThanMs)}`,
+    );
+  }
+  if (!(now instanceof Date) || Number.isNaN(now.getTime())) {
+    throw new InvalidArgumentError("now", `must be a valid Date, but is ${show(now)}`);
+  }
+  return now.getTime() - olderThanMs;
+}
+
+/** The paths of the last of each type of each run, and of those that the runs name. */
+function keptPaths(checkpoints: readonly RunCheckpoint[], keepLast: number): Set<string> {
+  const kept = new Set<string>();
+  for (const { trainingRun: { lastCheckpoint, lastSamplerCheckpoint } } of checkpoints) {
+    if (lastCheckpoint) kept.add(lastCheckpoint.checkpointPath);
+    if (lastSamplerCheckpoint) kept.add(lastSamplerCheckpoint.checkpointPath);
+  }
+  const counts = new Map<string, number>();
+  const byPath = new Map(checkpoints.map((checkpoint) => [checkpoint.checkpointPath, checkpoint]));
+  for (
+    const { checkpointPath, checkpointType, trainingRun } of [...byPath.values()].sort(latestFirst)
+  ) {
+    const group = `${checkpointType} ${trainingRun.trainingRunId}`;
+    const count = (counts.get(group) ?? 0) + 1;
+    counts.set(group, count);
+    if (count <= keepLast) kept.add(checkpointPath);
+  }
+  return kept;
+}

@@ -1,0 +1,226 @@
+import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { InvalidArgumentError } from "../../src/errors.ts";
+import { expiredCheckpoints, type RetentionRule } from "../../src/listing/expired_checkpoints.ts";
+import type { Checkpoint, RunCheckpoint } from "../../src/types.ts";
+import { trainingRun } from "./changing_listing.ts";
+
+const NOW = new Date(1_000);
+
+function checkpoint(
+  checkpointId: string,
+  time: number,
+  checkpointType: "training" | "sampler" = "training",
+  trainingRunId = "run",
+): Checkpoint {
+  const checkpointPath = `hpcai://${trainingRunId}/${checkpointType}/${checkpointId}`;
+  return { checkpointId, checkpointType, time: new Date(time), checkpointPath };
+}
+
+/** Checkpoints of one run, which names none of them unless `last` is given. */
+function ofRun(checkpoints: readonly Checkpoint[], last?: Checkpoint): RunCheckpoint[] {
+  const run = { ...trainingRun("run"), lastCheckpoint: last ?? null };
+  return checkpoints.map((checkpoint) => ({ ...checkpoint, trainingRun: run }));
+}
+
+function ids(checkpoints: readonly Checkpoint[]): string {
+  return checkpoints.map(({ checkpointId }) => checkpointId).join(" ");
+}
+
+const [a, b, c, d] = [
+  checkpoint("a", 100),
+  checkpoint("b", 200),
+  checkpoint("c", 300),
+  checkpoint("d", 400),
+];
+
+Deno.test("all but the last N expire, in the order in which they were given", () => {
+  assertEquals(ids(expiredCheckpoints(ofRun([b, d, a, c]), { keepLast: 2 })), "b a");
+});
+
+Deno.test("what is older than the age expires, what is as old does not", () => {
+  const rule = { olderThanMs: 800, now: NOW };
+  assertEquals(ids(expiredCheckpoints(ofRun([a, b, c]), rule)), "a");
+});
+
+Deno.test("with both conditions only what is neither among the last nor young expires", () => {
+  const rule = { olderThanMs: 700, now: NOW };
+  assertEquals(ids(expiredCheckpoints(ofRun([a, b, c, d]), { ...rule, keepLast: 1 })), "a b");
+  assertEquals(ids(expiredCheckpoints(ofRun([a, b, c, d]), { ...rule, keepLast: 3 })), "a");
+});
+
+Deno.test("types and runs are counted each for itself", () => {
+  const sampler = checkpoint("s", 50, "sampler");
+  const other = { ...checkpoint("o", 10, "training", "other"), trainingRun: trainingRun("other") };
+  assertEquals(ids(expiredCheckpoints([...ofRun([a, sampler, b]), other], { keepLast: 1 })), "a");
+});
+
+Deno.test("of those with one time the id that sorts last is kept", () => {
+  const twins = ofRun([checkpoint("x", 1), checkpoint("z", 1), checkpoint("y", 1)]);
+  assertEquals(ids(expiredCheckpoints(twins, { keepLast: 1 })), "x y");
+});
+
+Deno.test("what the run names as its last does not expire, and counts where it stands", () => {
+  assertEquals(ids(expiredCheckpoints(ofRun([a, b, c, d], a), { keepLast: 1 })), "b c");
+  assertEquals(ids(expiredCheckpoints(ofRun([a, b, c, d], d), { keepLast: 2 })), "a b");
+});
+
+Deno.test("a checkpoint that is given twice counts once", () => {
+  assertEquals(ids(expiredCheckpoints(ofRun([b, b, a, c]), { keepLast: 2 })), "a");
+});
+
+Deno.test("age counts back from the time of the call by default", () => {
+  const young = checkpoint("young", Date.now() - 1_000);
+  assertEquals(ids(expiredCheckpoints(ofRun([a, young]), { olderThanMs: 3_600_000 })), "a");
+});
+
+Deno.test("the checkpoints may come from a generator", () => {
+  const all = ofRun([a, b]);
+  assertEquals(ids(expiredCheckpoints(all.values(), { keepLast: 1 })), "a");
+});
+
+for (
+  const [argument, rule] of [
+    ["rule", {}],
+    ["rule", { now: NOW }],
+    ["rule", null],
+    ["keepLast", { keepLast: -1 }],
+    ["keepLast", { keepLast: 1.5, olderThanMs: 1 }],
+    ["olderThanMs", { olderThanMs: NaN }],
+    ["olderThanMs", { olderThanMs: "30 days" }],
+    ["now", { olderThanMs: 1, now: new Date(NaN) }],
+    ["now", { olderThanMs: 1, now: 5 }],
+  ] as const
+) {
+  Deno.test(`a rule that is ${Deno.inspect(rule)} is refused for its ${argument}`, () => {
+    const error = assertThrows(() => expiredCheckpoints(ofRun([a]), rule as RetentionRule));
+    assertInstanceOf(error, InvalidArgumentError);
+    assertEquals(error.argument, argument);
+  });
+}
+
+Deno.test("a page, which is no iterable of checkpoints, is refused", () => {
+  const page: unknown = { checkpoints: [] };
+  const wrong = page as RunCheckpoint[]; // As a program without types may pass it.
+  assertThrows(() => expiredCheckpoints(wrong, { keepLast: 1 }), InvalidArgumentError);
+});
+
+/** Checkpoints of two runs of both types, whose times often coincide; the runs name any of them. */
+const listings = fc.tuple(
+  fc.uniqueArray(
+    fc.record({
+      run: fc.constantFrom("r", "s"),
+      type: fc.constantFrom("training" as const, "sampler" as const),
+      id: fc.integer({ min: 0, max: 9 }).map(String),
+      time: fc.integer({ min: 0, max: 12 }),
+    }),
+    { maxLength: 30, selector: ({ run, type, id }) => `${run} ${type} ${id}` },
+  ),
+  fc.infiniteStream(fc.nat()),
+).map(([made, picks]): RunCheckpoint[] => {
+  const all = made.map(({ run, type, id, time }) =>
+    [run, checkpoint(id, time, type, run)] as const
+  );
+  const pick = (run: string, type: string) => {
+    const mine = all.filter(([of, { checkpointType }]) => of === run && checkpointType === type);
+    const index = picks.next().value % (mine.length + 1);
+    return mine[index]?.[1] ?? null;
+  };
+  const runs = new Map(["r", "s"].map((run) => [run, {
+    ...trainingRun(run),
+    lastCheckpoint: pick(run, "training"),
+    lastSamplerCheckpoint: pick(run, "sampler"),
+  }]));
+  return all.map(([run, checkpoint]) => ({
+    ...checkpoint,
+    trainingRun: runs.get(run) ?? trainingRun(run),
+  }));
+});
+
+const counts = fc.integer({ min: 0, max: 12 });
+const ages = fc.integer({ min: 0, max: 14 });
+const now = new Date(12);
+const rules: fc.Arbitrary<RetentionRule> = fc.oneof(
+  fc.record({ keepLast: counts }),
+  fc.record({ olderThanMs: ages }),
+  fc.record({ keepLast: counts, olderThanMs: ages }),
+).map((rule) => ({ ...rule, now }));
+
+function paths(checkpoints: readonly Checkpoint[]): string[] {
+  return checkpoints.map(({ checkpointPath }) => checkpointPath);
+}
+
+function groups(checkpoints: readonly RunCheckpoint[]): Map<string, number> {
+  const sizes = new Map<string, number>();
+  for (const { checkpointType, trainingRun } of checkpoints) {
+    const group = `${checkpointType} ${trainingRun.trainingRunId}`;
+    sizes.set(group, (sizes.get(group) ?? 0) + 1);
+  }
+  return sizes;
+}
+
+function without(all: readonly RunCheckpoint[], expired: readonly RunCheckpoint[]) {
+  return all.filter((checkpoint) => !expired.includes(checkpoint));
+}
+
+Deno.test("what a run names as its last never expires", () => {
+  fc.assert(fc.property(listings, rules, (all, rule) => {
+    for (const { checkpointPath, trainingRun } of expiredCheckpoints(all, rule)) {
+      assert(checkpointPath !== trainingRun.lastCheckpoint?.checkpointPath);
+      assert(checkpointPath !== trainingRun.lastSamplerCheckpoint?.checkpointPath);
+    }
+  }));
+});
+
+Deno.test("as many as are to be kept are kept of each type of each run, where there are", () => {
+  fc.assert(fc.property(listings, rules, (all, rule) => {
+    const kept = groups(without(all, expiredCheckpoints(all, rule)));
+    for (const [group, size] of groups(all)) {
+      assert((kept.get(group) ?? 0) >= Math.min(rule.keepLast ?? 0, size));
+    }
+  }));
+});
+
+Deno.test("nothing that is kept is older than what expired, unless its run names it", () => {
+  fc.assert(fc.property(listings, rules, (all, rule) => {
+    const expired = expiredCheckpoints(all, rule);
+    for (const kept of without(all, expired)) {
+      const { lastCheckpoint, lastSamplerCheckpoint } = kept.trainingRun;
+      const named = paths([lastCheckpoint, lastSamplerCheckpoint].flatMap((last) => last ?? []));
+      const younger = expired.find((other) =>
+        other.trainingRun === kept.trainingRun && other.checkpointType === kept.checkpointType &&
+        other.time > kept.time
+      );
+      assert(younger === undefined || named.includes(kept.checkpointPath));
+    }
+  }));
+});
+
+Deno.test("once what expired is gone, nothing more expires", () => {
+  fc.assert(fc.property(listings, rules, (all, rule) => {
+    assertEquals(expiredCheckpoints(without(all, expiredCheckpoints(all, rule)), rule), []);
+  }));
+});
+
+Deno.test("a larger N or a longer time lets nothing expire that did not before", () => {
+  fc.assert(fc.property(listings, rules, counts, ages, (all, rule, more, longer) => {
+    const milder = {
+      keepLast: rule.keepLast === undefined ? undefined : rule.keepLast + more,
+      olderThanMs: rule.olderThanMs === undefined ? undefined : rule.olderThanMs + longer,
+      now,
+    };
+    const expired = new Set(paths(expiredCheckpoints(all, rule)));
+    assert(paths(expiredCheckpoints(all, milder)).every((path) => expired.has(path)));
+  }));
+});
+
+Deno.test("the order of the input decides that of the output, and nothing else", () => {
+  const shuffled = listings.chain((all) =>
+    fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length }))
+  );
+  fc.assert(fc.property(shuffled, rules, ([all, other], rule) => {
+    const expired = paths(expiredCheckpoints(all, rule));
+    assertEquals(paths(expiredCheckpoints(other, rule)).sort(), expired.toSorted());
+    assertEquals(expired, paths(all).filter((path) => expired.includes(path)));
+  }));
+});
