@@ -42,6 +42,11 @@ export type {
   TransferSettings,
 } from "./src/download/download_event.ts";
 export {
+  type CountedEvent,
+  type TotalProgress,
+  totalProgress,
+} from "./src/download/total_progress.ts";
+export {
   ApiConnectionError,
   ApiRedirectError,
   ApiResponseValidationError,
@@ -80,6 +85,7 @@ export type {
   DeleteResult,
 } from "./src/listing/delete_checkpoints.ts";
 export { expiredCheckpoints, type RetentionRule } from "./src/listing/expired_checkpoints.ts";
+export { latestCheckpoint } from "./src/listing/latest_checkpoint.ts";
 export type { ListAllCheckpointsOptions } from "./src/listing/list_all_checkpoints.ts";
 export type { ListAllOptions } from "./src/listing/list_all_training_runs.ts";
 export type { RestClientOptions, RetryOptions } from "./src/options.ts";

@@ -35,6 +35,15 @@ export function requireInteger(argument: string, value: unknown, minimum: 0 | 1)
   throw new InvalidArgumentError(argument, `must be ${expected}, but is ${show(value)}`);
 }
 
+/** Throws unless `value` is a type of checkpoint. */
+export function requireCheckpointType(argument: string, value: unknown): void {
+  if (value === "training" || value === "sampler") return;
+  throw new InvalidArgumentError(
+    argument,
+    `must be "training" or "sampler", but is ${show(value)}`,
+  );
+}
+
 /** Throws unless `value` can be iterated over; a text, whose characters nobody means, cannot. */
 export function requireIterable(argument: string, value: unknown): void {
   if (typeof value === "object" && value !== null && Symbol.iterator in value) return;

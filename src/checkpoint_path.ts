@@ -1,6 +1,7 @@
 import {
   checkpointIdFault,
   requireCheckpointId,
+  requireCheckpointType,
   requireTrainingRunId,
   show,
   trainingRunIdFault,
@@ -106,12 +107,7 @@ export function formatCheckpointPath(parts: ParsedCheckpointPath): string {
   const { trainingRunId, checkpointType, checkpointId } = parts;
   requireTrainingRunId(trainingRunId);
   requireCheckpointId(checkpointId);
-  if (!Object.hasOwn(DOCUMENTED_KIND, checkpointType)) {
-    throw new InvalidArgumentError(
-      "checkpointType",
-      `must be "training" or "sampler", but is ${show(checkpointType)}`,
-    );
-  }
+  requireCheckpointType("checkpointType", checkpointType);
   return `${SCHEME}${trainingRunId}/${DOCUMENTED_KIND[checkpointType]}/${checkpointId}`;
 }
 

@@ -62,12 +62,12 @@ Deno.test("download_checkpoint_by_path saves under a name made of the path", asy
   });
 });
 
-Deno.test("download_several saves every checkpoint of a run and counts up to 100 %", async () => {
+Deno.test("download_several saves every checkpoint of a run and counts them together", async () => {
   await saving("download_several", [], async (directory, { code, stdout }) => {
     assertEquals(code, 0);
     assertMatch(
       stdout,
-      /^0 %, 0.00 MB\n(\d+ %, .*\n)*100 %, 128.00 MB\nAll checkpoints downloaded to: .\/checkpoints\n$/,
+      /^0 of 4: 0.00 of \? MB\n(\d of 4: .*\n)*4 of 4: 128.00 of 128.00 MB\nAll checkpoints downloaded to: .\/checkpoints\n$/,
     );
     const fake = new FakeHpcai({ archiveBytes: 32 * 1024 ** 2 });
     const names = fake.checkpoints(RUN).flatMap(({ checkpointPath }) => {

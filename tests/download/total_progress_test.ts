@@ -1,0 +1,159 @@
+import { assertEquals } from "@std/assert";
+import { catchError, EMPTY, map, type Observable, of } from "rxjs";
+import { TestScheduler } from "rxjs/testing";
+import {
+  type CountedEvent,
+  type TotalProgress,
+  totalProgress,
+} from "../../src/download/total_progress.ts";
+import { InvalidArgumentError } from "../../src/errors.ts";
+
+function run(test: Parameters<TestScheduler["run"]>[0]): void {
+  new TestScheduler((actual, expected) => assertEquals(actual, expected)).run(test);
+}
+
+const progress = (loaded: number, total?: number) => ({ type: "progress", loaded, total });
+const complete = (loaded: number) => ({ type: "complete", loaded });
+
+/** What is looked at in one test, as a text. */
+function shown(
+  totals$: Observable<TotalProgress>,
+  show: (total: TotalProgress) => unknown,
+): Observable<string> {
+  return totals$.pipe(map((total) => `${show(total)}`));
+}
+
+const bytes = ({ loaded, total }: TotalProgress) => `${loaded}/${total}`;
+const archives = ({ completed, count }: TotalProgress) => `${completed}/${count}`;
+
+Deno.test("bytes add up, and the total is known once the last download has begun", () => {
+  run(({ cold, expectObservable }) => {
+    const one = cold("a-b|", { a: progress(0, 10), b: complete(10) });
+    const other = cold("-a-b|", { a: progress(5, 20), b: complete(20) });
+    expectObservable(shown(of(one, other).pipe(totalProgress()), bytes)).toBe("abcd|", {
+      a: "0/undefined",
+      b: "5/30",
+      c: "15/30",
+      d: "30/30",
+    });
+  });
+});
+
+Deno.test("no more run at once than told, and those that wait are counted", () => {
+  run(({ cold, expectObservable, expectSubscriptions }) => {
+    const downloads = [10, 20, 30].map((size) => cold("--a|", { a: complete(size) }));
+    const [one, two, three] = downloads;
+    expectObservable(shown(of(...downloads).pipe(totalProgress(1)), archives))
+      .toBe("--a--b--c|", { a: "1/3", b: "2/3", c: "3/3" });
+    expectSubscriptions(one?.subscriptions ?? []).toBe("^--!");
+    expectSubscriptions(two?.subscriptions ?? []).toBe("---^--!");
+    expectSubscriptions(three?.subscriptions ?? []).toBe("------^--!");
+  });
+});
+
+Deno.test("four run at once by default", () => {
+  run(({ cold, expectObservable, expectSubscriptions }) => {
+    const downloads = Array.from({ length: 5 }, () => cold<CountedEvent>("--|"));
+    expectObservable(of(...downloads).pipe(totalProgress())).toBe("----|");
+    expectSubscriptions(downloads[3]?.subscriptions ?? []).toBe("^-!");
+    expectSubscriptions(downloads[4]?.subscriptions ?? []).toBe("--^-!");
+  });
+});
+
+Deno.test("rate and remaining time are those of all together", () => {
+  run(({ cold, expectObservable }) => {
+    const one = cold("a 999ms b 999ms (c|)", {
+      a: progress(0, 4000),
+      b: progress(1000, 4000),
+      c: progress(2000, 4000),
+    });
+    const other = cold("a 1999ms (c|)", { a: progress(0, 4000), c: progress(2000, 4000) });
+    expectObservable(
+      shown(
+        of(one, other).pipe(totalProgress()),
+        ({ bytesPerSecond, remainingMs }) => `${bytesPerSecond} ${remainingMs}`,
+      ),
+    ).toBe("(ab) 996ms c 999ms (de|)", {
+      a: "0 undefined",
+      b: "0 undefined",
+      c: "1000 7000",
+      d: "1000 6000",
+      e: "2000 2000",
+    });
+  });
+});
+
+Deno.test("what an earlier download left counts as loaded, but not for the rate", () => {
+  run(({ cold, expectObservable }) => {
+    const resumed = cold("a 999ms b 999ms c|", {
+      a: { type: "preparing", loaded: 0, total: undefined },
+      b: progress(9_000, 10_000),
+      c: progress(9_500, 10_000),
+    });
+    expectObservable(
+      shown(
+        of(resumed).pipe(totalProgress()),
+        (total) => `${bytes(total)} ${total.bytesPerSecond}`,
+      ),
+    ).toBe("a 999ms b 999ms c|", {
+      a: "0/undefined 0",
+      b: "9000/10000 0",
+      c: "9500/10000 250",
+    });
+  });
+});
+
+Deno.test("events without counts, as those of an extraction's entries, leave the counts alone", () => {
+  run(({ cold, expectObservable }) => {
+    const extraction: Observable<CountedEvent> = cold("abc|", {
+      a: progress(10, 10),
+      b: { type: "entry" },
+      c: { type: "complete" },
+    });
+    expectObservable(
+      shown(of(extraction).pipe(totalProgress()), (total) => `${bytes(total)} ${archives(total)}`),
+    ).toBe("abc|", { a: "10/10 0/1", b: "10/10 0/1", c: "10/10 1/1" });
+  });
+});
+
+Deno.test("where a download does not know its length, it does by its end", () => {
+  run(({ cold, expectObservable }) => {
+    const unknown = cold("ab|", { a: progress(0), b: complete(7) });
+    expectObservable(shown(of(unknown).pipe(totalProgress()), bytes))
+      .toBe("ab|", { a: "0/undefined", b: "7/7" });
+  });
+});
+
+Deno.test("one that fails makes all fail, and the others end", () => {
+  run(({ cold, expectObservable, expectSubscriptions }) => {
+    const other = cold<CountedEvent>("---------|");
+    expectObservable(of(cold<CountedEvent>("--#"), other).pipe(totalProgress())).toBe("--#");
+    expectSubscriptions(other.subscriptions).toBe("^-!");
+  });
+});
+
+Deno.test("one whose error is caught is not completed, and the others go on", () => {
+  run(({ cold, expectObservable }) => {
+    const failing = cold<CountedEvent>("--#").pipe(catchError(() => EMPTY));
+    const other = cold("---a|", { a: complete(5) });
+    expectObservable(shown(of(failing, other).pipe(totalProgress()), archives))
+      .toBe("---a|", { a: "1/2" });
+  });
+});
+
+Deno.test("each subscription counts anew", () => {
+  run(({ cold, expectObservable }) => {
+    const totals$ = shown(of(cold("a|", { a: complete(5) })).pipe(totalProgress()), archives);
+    expectObservable(totals$).toBe("a|", { a: "1/1" });
+    expectObservable(totals$, "----^").toBe("----a|", { a: "1/1" });
+  });
+});
+
+Deno.test("a concurrency of 0 fails before a download begins", () => {
+  run(({ cold, expectObservable, expectSubscriptions }) => {
+    const download = cold<CountedEvent>("|");
+    const error = new InvalidArgumentError("concurrency", "must be a positive integer, but is 0");
+    expectObservable(of(download).pipe(totalProgress(0))).toBe("#", undefined, error);
+    expectSubscriptions(download.subscriptions).toBe([]);
+  });
+});
