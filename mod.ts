@@ -78,6 +78,7 @@ export type {
   Removal,
   WatchOptions,
 } from "./src/listing/change.ts";
+export type {
   DeleteCheckpointsOptions,
   DeletedResult,
   DeleteFailedResult,

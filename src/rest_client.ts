@@ -12,18 +12,10 @@ import { download$ } from "./download/download.ts";
 import type { DownloadEvent, DownloadOptions } from "./download/download_event.ts";
 import { ApiConnectionError, InternalServerError, NotFoundError } from "./errors.ts";
 import type { Change, WatchOptions } from "./listing/change.ts";
+import type { DeleteCheckpointsOptions, DeleteResult } from "./listing/delete_checkpoints.ts";
+import type { ListAllCheckpointsOptions } from "./listing/list_all_checkpoints.ts";
 import type { ListAllOptions } from "./listing/list_all_training_runs.ts";
 import type { Pollers } from "./listing/watch.ts";
-import {
-  deleteCheckpoints$,
-  type DeleteCheckpointsOptions,
-  type DeleteResult,
-} from "./listing/delete_checkpoints.ts";
-import {
-  listAllCheckpoints$,
-  type ListAllCheckpointsOptions,
-} from "./listing/list_all_checkpoints.ts";
-import { type ListAllOptions, listAllTrainingRuns$ } from "./listing/list_all_training_runs.ts";
 import type { RestClientOptions } from "./options.ts";
 import { discardBody } from "./transport/bounded_text.ts";
 import type { ClientEvent } from "./transport/client_event.ts";
@@ -269,6 +261,39 @@ export class RestClient {
   }
 
   /**
+   * Lists the checkpoints of all training runs, in the order of `listAllTrainingRuns$`. A run that is
+   * deleted meanwhile has none.
+   *
+   * @param options `concurrency` (default 4): how many runs' checkpoints are asked for at once.
+   * @returns Emits each checkpoint with its run, as they come in, and completes. Fails as
+   * `listAllTrainingRuns$` does.
+   *
+   * @example
+   * ```ts
+   * import { RestClient } from "@hpcai/rx";
+   * import { FakeHpcai } from "@hpcai/rx/testing";
+   * import { filter } from "rxjs";
+   *
+   * const fake = new FakeHpcai();
+   * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+   *
+   * await client.listAllCheckpoints$().pipe(
+   *   filter(({ checkpointType }) => checkpointType === "sampler"),
+   * ).forEach(({ checkpointPath, trainingRun }) => {
+   *   console.log(checkpointPath, trainingRun.baseModel);
+   * });
+   * ```
+   */
+  listAllCheckpoints$(options: ListAllCheckpointsOptions = {}): Observable<RunCheckpoint> {
+    return loaded(importListing, (module) =>
+      module.listAllCheckpoints$(
+        this.listAllTrainingRuns$(),
+        (trainingRunId) => this.listCheckpoints$(trainingRunId),
+        options,
+      ));
+  }
+
+  /**
    * Watches all training runs: lists them again and again, and emits what has changed.
    *
    * The next poll begins `intervalMs` after the last one has ended. While the page is hidden there are
@@ -282,12 +307,6 @@ export class RestClient {
    * shows in `events$`, and the next one waits the longer the more have failed in a row. Fails with an
    * {@linkcode AuthenticationError} or a {@linkcode PermissionDeniedError} at once, with any error after
    * `maxConsecutiveErrors` in a row.
-   * Lists the checkpoints of all training runs, in the order of `listAllTrainingRuns$`. A run that is
-   * deleted meanwhile has none.
-   *
-   * @param options `concurrency` (default 4): how many runs' checkpoints are asked for at once.
-   * @returns Emits each checkpoint with its run, as they come in, and completes. Fails as
-   * `listAllTrainingRuns$` does.
    *
    * @example
    * ```ts
@@ -305,7 +324,7 @@ export class RestClient {
    */
   watchTrainingRuns$(options: WatchOptions = {}): Observable<Change<TrainingRun>> {
     return loaded(
-      importWatch,
+      importListing,
       (module) => module.watchTrainingRuns$(this.#runPollers, this.listAllTrainingRuns$(), options),
     );
   }
@@ -325,7 +344,6 @@ export class RestClient {
    * import { RestClient } from "@hpcai/rx";
    * import { FakeHpcai } from "@hpcai/rx/testing";
    * import { takeWhile } from "rxjs";
-   * import { filter } from "rxjs";
    *
    * const fake = new FakeHpcai();
    * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
@@ -340,26 +358,13 @@ export class RestClient {
     trainingRunId: string,
     options: WatchOptions = {},
   ): Observable<Change<Checkpoint>> {
-    return loaded(importWatch, (module) =>
+    return loaded(importListing, (module) =>
       module.watchCheckpoints$(
         this.#checkpointPollers,
         trainingRunId,
         this.listCheckpoints$(trainingRunId),
         options,
       ));
-   * await client.listAllCheckpoints$().pipe(
-   *   filter(({ checkpointType }) => checkpointType === "sampler"),
-   * ).forEach(({ checkpointPath, trainingRun }) => {
-   *   console.log(checkpointPath, trainingRun.baseModel);
-   * });
-   * ```
-   */
-  listAllCheckpoints$(options: ListAllCheckpointsOptions = {}): Observable<RunCheckpoint> {
-    return listAllCheckpoints$(
-      this.listAllTrainingRuns$(),
-      (trainingRunId) => this.listCheckpoints$(trainingRunId),
-      options,
-    );
   }
 
   /**
@@ -626,11 +631,12 @@ export class RestClient {
     checkpoints: Iterable<CheckpointRef>,
     options: DeleteCheckpointsOptions = {},
   ): Observable<DeleteResult> {
-    return deleteCheckpoints$(
-      ({ trainingRunId, checkpointId }) => this.deleteCheckpoint$(trainingRunId, checkpointId),
-      checkpoints,
-      options,
-    );
+    return loaded(importListing, (module) =>
+      module.deleteCheckpoints$(
+        ({ trainingRunId, checkpointId }) => this.deleteCheckpoint$(trainingRunId, checkpointId),
+        checkpoints,
+        options,
+      ));
   }
 
   #archive$(checkpoint: CheckpointRef): Observable<Uint8Array<ArrayBuffer>> {
@@ -642,8 +648,7 @@ export class RestClient {
 }
 
 // What not every app needs is loaded by those that do, when they first do.
-const importListing = () => import("./listing/list_all_training_runs.ts");
-const importWatch = () => import("./listing/watch.ts");
+const importListing = () => import("./listing/mod.ts");
 const importArchiveEntries = () => import("./download/archive_entries.ts");
 
 /** Runs an operation of a module that is loaded on demand. */

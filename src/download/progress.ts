@@ -24,15 +24,19 @@ export function toDownloadEvents<C>(
 ): OperatorFunction<TransferEvent, DownloadPreparingEvent | DownloadProgressEvent | C> {
   return (transfer$) =>
     new Observable((subscriber) => {
-      const rateAt = rateMeter();
+      let samples: Sample[] = [];
       let emitted: TransferLoaded | undefined;
-      let emittedAt = -Infinity;
       let last: TransferLoaded | undefined;
       const emit = (event: TransferLoaded, time: number) => {
         const { loaded, total } = event;
+        // A transfer that starts over has no rate yet, nor has one whose clock was set back.
+        const isReset = emitted !== undefined && loaded < emitted.loaded ||
+          time < (samples.at(-1)?.time ?? time);
+        if (isReset) samples = [];
         emitted = event;
-        emittedAt = time;
-        const bytesPerSecond = rateAt(time, loaded);
+        samples.push({ time, loaded });
+        while (time - (samples[1]?.time ?? time) >= RATE_WINDOW_MS) samples.shift();
+        const bytesPerSecond = rate(samples);
         const remainingMs = remaining(total, loaded, bytesPerSecond);
         subscriber.next({ type: "progress", loaded, total, bytesPerSecond, remainingMs });
       };
@@ -45,7 +49,7 @@ export function toDownloadEvents<C>(
           }
           last = event;
           const now = asyncScheduler.now();
-          const elapsedMs = now - emittedAt;
+          const elapsedMs = now - (samples.at(-1)?.time ?? -Infinity);
           // Less than nothing has elapsed where the clock was set back.
           if (elapsedMs >= intervalMs || elapsedMs < 0) emit(event, now);
         },
@@ -65,19 +69,6 @@ export function toDownloadEvents<C>(
     });
 }
 
-/** Measures the rate over the last seconds, in bytes a second; 0 at the start. */
-export function rateMeter(): (time: number, loaded: number) => number {
-  let samples: Sample[] = [];
-  return (time, loaded) => {
-    const last = samples.at(-1);
-    // What starts over has no rate yet, nor has what is measured by a clock that was set back.
-    if (last !== undefined && (loaded < last.loaded || time < last.time)) samples = [];
-    samples.push({ time, loaded });
-    while (time - (samples[1]?.time ?? time) >= RATE_WINDOW_MS) samples.shift();
-    return rate(samples);
-  };
-}
-
 /** The rate between the first and the last sample, in bytes a second. */
 function rate(samples: readonly Sample[]): number {
   const from = samples.at(0);
@@ -86,8 +77,7 @@ function rate(samples: readonly Sample[]): number {
   return (to.loaded - from.loaded) / (to.time - from.time) * 1000;
 }
 
-/** How many milliseconds are left at a rate, or `undefined` where that cannot be said. */
-export function remaining(
+function remaining(
   total: number | undefined,
   loaded: number,
   bytesPerSecond: number,

@@ -1,14 +1,5 @@
-import {
-  asyncScheduler,
-  defer,
-  map,
-  mergeAll,
-  type Observable,
-  type OperatorFunction,
-  tap,
-} from "rxjs";
+import { defer, map, mergeAll, type Observable, type OperatorFunction, tap } from "rxjs";
 import { requireInteger } from "../arguments.ts";
-import { rateMeter, remaining } from "./progress.ts";
 
 /** What counts of a download's event; those of `download$`, `saveArchive$`, `extractArchive$` fit. */
 export interface CountedEvent {
@@ -18,6 +9,8 @@ export interface CountedEvent {
   readonly loaded?: number | undefined;
   /** How many bytes there will be, where that is known. */
   readonly total?: number | undefined;
+  /** The download's own rate, in bytes a second. */
+  readonly bytesPerSecond?: number | undefined;
 }
 
 /** How far several downloads are together. */
@@ -26,7 +19,7 @@ export interface TotalProgress {
   readonly loaded: number;
   /** How many bytes there will be, or `undefined` while one of the downloads does not know. */
   readonly total: number | undefined;
-  /** The rate of all together over the last seconds, in bytes a second; 0 at the start. */
+  /** The rates of those under way, added up, in bytes a second. */
   readonly bytesPerSecond: number;
   /** How many milliseconds are left at that rate, or `undefined` while that cannot be said. */
   readonly remainingMs: number | undefined;
@@ -38,10 +31,9 @@ export interface TotalProgress {
 
 /** How far one of the downloads is. */
 interface Part {
-  /** Where it began: what an earlier download left has no part in the rate. */
-  begin: number | undefined;
   loaded: number;
   total: number | undefined;
+  bytesPerSecond: number;
   isComplete: boolean;
 }
 
@@ -80,44 +72,38 @@ export function totalProgress(
     defer(() => {
       requireInteger("concurrency", concurrency, 1);
       const parts: Part[] = [];
-      const rateAt = rateMeter();
       return downloads$.pipe(
         map((download$) => {
-          const part: Part = { begin: undefined, loaded: 0, total: undefined, isComplete: false };
+          const part: Part = { loaded: 0, total: undefined, bytesPerSecond: 0, isComplete: false };
           parts.push(part);
-          return download$.pipe(tap((event) => update(part, event)));
+          const finalize = () => part.bytesPerSecond = 0;
+          return download$.pipe(tap({ next: (event) => update(part, event), finalize }));
         }),
         mergeAll(concurrency),
-        map((): TotalProgress => {
-          const loaded = sum(parts, (part) => part.loaded);
-          const isKnown = parts.every((part) => part.total !== undefined);
-          const total = isKnown ? sum(parts, (part) => part.total ?? 0) : undefined;
-          const received = loaded - sum(parts, (part) => part.begin ?? 0);
-          const bytesPerSecond = rateAt(asyncScheduler.now(), received);
-          return {
-            loaded,
-            total,
-            bytesPerSecond,
-            remainingMs: remaining(total, loaded, bytesPerSecond),
-            completed: parts.filter((part) => part.isComplete).length,
-            count: parts.length,
-          };
-        }),
+        map(() => together(parts)),
       );
     });
 }
 
-function update(
-  part: Part,
-  { type, loaded = part.loaded, total = part.total }: CountedEvent,
-): void {
-  if (type === "preparing") return;
-  part.isComplete ||= type === "complete";
-  part.begin ??= loaded;
-  part.loaded = loaded;
-  part.total = part.isComplete ? loaded : total;
+function update(part: Part, event: CountedEvent): void {
+  const { type, loaded = part.loaded, total = part.total, bytesPerSecond = 0 } = event;
+  const isComplete = type === "complete";
+  Object.assign(part, { loaded, total: isComplete ? loaded : total, bytesPerSecond, isComplete });
 }
 
-function sum(parts: readonly Part[], of: (part: Part) => number): number {
-  return parts.reduce((sum, part) => sum + of(part), 0);
+function together(parts: readonly Part[]): TotalProgress {
+  const sum = (of: (part: Part) => number) => parts.reduce((sum, part) => sum + of(part), 0);
+  const loaded = sum((part) => part.loaded);
+  // Not a number as long as one of them is unknown.
+  const size = sum((part) => part.total ?? NaN);
+  const bytesPerSecond = sum((part) => part.bytesPerSecond);
+  const remainingMs = loaded === size ? 0 : (size - loaded) / bytesPerSecond * 1000;
+  return {
+    loaded,
+    total: Number.isNaN(size) ? undefined : size,
+    bytesPerSecond,
+    remainingMs: Number.isFinite(remainingMs) ? remainingMs : undefined,
+    completed: parts.filter((part) => part.isComplete).length,
+    count: parts.length,
+  };
 }

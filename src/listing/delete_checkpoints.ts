@@ -1,9 +1,7 @@
-import { catchError, defer, map, type Observable, of } from "rxjs";
-import { requireInteger, requireIterable, requireOptions, show } from "../arguments.ts";
+import { catchError, defer, from, map, mergeMap, type Observable, of } from "rxjs";
+import { requireBoolean, requireInteger, requireIterable, requireOptions } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
-import { InvalidArgumentError } from "../errors.ts";
 import type { CheckpointIds, CheckpointRef } from "../types.ts";
-import { mergeMapLazily } from "./merge_map_lazily.ts";
 
 /** How to delete checkpoints. */
 export interface DeleteCheckpointsOptions {
@@ -54,9 +52,7 @@ export function deleteCheckpoints$(
     requireOptions("options", options);
     const { concurrency = DEFAULT_CONCURRENCY, dryRun = false } = options;
     requireInteger("concurrency", concurrency, 1);
-    if (typeof dryRun !== "boolean") {
-      throw new InvalidArgumentError("dryRun", `must be a boolean, but is ${show(dryRun)}`);
-    }
+    requireBoolean("dryRun", dryRun);
     requireIterable("checkpoints", checkpoints);
     const one$ = (checkpoint: CheckpointRef) =>
       defer(() => {
@@ -66,6 +62,6 @@ export function deleteCheckpoints$(
         map((): DeleteResult => ({ type: dryRun ? "planned" : "deleted", checkpoint })),
         catchError((error) => of<DeleteResult>({ type: "failed", checkpoint, error })),
       );
-    return mergeMapLazily(checkpoints, one$, concurrency);
+    return from(checkpoints).pipe(mergeMap(one$, concurrency));
   });
 }

@@ -9,7 +9,7 @@ import {
   RestClient,
 } from "@hpcai/rx";
 import { FakeHpcai } from "@hpcai/rx/testing";
-import { lastValueFrom, toArray } from "rxjs";
+import { lastValueFrom, take, toArray } from "rxjs";
 import { TestScheduler } from "rxjs/testing";
 import { deleteCheckpoints$ } from "../../src/listing/delete_checkpoints.ts";
 
@@ -106,7 +106,7 @@ Deno.test("results come as they come, of no more than four deletions at once", (
   );
 });
 
-Deno.test("unsubscribing aborts what is in flight and begins no more", () => {
+Deno.test("unsubscribing aborts what is in flight and begins no more", async () => {
   const { fake, client } = setting();
   fake.faults.add({ type: "delay", ms: Infinity }, { times: Infinity });
   const events: string[] = [];
@@ -115,7 +115,10 @@ Deno.test("unsubscribing aborts what is in flight and begins no more", () => {
   });
   const ids = ["step_0010", "step_0020", "final"];
   const named = ids.map((checkpointId) => ({ trainingRunId: RUN, checkpointId }));
-  client.deleteCheckpoints$(named, { concurrency: 2 }).subscribe().unsubscribe();
+  const bothAsked = lastValueFrom(client.events$.pipe(take(2)));
+  const deleting = client.deleteCheckpoints$(named, { concurrency: 2 }).subscribe();
+  await bothAsked;
+  deleting.unsubscribe();
   assertEquals(events, [
     "request step_0010",
     "request step_0020",

@@ -1,0 +1,6 @@
+/** What `RestClient` loads when it is first to list, watch or delete many. */
+
+export { deleteCheckpoints$ } from "./delete_checkpoints.ts";
+export { listAllCheckpoints$ } from "./list_all_checkpoints.ts";
+export { listAllTrainingRuns$ } from "./list_all_training_runs.ts";
+export { watchCheckpoints$, watchTrainingRuns$ } from "./watch.ts";
