@@ -11,6 +11,7 @@ import {
   lastValueFrom,
   mergeMap,
   type Observable,
+  range,
   take,
 } from "rxjs";
 import { serve } from "./loopback_server.ts";
@@ -18,22 +19,35 @@ import { serve } from "./loopback_server.ts";
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const CHECKPOINT = `hpcai://${RUN}/weights/step_0010`;
 
-/** A fake behind a socket that counts the requests whose answer has not been sent whole. */
-function serveFake(options: FakeHpcaiOptions = {}) {
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/**
+ * A fake behind a socket that counts the requests whose answer has not been sent whole, and takes
+ * `chunkMs` for each chunk.
+ */
+function serveFake(options: FakeHpcaiOptions = {}, chunkMs = 0) {
   const fake = new FakeHpcai(options);
   let inFlight = 0;
   const most = { inFlight: 0 };
   const server = serve(async (request) => {
     most.inFlight = Math.max(most.inFlight, ++inFlight);
     // So that what comes together is counted together.
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await delay(1);
     const { body, status, headers } = await fake.handler(request);
     const end = () => void inFlight--;
     if (body === null) {
       end();
       return new Response(null, { status, headers });
     }
-    const counted = new TransformStream<Uint8Array, Uint8Array>({ flush: end });
+    const counted = new TransformStream<Uint8Array, Uint8Array>({
+      transform: async (chunk, controller) => {
+        if (chunkMs > 0) await delay(chunkMs);
+        controller.enqueue(chunk);
+      },
+      flush: end,
+    });
     return new Response(body.pipeThrough(counted), { status, headers });
   });
   const clientOf = (options: RestClientOptions = {}) =>
@@ -56,17 +70,35 @@ for (
   });
 }
 
-Deno.test("of a hundred downloads at once three are under way, and all arrive", async () => {
-  await using server = serveFake({ archiveBytes: 100_000 });
-  const client = server.clientOf({ maxConcurrentRequests: 3 });
-  const done$ = from(Array<string>(100).fill(CHECKPOINT)).pipe(
-    mergeMap((checkpoint) => client.download$(checkpoint)),
-    filter(({ type, loaded }) => type === "complete" && loaded === 100_000),
-    count(),
-  );
-  assertEquals(await firstValueFrom(done$), 100);
-  assertEquals(server.most.inFlight, 3);
-});
+for (
+  const [what, transfer$] of [
+    ["downloads", (client: RestClient) => client.download$(CHECKPOINT)],
+    ["saves", (client: RestClient, path: string) => saveArchive$(client, CHECKPOINT, path)],
+    [
+      "extractions",
+      (client: RestClient, path: string) => extractArchive$(client, CHECKPOINT, path),
+    ],
+  ] as const
+) {
+  Deno.test(`of fifty ${what} at once three are under way, and all come to their end`, async () => {
+    await using server = serveFake({ archiveBytes: 200_000 }, 10);
+    const client = server.clientOf({ maxConcurrentRequests: 3 });
+    const directory = await Deno.makeTempDir();
+    try {
+      const done$ = range(50).pipe(
+        mergeMap<number, Observable<{ type: string }>>((i) =>
+          transfer$(client, `${directory}/${i}`)
+        ),
+        filter(({ type }) => type === "complete"),
+        count(),
+      );
+      assertEquals(await firstValueFrom(done$), 50);
+      assertEquals(server.most.inFlight, 3);
+    } finally {
+      await Deno.remove(directory, { recursive: true });
+    }
+  });
+}
 
 Deno.test("downloads that nobody reads block no listing", async () => {
   await using server = serveFake({ archiveBytes: 4_000_000 });

@@ -1,6 +1,6 @@
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import { firstValueFrom } from "rxjs";
+import { firstValueFrom, lastValueFrom } from "rxjs";
 import { ApiTimeoutError } from "../../src/errors.ts";
 import { RestClient } from "../../src/rest_client.ts";
 import type { ClientEvent } from "../../src/transport/client_event.ts";
@@ -166,4 +166,23 @@ Deno.test("a download that is given up before its turn aborts its stream, and is
   first.unsubscribe();
   await settle();
   assertEquals(asked.length, 1);
+});
+
+Deno.test("prepareTimeoutMs does not count how long an archive waits for its turn", async () => {
+  using time = new FakeTime();
+  const { client, answers } = oneAtATime({ retry: { initialDelayMs: 0 } });
+  const listing = firstValueFrom(client.listCheckpoints$("a"));
+  const complete = lastValueFrom(
+    client.download$({ trainingRunId: "b", checkpointId: "c" }, { prepareTimeoutMs: 1000 }),
+  );
+  await time.tickAsync(5000);
+  answers[0]?.(checkpoints());
+  await listing;
+  await settle();
+  answers[1]?.(new Response(null, { status: 503, headers: { "Retry-After": "1" } }));
+  await settle();
+  await time.tickAsync(1000);
+  await settle();
+  answers[2]?.(new Response("x", { headers: { "Content-Type": "application/gzip" } }));
+  assertEquals((await complete).loaded, 1);
 });
