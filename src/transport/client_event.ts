@@ -59,7 +59,10 @@ export interface FailureEvent extends ClientEventContext {
   readonly error: unknown;
 }
 
-/** A request was given up by unsubscribing before its answer was there. */
+/**
+ * A request was given up by unsubscribing before its answer was there. One that has not had its turn
+ * by then has no events at all.
+ */
 export interface CancelEvent extends ClientEventContext {
   /** Tells the events apart. */
   readonly type: "cancel";
