@@ -1,7 +1,7 @@
 /** Reads a body chunk by chunk. */
 export interface ChunkReader {
-  /** Gives the next chunk, `undefined` at the end. */
-  read(): Promise<Uint8Array | undefined>;
+  /** Gives the next chunk. */
+  read(): Promise<ReadableStreamReadResult<Uint8Array>>;
   /** Gives up the rest. */
   cancel(): Promise<void>;
 }
@@ -17,13 +17,7 @@ const BUFFER_BYTES = 256 * 1024;
  * one buffer, where the body allows that, and none waits for the garbage collector.
  */
 export function chunkReader(body: ReadableStream<Uint8Array>, isReusing: boolean): ChunkReader {
-  const byob = isReusing ? byobReader(body) : undefined;
-  if (byob !== undefined) return byob;
-  const reader = body.getReader();
-  return {
-    read: async () => (await reader.read()).value,
-    cancel: () => reader.cancel(),
-  };
+  return (isReusing ? byobReader(body) : undefined) ?? body.getReader();
 }
 
 /** `undefined` where the body is no byte stream. */
@@ -37,9 +31,9 @@ function byobReader(body: ReadableStream<Uint8Array>): ChunkReader | undefined {
   let buffer = new ArrayBuffer(BUFFER_BYTES);
   return {
     async read() {
-      const { done, value } = await reader.read(new Uint8Array(buffer));
-      if (value !== undefined) buffer = value.buffer;
-      return done ? undefined : value;
+      const next = await reader.read(new Uint8Array(buffer));
+      if (next.value !== undefined) buffer = next.value.buffer;
+      return next;
     },
     cancel: () => reader.cancel(),
   };

@@ -117,18 +117,6 @@ function pumpInto(
       const fail = (error: unknown) => subscriber.error(error);
       const emit = () => subscriber.next({ type: "loaded", loaded: loaded + known, total, etag });
 
-      const nextChunk = async (): Promise<Uint8Array | undefined> => {
-        watch.begin();
-        try {
-          return await reader?.read();
-        } catch (error) {
-          const cause = redactedCause(error, redact);
-          throw brokenOff(`the connection broke: ${deepestReason(cause)}`, { cause });
-        } finally {
-          watch.end();
-        }
-      };
-
       /** How many of the source's first bytes the sink has already. */
       const alignSink = async (): Promise<number> => {
         if (start === reached.loaded) return 0;
@@ -151,10 +139,20 @@ function pumpInto(
         emit();
         while (true) {
           await (isReusing ? lastWrite : writer.ready);
-          const chunk = await nextChunk();
+          let next: ReadableStreamReadResult<Uint8Array> | undefined;
+          watch.begin();
+          try {
+            next = await reader?.read();
+          } catch (error) {
+            const cause = redactedCause(error, redact);
+            throw brokenOff(`the connection broke: ${deepestReason(cause)}`, { cause });
+          } finally {
+            watch.end();
+          }
           // A reader that was cancelled says "done" too, and must not pass for the end.
           if (subscriber.closed) return;
-          if (chunk === undefined) break;
+          if (next === undefined || next.done) break;
+          const chunk = next.value;
           loaded += chunk.byteLength;
           if (isExact && total !== undefined && loaded > total) {
             throw new DownloadInterruptedError(

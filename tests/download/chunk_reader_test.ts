@@ -16,8 +16,8 @@ function byteStream(...chunks: number[][]): ReadableStream<Uint8Array> {
 async function readAll(body: ReadableStream<Uint8Array>, isReusing: boolean) {
   const reader = chunkReader(body, isReusing);
   const read: number[][] = [];
-  for (let chunk = await reader.read(); chunk !== undefined; chunk = await reader.read()) {
-    read.push([...chunk]);
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    read.push([...next.value]);
   }
   return read;
 }
@@ -31,8 +31,8 @@ for (const isReusing of [true, false]) {
 
 Deno.test("chunks that are done with share the memory of one buffer", async () => {
   const reader = chunkReader(byteStream([1], [2]), true);
-  const first = await reader.read();
-  const second = await reader.read();
+  const { value: first } = await reader.read();
+  const { value: second } = await reader.read();
   // The first one's memory was handed on, which leaves it without any.
   assertEquals([first?.byteLength, second?.byteLength], [0, 1]);
 });
