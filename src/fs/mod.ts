@@ -10,6 +10,13 @@ export {
   type SaveEvent,
   type SaveOptions,
 } from "./save_archive.ts";
+export {
+  type CheckpointDeletedEvent,
+  CheckpointNotFoundError,
+  deleteWithBackup$,
+  type DeleteWithBackupEvent,
+  type DeleteWithBackupOptions,
+} from "./delete_with_backup.ts";
 export { extractArchive$ } from "./extract_archive.ts";
 export type {
   ExtractCompleteEvent,

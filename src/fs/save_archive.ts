@@ -162,7 +162,8 @@ function opened$(open: (signal: AbortSignal) => Promise<SavedFile>): Observable<
   });
 }
 
-function requireFilePath(path: unknown): void {
+/** Throws unless `path` can be that of a file. */
+export function requireFilePath(path: unknown): void {
   if (typeof path === "string" && /[^/\\]$/.test(path)) return;
   throw new InvalidArgumentError("path", `must be the path of a file, but is ${show(path)}`);
 }

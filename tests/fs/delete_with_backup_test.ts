@@ -1,0 +1,247 @@
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import {
+  type CheckpointRef,
+  DownloadInterruptedError,
+  InvalidArchiveError,
+  InvalidArgumentError,
+  NotFoundError,
+  PermissionDeniedError,
+  RestClient,
+} from "@hpcai/rx";
+import {
+  CheckpointNotFoundError,
+  deleteWithBackup$,
+  type DeleteWithBackupOptions,
+} from "@hpcai/rx/fs";
+import { FakeHpcai, type Fault } from "@hpcai/rx/testing";
+import { createHash } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { firstValueFrom, lastValueFrom, takeWhile, tap, toArray } from "rxjs";
+
+const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
+const PATH = `hpcai://${RUN}/weights/step_0010`;
+const ARCHIVE_BYTES = 300_000;
+
+/** A fake API, a client of it, and a directory that goes with the block. */
+class Setting implements AsyncDisposable {
+  readonly directory = Deno.makeTempDirSync();
+  readonly path = `${this.directory}/step_0010.tar.gz`;
+  readonly fake = new FakeHpcai({ archiveBytes: ARCHIVE_BYTES });
+  readonly client = new RestClient({
+    apiKey: this.fake.apiKey,
+    fetch: this.fake.fetch,
+    retry: { initialDelayMs: 0, maxRetries: 1 },
+  });
+
+  run$(checkpoint: CheckpointRef = PATH, options?: DeleteWithBackupOptions) {
+    return deleteWithBackup$(this.client, checkpoint, this.path, options);
+  }
+
+  run(checkpoint?: CheckpointRef, options?: DeleteWithBackupOptions) {
+    return lastValueFrom(this.run$(checkpoint, options).pipe(toArray()));
+  }
+
+  /** Which operations were asked for. */
+  get operations(): (string | undefined)[] {
+    return this.fake.requests.map(({ operation }) => operation);
+  }
+
+  get hash(): string {
+    return hexHash(this.fake.archive(RUN, "step_0010").slice());
+  }
+
+  get isThere(): boolean {
+    return this.fake.checkpoints(RUN).some(({ checkpointId }) => checkpointId === "step_0010");
+  }
+
+  assertNothingDeleted(): void {
+    assert(this.isThere);
+    assert(!this.operations.includes("deleteCheckpoint"));
+  }
+
+  files(): string[] {
+    return [...Deno.readDirSync(this.directory)].map(({ name }) => name).sort();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.directory, { recursive: true });
+  }
+}
+
+function hexHash(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+Deno.test("progress comes first, then that the backup is complete, then that it is deleted", async () => {
+  await using setting = new Setting();
+  const listing = await firstValueFrom(setting.client.listCheckpoints$(RUN));
+  const sha256 = setting.hash;
+  const events = await setting.run();
+  const { path } = setting;
+  const saved = { loaded: ARCHIVE_BYTES, path, sha256 };
+  assertEquals(events.map(({ type }) => type), ["progress", "progress", "complete", "deleted"]);
+  assertEquals<unknown>(events.slice(-2), [
+    { type: "complete", ...saved },
+    { type: "deleted", ...saved, checkpoint: listing.checkpoints[0] },
+  ]);
+  assert(!setting.isThere);
+  assertEquals(hexHash(Deno.readFileSync(path)), sha256);
+});
+
+Deno.test("the deletion is the last request, and the file has its name before it", async () => {
+  await using setting = new Setting();
+  await lastValueFrom(
+    setting.run$().pipe(tap(({ type }) => {
+      if (type === "complete") setting.assertNothingDeleted();
+      if (type === "complete") assert(setting.files().includes("step_0010.tar.gz"));
+    })),
+  );
+  assertEquals(setting.operations, ["listCheckpoints", "archive", "deleteCheckpoint"]);
+});
+
+Deno.test("a checkpoint that its run does not list is neither saved nor deleted", async () => {
+  await using setting = new Setting();
+  const error = await assertRejects(() => setting.run(`hpcai://${RUN}/weights/nope`));
+  assertInstanceOf(error, CheckpointNotFoundError);
+  assertEquals([error.trainingRunId, error.checkpointId], [RUN, "nope"]);
+  assertEquals(setting.operations, ["listCheckpoints"]);
+  assertEquals(setting.files(), []);
+});
+
+Deno.test("a run that does not exist fails as the listing of its checkpoints does", async () => {
+  await using setting = new Setting();
+  await assertRejects(() => setting.run("hpcai://nope/weights/final"), NotFoundError);
+  assertEquals(setting.files(), []);
+});
+
+const BROKEN: readonly (readonly [string, Fault])[] = [
+  ["cut short unnoticed", { type: "truncate", afterBytes: 200_000, announceLength: false }],
+  ["no archive at all", { type: "status", status: 200, body: "<html>Welcome</html>" }],
+];
+for (const [what, fault] of BROKEN) {
+  Deno.test(`where what arrives is ${what}, nothing is deleted and no file stays`, async () => {
+    await using setting = new Setting();
+    setting.fake.faults.add(fault, { on: "archive", times: Infinity });
+    await assertRejects(() => setting.run(), InvalidArchiveError);
+    setting.assertNothingDeleted();
+    assertEquals(setting.files(), []);
+  });
+}
+
+Deno.test("where nothing arrives, nothing is deleted", async () => {
+  await using setting = new Setting();
+  setting.fake.faults.add({ type: "status", status: 200, body: "" }, { on: "archive", times: 9 });
+  await assertRejects(() => setting.run(), DownloadInterruptedError);
+  setting.assertNothingDeleted();
+  assert(!setting.files().includes("step_0010.tar.gz"));
+});
+
+Deno.test("where a byte of the archive is wrong, nothing is deleted", async () => {
+  await using setting = new Setting();
+  const client = new RestClient({
+    apiKey: setting.fake.apiKey,
+    async fetch(...args) {
+      const response = await setting.fake.fetch(...args);
+      if (!response.url.endsWith("/archive")) return response;
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      bytes[200_000] = (bytes[200_000] ?? 0) ^ 1;
+      return new Response(bytes, response);
+    },
+  });
+  const broken$ = deleteWithBackup$(client, PATH, setting.path);
+  await assertRejects(() => lastValueFrom(broken$), InvalidArchiveError);
+  setting.assertNothingDeleted();
+  assertEquals(setting.files(), []);
+});
+
+Deno.test("where the backup on disk has been damaged meanwhile, nothing is deleted", async () => {
+  await using setting = new Setting();
+  setting.fake.faults.add({ type: "status", status: 403 }, { on: "deleteCheckpoint" });
+  await assertRejects(() => setting.run(), PermissionDeniedError);
+  const { mtime } = Deno.statSync(setting.path);
+  const bytes = Deno.readFileSync(setting.path);
+  bytes.fill(0, 1000, 2000);
+  Deno.writeFileSync(setting.path, bytes);
+  Deno.utimeSync(setting.path, mtime ?? 0, mtime ?? 0); // As a failing disk leaves it.
+  await assertRejects(() => setting.run(), InvalidArchiveError);
+  assert(setting.isThere);
+});
+
+Deno.test("where the path is taken, nothing is deleted", async () => {
+  await using setting = new Setting();
+  Deno.writeTextFileSync(setting.path, "mine");
+  await assertRejects(() => setting.run(), InvalidArgumentError);
+  setting.assertNothingDeleted();
+  assertEquals(Deno.readTextFileSync(setting.path), "mine");
+});
+
+Deno.test("where the deletion fails, the backup stays, and is not fetched again", async () => {
+  await using setting = new Setting();
+  setting.fake.faults.add({ type: "status", status: 403 }, { on: "deleteCheckpoint" });
+  const types: string[] = [];
+  const failing$ = setting.run$().pipe(tap(({ type }) => types.push(type)));
+  await assertRejects(() => lastValueFrom(failing$), PermissionDeniedError);
+  assertEquals(types.at(-1), "complete");
+  assertEquals(hexHash(Deno.readFileSync(setting.path)), setting.hash);
+
+  const [first] = await setting.run();
+  assertEquals(first?.loaded, ARCHIVE_BYTES);
+  assert(!setting.isThere);
+});
+
+for (const last of ["progress", "complete"]) {
+  Deno.test(`who unsubscribes at ${last} has nothing deleted`, async () => {
+    await using setting = new Setting();
+    const events$ = setting.run$().pipe(takeWhile(({ type }) => type !== last));
+    await lastValueFrom(events$, { defaultValue: undefined });
+    // The files are released behind it.
+    while (setting.files().some((name) => name.endsWith(".lock"))) {
+      await delay(5);
+    }
+    setting.assertNothingDeleted();
+  });
+}
+
+Deno.test("the archive is verified whatever the options say", async () => {
+  await using setting = new Setting();
+  setting.fake.faults.add({ type: "status", status: 200, body: "?" }, { on: "archive" });
+  const options = { verify: false, sha256: false };
+  await assertRejects(() => setting.run(PATH, options), InvalidArchiveError);
+  setting.assertNothingDeleted();
+});
+
+Deno.test("the options of saving are heeded", async () => {
+  await using setting = new Setting();
+  Deno.writeTextFileSync(setting.path, "old");
+  const { hash } = setting;
+  const events = await setting.run(PATH, { overwrite: true, sha256: false, progressIntervalMs: 0 });
+  const deleted = events.at(-1);
+  assert(deleted?.type === "deleted");
+  assertEquals(deleted.sha256, undefined);
+  assertEquals(hexHash(Deno.readFileSync(setting.path)), hash);
+  assert(!setting.isThere);
+});
+
+for (
+  const [argument, checkpoint, path, options] of [
+    ["checkpointPath", "step_0010", "a.tar.gz", {}],
+    ["path", PATH, "", {}],
+    ["path", PATH, "directory/", {}],
+    ["options", PATH, "a.tar.gz", null],
+    ["idleTimeoutMs", PATH, "a.tar.gz", { idleTimeoutMs: 0 }],
+  ] as const
+) {
+  Deno.test(`a wrong ${argument} (${Deno.inspect([path, options])}) fails before any request`, async () => {
+    await using setting = new Setting();
+    const failing$ = deleteWithBackup$(
+      setting.client,
+      checkpoint,
+      path,
+      options as DeleteWithBackupOptions, // Null is what a program without types may pass.
+    );
+    const error = await assertRejects(() => lastValueFrom(failing$));
+    assertInstanceOf(error, InvalidArgumentError);
+    assertEquals(error.argument, argument);
+    assertEquals(setting.operations, []);
+  });
+}
