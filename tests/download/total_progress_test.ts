@@ -106,6 +106,15 @@ Deno.test("events without counts, as those of an extraction's entries, leave the
   });
 });
 
+Deno.test("what comes after `complete`, as of a deletion with a backup, leaves it complete", () => {
+  run(({ cold, expectObservable }) => {
+    const deletion = cold("ab|", { a: complete(5), b: { type: "deleted", loaded: 5 } });
+    expectObservable(
+      shown(of(deletion).pipe(totalProgress()), (total) => `${bytes(total)} ${archives(total)}`),
+    ).toBe("ab|", { a: "5/5 1/1", b: "5/5 1/1" });
+  });
+});
+
 Deno.test("where a download does not know its length, it does by its end", () => {
   run(({ cold, expectObservable }) => {
     const unknown = cold("ab|", { a: progress(0), b: complete(7) });
