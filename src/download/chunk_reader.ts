@@ -12,28 +12,24 @@ const BUFFER_BYTES = 256 * 1024;
 /**
  * Makes a reader of a body.
  *
- * @param body What to read.
- * @param isReusing Whether a chunk is done with when the next one is read. Then all of them can be in
- * one buffer, where the body allows that, and none waits for the garbage collector.
+ * @param body What to read. Where it is a byte stream, it is read into one buffer: the runtimes' own
+ * are larger than what comes, and as many of them as fill memory wait for the garbage collector.
+ * @param isReusing Whether a chunk is done with when the next one is read. Else it gets a copy.
  */
 export function chunkReader(body: ReadableStream<Uint8Array>, isReusing: boolean): ChunkReader {
-  return (isReusing ? byobReader(body) : undefined) ?? body.getReader();
-}
-
-/** `undefined` where the body is no byte stream. */
-function byobReader(body: ReadableStream<Uint8Array>): ChunkReader | undefined {
   let reader: ReadableStreamBYOBReader;
   try {
     reader = body.getReader({ mode: "byob" });
   } catch {
-    return undefined;
+    return body.getReader();
   }
   let buffer = new ArrayBuffer(BUFFER_BYTES);
   return {
     async read() {
       const next = await reader.read(new Uint8Array(buffer));
-      if (next.value !== undefined) buffer = next.value.buffer;
-      return next;
+      if (next.value === undefined) return next;
+      buffer = next.value.buffer;
+      return isReusing || next.done ? next : { done: false, value: next.value.slice() };
     },
     cancel: () => reader.cancel(),
   };

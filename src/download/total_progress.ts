@@ -87,7 +87,8 @@ export function totalProgress(
 
 function update(part: Part, event: CountedEvent): void {
   const { type, loaded = part.loaded, total = part.total, bytesPerSecond = 0 } = event;
-  const isComplete = type === "complete";
+  // Something may follow it, as the deletion follows a backup.
+  const isComplete = part.isComplete || type === "complete";
   Object.assign(part, { loaded, total: isComplete ? loaded : total, bytesPerSecond, isComplete });
 }
 

@@ -23,7 +23,7 @@ async function readAll(body: ReadableStream<Uint8Array>, isReusing: boolean) {
 }
 
 for (const isReusing of [true, false]) {
-  const how = isReusing ? "into one buffer" : "into a buffer each";
+  const how = isReusing ? "to be done with" : "to be kept";
   Deno.test(`the chunks of a byte stream are read ${how}, up to the end`, async () => {
     assertEquals(await readAll(byteStream([1, 2], [3]), isReusing), [[1, 2], [3]]);
   });
@@ -35,6 +35,13 @@ Deno.test("chunks that are done with share the memory of one buffer", async () =
   const { value: second } = await reader.read();
   // The first one's memory was handed on, which leaves it without any.
   assertEquals([first?.byteLength, second?.byteLength], [0, 1]);
+});
+
+Deno.test("chunks that may be kept stay as they are", async () => {
+  const reader = chunkReader(byteStream([1], [2]), false);
+  const { value: first } = await reader.read();
+  await reader.read();
+  assertEquals(first, new Uint8Array([1]));
 });
 
 Deno.test("a stream that is no byte stream is read all the same", async () => {
