@@ -1,12 +1,10 @@
 /**
- * `deno task test:package`: packs the package as it would go to npm, installs the tarball into an
- * empty Node project, and uses it there from JavaScript and from TypeScript.
+ * `deno task test:package`: builds the package as it would go to npm, lints the tarball, installs it
+ * into an empty Node project, and uses it there from JavaScript and from TypeScript. The project's
+ * tools are pinned in tools/: TypeScript is the oldest that Angular 21 takes.
  */
 import config from "../../deno.json" with { type: "json" };
-
-/** The oldest that Angular 21 takes. */
-const TYPESCRIPT = "typescript@~5.9.0";
-const NODE_TYPES = "@types/node@^20";
+import { buildNpm } from "../../tasks/build_npm.ts";
 
 /** Libraries' declarations are checked too, since this package's are among them. */
 const STRICT = {
@@ -28,33 +26,40 @@ const PROJECTS = {
   },
 };
 
-const ROOT = new URL("../../", import.meta.url);
 const HERE = new URL("./", import.meta.url);
 
-async function run(cwd: string | URL, command: string, ...args: string[]): Promise<void> {
-  const { success } = await new Deno.Command(command, { args, cwd }).spawn().status;
-  if (!success) throw new Error(`Failed: ${command} ${args.join(" ")}`);
-}
+const TOOLS = ["tools/.npmrc", "tools/package.json", "tools/package-lock.json"];
+const PROGRAMS = ["consumer.mjs", "consumer.ts", "documented.mjs", "browser_globals.mjs"];
+
+const INSIDE = ["README.md", "LICENSE", "CHANGELOG.md"];
 
 async function testPackage(project: string): Promise<void> {
-  const tarball = `${project}/package.tgz`;
-  await run(ROOT, Deno.execPath(), "pack", "--quiet", "--allow-dirty", "--output", tarball);
-  await Deno.writeTextFile(`${project}/package.json`, `{ "private": true, "type": "module" }`);
-  const packages = [tarball, TYPESCRIPT, NODE_TYPES];
-  await run(project, "npm", "install", "--silent", "--no-audit", "--no-fund", ...packages);
-  for (const file of ["README.md", "LICENSE"]) {
-    await Deno.stat(`${project}/node_modules/${config.name}/${file}`);
+  const run = async (command: string, ...args: string[]): Promise<void> => {
+    const { success } = await new Deno.Command(command, { args, cwd: project }).spawn().status;
+    if (!success) throw new Error(`Failed: ${command} ${args.join(" ")}`);
+  };
+  for (const path of [...TOOLS, ...PROGRAMS]) {
+    await Deno.copyFile(new URL(path, HERE), `${project}/${path.replace("tools/", "")}`);
   }
-  console.log("Packed and installed, with its README and licence.");
+  const tarball = await buildNpm(project);
+  await run("npm", "ci", "--silent");
+  await run("npx", "publint", "--strict", tarball);
+  // There is no CommonJS in it: `require` of an ES module works from Node 22.12 on.
+  await run("npx", "attw", "--profile", "esm-only", "--quiet", tarball);
 
-  for (const file of ["consumer.mjs", "consumer.ts"]) {
-    await Deno.copyFile(new URL(file, HERE), `${project}/${file}`);
-  }
-  await run(project, "node", "consumer.mjs");
+  await run("npm", "install", "--no-save", "--silent", tarball);
+  for (const file of INSIDE) await Deno.stat(`${project}/node_modules/${config.name}/${file}`);
+  console.log("Packed and installed, with its README, licence and changelog.");
+  await run("node", "documented.mjs");
+  await run("node", "browser_globals.mjs");
+  // Where the package has the entry ./cli, it is a command too.
+  if ("./cli" in config.exports) await run("npx", "hpcai-rx", "--help");
+
+  await run("node", "consumer.mjs");
   for (const [name, options] of Object.entries(PROJECTS)) {
     const tsconfig = { compilerOptions: { ...STRICT, ...options }, files: ["consumer.ts"] };
     await Deno.writeTextFile(`${project}/tsconfig.json`, JSON.stringify(tsconfig));
-    await run(project, "node_modules/.bin/tsc");
+    await run("node_modules/.bin/tsc");
     console.log(`TypeScript checked it as ${name}.`);
   }
 }

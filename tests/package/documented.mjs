@@ -1,0 +1,43 @@
+// Checks that the packed package's declarations document every entry, every export and every member.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
+// It is CommonJS, and the project's, not this repository's.
+const ts = createRequire(import.meta.url)("typescript");
+
+const directory = "node_modules/@hpcai/rx";
+const { exports } = JSON.parse(readFileSync(`${directory}/package.json`, "utf8"));
+const entries = Object.values(exports).map(({ types }) => `${directory}/${types}`);
+const program = ts.createProgram(entries, { module: ts.ModuleKind.NodeNext, strict: true });
+const checker = program.getTypeChecker();
+
+const undocumented = [];
+let documented = 0;
+
+function check(name, symbol) {
+  if (symbol.getDocumentationComment(checker).length === 0) undocumented.push(name);
+  else documented++;
+}
+
+for (const path of entries) {
+  const file = program.getSourceFile(path);
+  const module = checker.getSymbolAtLocation(file);
+  if (module === undefined) continue; // a program, which exports nothing
+  if (!/^(?:#!.*\n)?\/\*\*(?:(?!\*\/)[^])*@module\b/.test(file.text)) undocumented.push(path);
+  for (const exported of checker.getExportsOfModule(module)) {
+    const symbol = exported.flags & ts.SymbolFlags.Alias
+      ? checker.getAliasedSymbol(exported)
+      : exported;
+    check(symbol.name, symbol);
+    for (const member of [...symbol.members?.values() ?? [], ...symbol.exports?.values() ?? []]) {
+      if (member.declarations?.some(isDocumentable)) check(`${symbol.name}.${member.name}`, member);
+    }
+  }
+}
+
+function isDocumentable(node) {
+  return ts.isClassElement(node) || ts.isTypeElement(node);
+}
+
+if (undocumented.length > 0) throw new Error(`Not documented: ${undocumented.join(", ")}`);
+console.log(`The declarations document all ${documented} exports and members.`);

@@ -1,0 +1,35 @@
+import { assertEquals } from "@std/assert";
+import { nodeProgram, npmManifest } from "../../tasks/build_npm.ts";
+
+const PACKED = {
+  name: "@hpcai/rx",
+  exports: { ".": { types: "./mod.d.ts", default: "./mod.js" } },
+  dependencies: { "modern-tar": "^0.8.6", rxjs: "^7.8.0", valibot: "^1.5.0" },
+};
+
+Deno.test("the npm package asks its user for RxJS, and brings the rest itself", () => {
+  const { dependencies, peerDependencies } = npmManifest(PACKED);
+  assertEquals(peerDependencies, { rxjs: "^7.8.0" });
+  assertEquals(dependencies, { "modern-tar": "^0.8.6", valibot: "^1.5.0" });
+});
+
+Deno.test("the npm package keeps what was packed, and may be tree-shaken", () => {
+  const { name, exports, sideEffects } = npmManifest(PACKED);
+  assertEquals({ name, exports }, { name: PACKED.name, exports: PACKED.exports });
+  assertEquals(sideEffects, false);
+});
+
+Deno.test("the npm package is a command where it has the entry ./cli, and else is none", () => {
+  const cli = { types: "./src/cli/mod.d.ts", default: "./src/cli/mod.js" };
+  const { bin } = npmManifest({ ...PACKED, exports: { ...PACKED.exports, "./cli": cli } });
+  assertEquals(bin, { "hpcai-rx": "./src/cli/mod.js" });
+  assertEquals("bin" in npmManifest(PACKED), false);
+});
+
+Deno.test("a program for Node names Node in its first line, once", () => {
+  const expected = "#!/usr/bin/env node\nstart();\n";
+  const line = "#!/usr/bin/env -S deno run\n";
+  for (const text of ["start();\n", `${line}start();\n`, `${line}${line}start();\n`]) {
+    assertEquals(nodeProgram(text), expected);
+  }
+});
