@@ -1,6 +1,22 @@
 /**
  * Checkpoints as files: on `node:fs`, so that Deno, Node and Bun run the same code.
  *
+ * @example
+ * ```ts
+ * import { RestClient } from "@hpcai/rx";
+ * import { extractArchive$, saveArchive$ } from "@hpcai/rx/fs";
+ * import { mkdtemp } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ * import { lastValueFrom } from "rxjs";
+ *
+ * const client = new RestClient(); // the key is read from HPCAI_API_KEY
+ * const checkpoint = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/final";
+ * const directory = await mkdtemp(`${tmpdir()}/`);
+ *
+ * await lastValueFrom(saveArchive$(client, checkpoint, `${directory}/final.tar.gz`)); // as it is
+ * await lastValueFrom(extractArchive$(client, checkpoint, `${directory}/final`)); // or its files
+ * ```
+ *
  * @module
  */
 

@@ -1,4 +1,5 @@
-// Checks that the packed package's declarations document every entry, every export and every member.
+// Checks that the packed package's declarations document every entry with an example, every export and
+// every member.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
@@ -23,7 +24,8 @@ for (const path of entries) {
   const file = program.getSourceFile(path);
   const module = checker.getSymbolAtLocation(file);
   if (module === undefined) continue; // a program, which exports nothing
-  if (!/^(?:#!.*\n)?\/\*\*(?:(?!\*\/)[^])*@module\b/.test(file.text)) undocumented.push(path);
+  const [entryDocs = ""] = /^(?:#!.*\n)?\/\*\*(?:(?!\*\/)[^])*/.exec(file.text) ?? [];
+  if (!/@example\b[^]*@module\b/.test(entryDocs)) undocumented.push(path);
   for (const exported of checker.getExportsOfModule(module)) {
     const symbol = exported.flags & ts.SymbolFlags.Alias
       ? checker.getAliasedSymbol(exported)

@@ -6,7 +6,7 @@ const ALLOWED = {
   "Access-Control-Allow-Headers": "X-API-Key, If-Range",
   "Access-Control-Allow-Methods": "GET, DELETE",
 };
-const EXPOSED = "Accept-Ranges, Content-Encoding, Content-Range, ETag, Retry-After";
+const EXPOSED = "Content-Encoding, Content-Range, ETag, Retry-After";
 
 /** How far the servers of facts.mjs open up to pages of other origins. */
 export const CORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
