@@ -1,0 +1,94 @@
+/**
+ * Serves the console and, on the same origin, the API behind a proxy that holds the key: set
+ * `HPCAI_API_KEY` for the real one; without it, a fake in this process answers.
+ *
+ *     deno task example:angular
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { FakeHpcai } from "@hpcai/rx/testing";
+import { apiProxy, errorAnswer, type Upstream } from "./api_proxy.ts";
+import { builtApp } from "./built_app.ts";
+
+const API_PREFIX = "/hpcai";
+const DEFAULT_BASE_URL = "https://www.hpc-ai.com/finetunesdk";
+const DEFAULT_PORT = 4200;
+
+/** Answers requests for the app and for the API. */
+export async function consoleHandler(
+  { upstream, dist }: { readonly upstream: Upstream; readonly dist: URL },
+): Promise<(request: Request) => Promise<Response>> {
+  const proxy = apiProxy(upstream);
+  const app = await builtApp(dist);
+  return (request) => {
+    const { pathname, hostname } = new URL(request.url);
+    if (!pathname.startsWith(`${API_PREFIX}/`)) return Promise.resolve(app(request.method, pathname));
+    // Who can name this server can use the key: no other site may, nor one that has its own name
+    // point here (DNS rebinding).
+    const site = request.headers.get("Sec-Fetch-Site") ?? "same-origin";
+    if (site !== "same-origin" || !["127.0.0.1", "localhost"].includes(hostname)) {
+      return Promise.resolve(errorAnswer(403, "forbidden", "Only the console itself may ask this"));
+    }
+    return proxy(request, pathname.slice(API_PREFIX.length));
+  };
+}
+
+/** The real API where the environment holds a key, else a fake of it. */
+function findUpstream(): Upstream {
+  const apiKey = Deno.env.get("HPCAI_API_KEY");
+  if (apiKey) return { apiKey, baseUrl: Deno.env.get("HPCAI_BASE_URL") ?? DEFAULT_BASE_URL };
+  const fake = new FakeHpcai({
+    trainingRuns: 240,
+    maxPageSize: 20,
+    archiveBytes: 64 * 1024 ** 2,
+    latencyMs: 150,
+  });
+  keepTraining(fake);
+  return {
+    apiKey: fake.apiKey,
+    baseUrl: DEFAULT_BASE_URL,
+    fetch: async (input, init) => paced(await fake.fetch(input, init)),
+  };
+}
+
+/** Saves a checkpoint of the latest run now and then, so that there is something to watch. */
+function keepTraining(fake: FakeHpcai): void {
+  const [trainingRunId = ""] = fake.trainingRunIds;
+  let step = 20;
+  setInterval(() => {
+    step += 10;
+    fake.addCheckpoint(trainingRunId, { checkpointId: `step_${String(step).padStart(4, "0")}` });
+  }, 15_000);
+}
+
+const NETWORK_BYTES_PER_SECOND = 8 * 1024 ** 2;
+
+/** Slows a body down: nobody could watch the progress bar otherwise. */
+function paced(response: Response): Response {
+  const startedAt = performance.now();
+  let sent = 0;
+  const pace = new TransformStream<Uint8Array, Uint8Array>({
+    async transform(chunk, controller) {
+      sent += chunk.byteLength;
+      const dueAt = startedAt + sent / NETWORK_BYTES_PER_SECOND * 1000;
+      await sleep(Math.max(0, dueAt - performance.now()));
+      controller.enqueue(chunk);
+    },
+  });
+  return new Response(response.body?.pipeThrough(pace) ?? null, response);
+}
+
+if (import.meta.main) {
+  const upstream = findUpstream();
+  const handler = await consoleHandler({
+    upstream,
+    dist: new URL("dist/browser/", import.meta.url),
+  });
+  Deno.serve({
+    hostname: "127.0.0.1",
+    port: Number(Deno.env.get("PORT") ?? DEFAULT_PORT),
+    onListen: ({ port }) => {
+      const api = upstream.fetch ? "the fake API in this process" : upstream.baseUrl;
+      console.log(`The console is at http://localhost:${port}, on ${api}.`);
+    },
+  }, handler);
+}

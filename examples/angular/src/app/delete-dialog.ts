@@ -1,0 +1,50 @@
+import { Component, type ElementRef, inject, output, signal, viewChild } from "@angular/core";
+import type { Checkpoint } from "@hpcai/rx";
+import { finalize, type Subscription } from "rxjs";
+import { errorWords } from "./error-words";
+import { REST_CLIENT } from "./rest-client";
+
+/** Asks before it deletes a checkpoint, and says what went wrong if that fails. */
+@Component({
+  selector: "app-delete-dialog",
+  templateUrl: "./delete-dialog.html",
+  styleUrl: "./delete-dialog.css",
+})
+export class DeleteDialog {
+  readonly #client = inject(REST_CLIENT);
+  private readonly dialog = viewChild.required<ElementRef<HTMLDialogElement>>("dialog");
+  #deletion: Subscription | undefined;
+
+  /** A checkpoint is deleted. */
+  readonly deleted = output<Checkpoint>();
+
+  protected readonly checkpoint = signal<Checkpoint | undefined>(undefined);
+  protected readonly isBusy = signal(false);
+  protected readonly error = signal<unknown>(undefined);
+  protected readonly errorWords = errorWords;
+
+  open(checkpoint: Checkpoint): void {
+    this.checkpoint.set(checkpoint);
+    this.error.set(undefined);
+    this.dialog().nativeElement.showModal();
+  }
+
+  protected delete(checkpoint: Checkpoint): void {
+    this.isBusy.set(true);
+    this.error.set(undefined);
+    this.#deletion = this.#client.deleteCheckpointByCheckpointPath$(checkpoint.checkpointPath).pipe(
+      finalize(() => this.isBusy.set(false)),
+    ).subscribe({
+      next: () => {
+        this.dialog().nativeElement.close();
+        this.deleted.emit(checkpoint);
+      },
+      error: (error: unknown) => this.error.set(error),
+    });
+  }
+
+  /** Also after Escape. */
+  protected onClose(): void {
+    this.#deletion?.unsubscribe();
+  }
+}

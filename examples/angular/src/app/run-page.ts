@@ -1,0 +1,128 @@
+import { DatePipe } from "@angular/common";
+import {
+  afterRenderEffect,
+  Component,
+  computed,
+  effect,
+  type ElementRef,
+  inject,
+  input,
+  linkedSignal,
+  signal,
+  viewChild,
+} from "@angular/core";
+import { rxResource } from "@angular/core/rxjs-interop";
+import { RouterLink } from "@angular/router";
+import { type Change, type Checkpoint } from "@hpcai/rx";
+import { filter, map, merge, Subject } from "rxjs";
+import { Announcer } from "./announcer";
+import { DeleteDialog } from "./delete-dialog";
+import { Downloads } from "./downloads";
+import { Problem } from "./problem";
+import { REST_CLIENT } from "./rest-client";
+import { collectCheckpoints } from "./watched-checkpoints";
+
+const WATCH_OPTIONS = { intervalMs: 5000, maxConsecutiveErrors: 1 };
+
+interface Deletion {
+  readonly runId: string;
+  readonly checkpoint: Checkpoint;
+}
+
+/** A run and its checkpoints, which come and go while one looks. */
+@Component({
+  selector: "app-run-page",
+  imports: [DatePipe, DeleteDialog, Problem, RouterLink],
+  templateUrl: "./run-page.html",
+  styleUrl: "./run-page.css",
+})
+export class RunPage {
+  readonly #client = inject(REST_CLIENT);
+  readonly #announcer = inject(Announcer);
+  protected readonly downloads = inject(Downloads);
+  private readonly heading = viewChild.required<ElementRef<HTMLElement>>("heading");
+  readonly #deletions = new Subject<Deletion>();
+
+  /** The run's id, from the route. */
+  readonly runId = input.required<string>();
+
+  protected readonly run = rxResource({
+    params: () => this.runId(),
+    stream: ({ params }) => this.#client.getTrainingRun$(params),
+  });
+
+  protected readonly watched = rxResource({
+    params: () => this.runId(),
+    stream: ({ params: runId }) =>
+      merge(
+        this.#client.watchCheckpoints$(runId, WATCH_OPTIONS),
+        // What the user deleted goes at once, not at the next look.
+        this.#deletions.pipe(
+          filter((deletion) => deletion.runId === runId),
+          map(({ checkpoint }): Change<Checkpoint> => ({ type: "removed", value: checkpoint })),
+        ),
+      ).pipe(collectCheckpoints()),
+  });
+
+  /** The checkpoints; those last seen while the connection is lost, `undefined` before any is known. */
+  protected readonly checkpoints = linkedSignal<
+    { runId: string; seen: readonly Checkpoint[] | undefined },
+    readonly Checkpoint[] | undefined
+  >({
+    source: () => ({ runId: this.runId(), seen: this.#seen() }),
+    computation: ({ runId, seen }, previous) =>
+      seen ?? (previous?.source.runId === runId ? previous.value : undefined),
+  });
+
+  /** What has appeared since the run was opened. */
+  protected readonly fresh = signal<ReadonlySet<string>>(new Set());
+
+  /** A run that has no checkpoint says so itself: the watch has nothing to tell then. */
+  readonly #seen = computed(() => {
+    if (this.watched.hasValue()) return this.watched.value();
+    if (!this.run.hasValue()) return undefined;
+    const { lastCheckpoint, lastSamplerCheckpoint } = this.run.value();
+    return lastCheckpoint === null && lastSamplerCheckpoint === null ? [] : undefined;
+  });
+
+  constructor() {
+    afterRenderEffect(() => {
+      this.runId();
+      this.heading().nativeElement.focus({ preventScroll: true });
+    });
+    this.#announceChanges();
+  }
+
+  protected onDeleted(checkpoint: Checkpoint): void {
+    this.#deletions.next({ runId: this.runId(), checkpoint });
+    this.heading().nativeElement.focus();
+  }
+
+  #announceChanges(): void {
+    let known: { runId: string; checkpoints: readonly Checkpoint[] } | undefined;
+    effect(() => {
+      const runId = this.runId();
+      const checkpoints = this.checkpoints();
+      if (known?.runId !== runId) {
+        known = undefined;
+        this.fresh.set(new Set());
+      }
+      if (checkpoints === undefined) return;
+      if (known !== undefined) {
+        const added = idsWithout(checkpoints, known.checkpoints);
+        const removed = idsWithout(known.checkpoints, checkpoints);
+        if (added.length > 0) this.#announcer.announce(`New checkpoint: ${added.join(", ")}`);
+        if (removed.length > 0) this.#announcer.announce(`Deleted: ${removed.join(", ")}`);
+        this.fresh.update((ids) => new Set([...ids, ...added]));
+      }
+      known = { runId, checkpoints };
+    });
+  }
+}
+
+function idsWithout(checkpoints: readonly Checkpoint[], others: readonly Checkpoint[]): string[] {
+  const paths = new Set(others.map(({ checkpointPath }) => checkpointPath));
+  return checkpoints
+    .filter(({ checkpointPath }) => !paths.has(checkpointPath))
+    .map(({ checkpointId }) => checkpointId);
+}

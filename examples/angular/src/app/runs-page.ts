@@ -1,0 +1,44 @@
+import { DatePipe } from "@angular/common";
+import { Component, computed, inject, signal } from "@angular/core";
+import { RouterLink, RouterLinkActive, RouterOutlet } from "@angular/router";
+import { Problem } from "./problem";
+import { TrainingRuns } from "./training-runs";
+
+/** How many more rows are shown at a time; a browser lays out thousands of them slowly. */
+const ROWS_STEP = 200;
+
+/** The table of all runs, with the chosen run beside it. */
+@Component({
+  selector: "app-runs-page",
+  imports: [DatePipe, Problem, RouterLink, RouterLinkActive, RouterOutlet],
+  templateUrl: "./runs-page.html",
+  styleUrl: "./runs-page.css",
+})
+export class RunsPage {
+  protected readonly runs = inject(TrainingRuns);
+  protected readonly hasChosenRun = signal(false);
+  readonly #rowLimit = signal(ROWS_STEP);
+
+  protected readonly rows = computed(() => this.runs.matches().slice(0, this.#rowLimit()));
+  protected readonly hiddenCount = computed(() => this.runs.matches().length - this.rows().length);
+  protected readonly summary = computed(() => {
+    const loaded = this.runs.loadedCount();
+    const matching = this.runs.matches().length;
+    const counted = matching === loaded ? countRuns(loaded) : `${matching} of ${countRuns(loaded)}`;
+    return this.runs.status() === "loading" ? `${counted} so far…` : counted;
+  });
+
+  protected showMore(): void {
+    this.#rowLimit.update((limit) => limit + ROWS_STEP);
+  }
+
+  protected clearFilters(): void {
+    this.runs.query.set("");
+    this.runs.baseModel.set("");
+    this.runs.hidesCorrupted.set(false);
+  }
+}
+
+function countRuns(count: number): string {
+  return count === 1 ? "1 run" : `${count} runs`;
+}
