@@ -6,7 +6,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 };
 
 /** The build puts a hash of the content into the name. */
-const HASHED_NAME = /-[A-Z0-9]{8}\.\w+$/;
+const HASHED_NAME = /-[\w-]{8}\.\w+$/;
 
 /** Where index.html wants the nonce. */
 const NONCE_MARK = "%NONCE%";
@@ -23,7 +23,9 @@ export async function builtApp(
   const files = new Map<string, { bytes: Uint8Array<ArrayBuffer>; type: string }>();
   for await (const { name, isFile } of Deno.readDir(dist)) {
     const type = CONTENT_TYPES[name.split(".").at(-1) ?? ""];
-    if (isFile && type) files.set(`/${name}`, { type, bytes: await Deno.readFile(new URL(name, dist)) });
+    if (isFile && type) {
+      files.set(`/${name}`, { type, bytes: await Deno.readFile(new URL(name, dist)) });
+    }
   }
 
   return (method, pathname) => {
@@ -39,7 +41,7 @@ export async function builtApp(
     }
     if (/\.\w+$/.test(pathname)) return new Response("Not found", { status: 404 });
     const nonce = crypto.randomUUID();
-    return answer(page.replace(NONCE_MARK, nonce), {
+    return answer(page.replaceAll(NONCE_MARK, nonce), {
       "Content-Type": "text/html; charset=utf-8",
       "Cache-Control": "no-store",
       "Content-Security-Policy": contentSecurityPolicy(nonce),

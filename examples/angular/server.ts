@@ -21,7 +21,9 @@ export async function consoleHandler(
   const app = await builtApp(dist);
   return (request) => {
     const { pathname, hostname } = new URL(request.url);
-    if (!pathname.startsWith(`${API_PREFIX}/`)) return Promise.resolve(app(request.method, pathname));
+    if (!pathname.startsWith(`${API_PREFIX}/`)) {
+      return Promise.resolve(app(request.method, pathname));
+    }
     // Who can name this server can use the key: no other site may, nor one that has its own name
     // point here (DNS rebinding).
     const site = request.headers.get("Sec-Fetch-Site") ?? "same-origin";

@@ -46,7 +46,10 @@ export function errorWords(error: unknown): ErrorWords {
     return { title: "Too many requests.", advice: "Wait a minute, then try again." };
   }
   if (error instanceof InternalServerError) {
-    return { title: "The API has a problem.", advice: "Try again; if it stays, look at its status." };
+    return {
+      title: "The API has a problem.",
+      advice: "Try again; if it stays, look at its status.",
+    };
   }
   if (error instanceof ApiResponseValidationError) {
     return { title: "The answer makes no sense.", advice: "Is the server a proxy to HPC-AI?" };

@@ -13,7 +13,7 @@ import {
 } from "@angular/core";
 import { rxResource } from "@angular/core/rxjs-interop";
 import { RouterLink } from "@angular/router";
-import { type Change, type Checkpoint } from "@hpcai/rx";
+import type { Change, Checkpoint } from "@hpcai/rx";
 import { filter, map, merge, Subject } from "rxjs";
 import { Announcer } from "./announcer";
 import { DeleteDialog } from "./delete-dialog";

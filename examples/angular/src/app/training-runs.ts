@@ -11,7 +11,7 @@ import {
   switchMap,
   timer,
 } from "rxjs";
-import { type Listing, LOADING, listing$ } from "./listing";
+import { type Listing, listing$, LOADING } from "./listing";
 import { REST_CLIENT } from "./rest-client";
 
 const DEBOUNCE_MS = 200;

@@ -1,0 +1,380 @@
+/**
+ * The built console in Chromium, on its own server, before a fake of the API that answers archives
+ * with redirects to a storage on another origin.
+ */
+import { AxeBuilder } from "@axe-core/playwright";
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import type { Locator, Page } from "playwright-core";
+import { openConsole, type OpenedConsole, type OpenOptions } from "./opened_console.ts";
+
+/** The first run of the fake, which has these checkpoints. */
+const RUN_ID = "eb78693b-380d-40f8-a709-ffe0da185718";
+const RUN_PATH = `/runs/${RUN_ID}`;
+const CHECKPOINTS = ["final", "step_0020", "step_0010-sampler", "step_0010"];
+
+/** Opens the console, and checks afterwards that the browser had nothing to complain about. */
+function consoleTest(
+  name: string,
+  { complaint, ...options }: OpenOptions & { readonly complaint?: RegExp },
+  run: (opened: OpenedConsole) => Promise<void>,
+): void {
+  Deno.test(name, async () => {
+    await using opened = await openConsole(options);
+    await run(opened);
+    assertEquals(opened.complaints.filter((text) => !complaint?.test(text)), []);
+  });
+}
+
+const runsTable = (page: Page): Locator => page.getByRole("table", { name: /^Training runs/ });
+const runRows = (page: Page): Locator => runsTable(page).locator("tbody tr");
+const checkpointsTable = (page: Page): Locator => page.getByRole("table", { name: /^Checkpoints/ });
+const checkpointNames = (page: Page): Promise<string[]> =>
+  checkpointsTable(page).locator("tbody .name").allTextContents();
+const focused = (page: Page): Locator => page.locator(":focus");
+const button = (page: Page, name: string): Locator =>
+  page.getByRole("button", { name, exact: true });
+
+/** Waits until there are as many as that. */
+async function waitForCount(locator: Locator, count: number): Promise<void> {
+  await locator.nth(count).waitFor({ state: "detached" });
+  if (count > 0) await locator.nth(count - 1).waitFor();
+}
+
+/** A browser without a file picker, such as Firefox. */
+const withoutFilePicker = ({ page }: OpenedConsole): Promise<unknown> =>
+  page.addInitScript("delete globalThis.showSaveFilePicker");
+
+/** The user picks a file in the browser's own file system, the only one that can be picked unseen. */
+const withPickedFile = ({ page }: OpenedConsole): Promise<unknown> =>
+  page.addInitScript(`globalThis.showSaveFilePicker = async ({ suggestedName }) => {
+    const directory = await navigator.storage.getDirectory();
+    return directory.getFileHandle(suggestedName, { create: true });
+  }`);
+
+/** The bytes of a file that was picked so. */
+async function pickedFile(page: Page, name: string): Promise<Uint8Array> {
+  const bytes: number[] = await page.evaluate(`(async () => {
+    const directory = await navigator.storage.getDirectory();
+    const file = await (await directory.getFileHandle("${name}")).getFile();
+    return [...new Uint8Array(await file.arrayBuffer())];
+  })()`);
+  return new Uint8Array(bytes);
+}
+
+/** Waits until there is no file that was picked so. */
+async function waitForNoPickedFile(page: Page): Promise<void> {
+  await page.waitForFunction(`(async () => {
+    const directory = await navigator.storage.getDirectory();
+    return (await directory.keys().next()).done;
+  })()`);
+}
+
+/** Answers archives with their first half, and the rest when it is told to. */
+function halvedArchives(opened: OpenedConsole) {
+  const rest = Promise.withResolvers<void>();
+  const cancelled = Promise.withResolvers<void>();
+  opened.intercept = ({ url }, answer) => {
+    if (!url.includes("localhost")) return undefined; // not the storage
+    return answer().then(async (response) => {
+      const bytes = await response.bytes();
+      const half = bytes.length / 2;
+      let sent = 0;
+      const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+        async pull(controller) {
+          if (sent > 0) await rest.promise;
+          controller.enqueue(bytes.subarray(sent, sent += half));
+          if (sent === bytes.length) controller.close();
+        },
+        cancel: () => cancelled.resolve(),
+      });
+      return new Response(body, response);
+    });
+  };
+  return { sendRest: () => rest.resolve(), cancelled: cancelled.promise };
+}
+
+async function assertAccessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  assertEquals(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]), []);
+}
+
+consoleTest("the table fills as pages stream in", {
+  fakeOptions: { trainingRuns: 60, maxPageSize: 20 },
+  path: "/",
+  async beforeLoad(opened) {
+    const others = Promise.withResolvers<void>();
+    opened.intercept = ({ url }, answer) =>
+      new URL(url).searchParams.get("offset") === "0"
+        ? answer()
+        : others.promise.then(() => answer());
+    await opened.page.exposeFunction("sendOtherPages", others.resolve);
+  },
+}, async ({ page }) => {
+  await waitForCount(runRows(page), 20);
+  await page.getByText("20 runs so far…").waitFor();
+  await page.evaluate("sendOtherPages()");
+  await page.getByText("60 runs", { exact: true }).waitFor();
+  assertEquals(await runRows(page).count(), 60);
+});
+
+consoleTest("search and filters narrow the table down, and can be cleared", {}, async (opened) => {
+  const { page } = opened;
+  await waitForCount(runRows(page), 24);
+  const search = page.getByRole("searchbox", { name: "Search" });
+  await search.pressSequentially(RUN_ID.slice(0, 8));
+  await page.getByText("1 of 24 runs").waitFor();
+  await page.getByRole("link", { name: RUN_ID }).waitFor();
+
+  await search.fill("");
+  await page.getByLabel("Base model").selectOption("Qwen/Qwen3-32B");
+  await runRows(page).first().waitFor();
+  const models = await runRows(page).locator("td.model").allTextContents();
+  assertEquals(new Set(models), new Set(["Qwen/Qwen3-32B"]));
+
+  await search.fill("nothing is called that");
+  await page.getByText("No run matches.").waitFor();
+  await button(page, "Clear search and filters").click();
+  await waitForCount(runRows(page), 24);
+});
+
+consoleTest("a checkpoint's path finds its run; a newer search aborts that", {}, async (opened) => {
+  const { page } = opened;
+  await waitForCount(runRows(page), 24);
+  const asked = Promise.withResolvers<void>();
+  const aborted = Promise.withResolvers<void>();
+  opened.intercept = ({ url, signal }, answer) => {
+    if (!url.endsWith("/slow")) return undefined;
+    signal.addEventListener("abort", () => aborted.resolve());
+    asked.resolve();
+    return aborted.promise.then(answer);
+  };
+  const search = page.getByRole("searchbox", { name: "Search" });
+  await search.fill("hpcai://slow/weights/final");
+  await asked.promise;
+  await search.fill(`hpcai://${RUN_ID}/weights/final`);
+  await aborted.promise;
+  await page.getByText("1 run", { exact: true }).waitFor();
+  await page.getByRole("link", { name: RUN_ID }).waitFor();
+});
+
+consoleTest("checkpoints come and go while one looks", {
+  path: RUN_PATH,
+  beforeLoad: ({ page }) => page.clock.install(),
+}, async ({ page, fake }) => {
+  await waitForCount(checkpointsTable(page).locator("tbody tr"), 4);
+  assertEquals(await checkpointNames(page), CHECKPOINTS);
+  fake.addCheckpoint(RUN_ID, { checkpointId: "step_0030" });
+  await page.clock.runFor(5_000);
+  await page.getByRole("status").filter({ hasText: "New checkpoint: step_0030" }).waitFor();
+  assertEquals(await checkpointNames(page), ["step_0030", ...CHECKPOINTS]);
+});
+
+consoleTest("a run without checkpoints says so, and shows the first one", {
+  path: "/runs/new-run",
+  async beforeLoad({ page, fake }) {
+    fake.addTrainingRun({ trainingRunId: "new-run" });
+    await page.clock.install();
+  },
+}, async ({ page, fake }) => {
+  await page.getByText("No checkpoints yet.").waitFor();
+  fake.addCheckpoint("new-run", { checkpointId: "step_0001" });
+  await page.clock.runFor(5_000);
+  await checkpointsTable(page).getByText("step_0001").waitFor();
+});
+
+consoleTest("a download streams into the file that the user picks", {
+  path: RUN_PATH,
+  beforeLoad: withPickedFile,
+}, async (opened) => {
+  const { page, fake } = opened;
+  const { sendRest } = halvedArchives(opened);
+  await button(page, "Download final").click();
+  await page.getByText(/524 kB of 1\.05 MB · /).waitFor();
+  assertEquals(await page.getByRole("progressbar").getAttribute("value"), "524288");
+  sendRest();
+  await page.getByText("Saved, 1.05 MB").waitFor();
+
+  const saved = await pickedFile(page, "eb78693b_final.tar.gz");
+  assertEquals(saved, fake.archive(RUN_ID, "final").slice());
+});
+
+consoleTest("a browser without a file picker saves the download to disk at its end", {
+  path: RUN_PATH,
+  beforeLoad: withoutFilePicker,
+}, async ({ page, fake }) => {
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    button(page, "Download step_0010-sampler").click(),
+  ]);
+  assertEquals(download.suggestedFilename(), "eb78693b_step_0010-sampler.tar.gz");
+  const bytes = await Deno.readFile(await download.path());
+  assertEquals(bytes, fake.archive(RUN_ID, "step_0010-sampler").slice());
+  await page.getByText("Saved, 1.05 MB").waitFor();
+});
+
+consoleTest("a cancelled download stops the storage and leaves no file", {
+  path: RUN_PATH,
+  beforeLoad: withPickedFile,
+}, async (opened) => {
+  const { page } = opened;
+  const { cancelled } = halvedArchives(opened);
+  await button(page, "Download final").click();
+  await page.getByText(/524 kB of 1\.05 MB/).waitFor();
+  await button(page, "Cancel eb78693b_final.tar.gz").click();
+  await cancelled;
+  await page.getByText("Cancelled", { exact: true }).waitFor();
+  await waitForNoPickedFile(page);
+});
+
+consoleTest("a download that broke off goes on from there", {
+  path: RUN_PATH,
+  beforeLoad: withoutFilePicker,
+}, async ({ page, fake }) => {
+  fake.faults.add({ type: "cut", afterBytes: 300_000 }, { on: "storage" });
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    button(page, "Download final").click(),
+  ]);
+  const bytes = await Deno.readFile(await download.path());
+  assertEquals(bytes, fake.archive(RUN_ID, "final").slice());
+  const ranges = fake.requests.filter(({ operation }) => operation === "storage")
+    .map(({ headers }) => headers.get("Range"));
+  assertEquals(ranges.length, 2);
+  assert(ranges[1]?.startsWith("bytes="));
+});
+
+consoleTest(
+  "a checkpoint is deleted only once that is confirmed",
+  { path: RUN_PATH },
+  async (opened) => {
+    const { page, fake } = opened;
+    const remaining = () => fake.checkpoints(RUN_ID).map(({ checkpointId }) => checkpointId);
+    const dialog = page.getByRole("dialog", { name: "Delete step_0020?" });
+    await button(page, "Delete step_0020").click();
+    await dialog.waitFor();
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "hidden" });
+    assert(remaining().includes("step_0020"));
+
+    await button(page, "Delete step_0020").click();
+    await button(page, "Delete").click();
+    await dialog.waitFor({ state: "hidden" });
+    await waitForCount(checkpointsTable(page).locator("tbody tr"), 3);
+    await page.getByRole("status").filter({ hasText: "Deleted: step_0020" }).waitFor();
+    assertEquals(remaining(), ["step_0010", "step_0010-sampler", "final"]);
+    assertEquals(await focused(page).getAttribute("id"), "run-heading");
+  },
+);
+
+consoleTest("a deletion that is refused says why and can be tried again", {
+  path: RUN_PATH,
+  complaint: /status of 403/,
+}, async ({ page, fake }) => {
+  fake.faults.add({ type: "status", status: 403 }, { on: "deleteCheckpoint" });
+  await button(page, "Delete final").click();
+  await button(page, "Delete").click();
+  await page.getByRole("alert").getByText("The key may not do this.").waitFor();
+  await button(page, "Try again").click();
+  await waitForCount(checkpointsTable(page).locator("tbody tr"), 3);
+});
+
+consoleTest("a lost server is told in words; once it is back a button brings all back", {
+  complaint: /ERR_CONNECTION_REFUSED/,
+}, async ({ page, stopServer, startServer }) => {
+  await waitForCount(runRows(page), 24);
+  await stopServer();
+  await button(page, "Refresh").click();
+  await page.getByRole("alert").getByText("The server can't be reached.").waitFor();
+  await page.getByRole("status").getByText("Offline").waitFor();
+  await startServer();
+  await button(page, "Try again").click();
+  await waitForCount(runRows(page), 24);
+  await page.getByRole("status").getByText("Connected").waitFor();
+});
+
+consoleTest("a run stays on screen while its watch has lost the server", {
+  path: RUN_PATH,
+  complaint: /ERR_CONNECTION_REFUSED/,
+}, async ({ page, fake, stopServer, startServer }) => {
+  await waitForCount(checkpointsTable(page).locator("tbody tr"), 4);
+  await stopServer();
+  await page.getByRole("alert").getByText("The server can't be reached.").waitFor();
+  assertEquals(await checkpointNames(page), CHECKPOINTS);
+  fake.addCheckpoint(RUN_ID, { checkpointId: "meanwhile" });
+  await startServer();
+  await page.getByRole("article").getByRole("button", { name: "Try again" }).click();
+  await checkpointsTable(page).getByText("meanwhile").waitFor();
+  assertEquals(await page.getByRole("alert").count(), 0);
+});
+
+consoleTest("a keyboard is enough to open a run and come back", {}, async ({ page }) => {
+  await waitForCount(runRows(page), 24);
+  const link = page.getByRole("link", { name: RUN_ID });
+  await link.focus();
+  await page.keyboard.press("Enter");
+  await checkpointsTable(page).waitFor();
+  assertEquals(await focused(page).getAttribute("id"), "run-heading");
+  assertEquals(await link.getAttribute("aria-current"), "true");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.getByText("Choose a run").waitFor();
+  assertEquals(await focused(page).textContent(), RUN_ID);
+});
+
+consoleTest("the key reaches the API only: not the browser, not the storage", {
+  path: RUN_PATH,
+  beforeLoad: withoutFilePicker,
+}, async ({ page, fake }) => {
+  const sentByBrowser: string[] = [];
+  page.on("request", (request) => sentByBrowser.push(JSON.stringify(request.headers())));
+  const answers: Promise<string>[] = [];
+  page.on("response", (response) => answers.push(response.text().catch(() => "")));
+  await page.reload();
+  await Promise.all([page.waitForEvent("download"), button(page, "Download final").click()]);
+  const seen = [...sentByBrowser, ...await Promise.all(answers)];
+  assertNotEquals(seen, []);
+  assertEquals(seen.filter((text) => text.includes(fake.apiKey)), []);
+  for (const { operation, headers } of fake.requests) {
+    assertEquals(headers.get("X-API-Key"), operation === "storage" ? null : fake.apiKey);
+  }
+});
+
+consoleTest("another site can't use the console's key", {}, async ({ page, url, fake }) => {
+  await waitForCount(runRows(page), 24);
+  const before = fake.requests.length;
+  for (const headers of [{ "Sec-Fetch-Site": "cross-site" }, { "Sec-Fetch-Site": "same-site" }]) {
+    const response = await fetch(`${url}/hpcai/api/v1/training_runs`, { headers });
+    assertEquals(response.status, 403);
+    await response.body?.cancel();
+  }
+  assertEquals(fake.requests.length, before);
+});
+
+for (const colorScheme of ["light", "dark"] as const) {
+  consoleTest(`axe finds nothing to object to in the ${colorScheme} colours`, {
+    browserOptions: { colorScheme, viewport: { width: 1280, height: 800 } },
+    beforeLoad: withoutFilePicker,
+    complaint: /ERR_CONNECTION_REFUSED/,
+  }, async (opened) => {
+    const { page, stopServer } = opened;
+    await waitForCount(runRows(page), 24);
+    await assertAccessible(page);
+    await page.getByRole("link", { name: RUN_ID }).click();
+    await checkpointsTable(page).waitFor();
+    const { cancelled } = halvedArchives(opened);
+    await button(page, "Download final").click();
+    await page.getByText(/524 kB of 1\.05 MB/).waitFor();
+    await assertAccessible(page);
+    await button(page, "Delete final").click();
+    await page.getByRole("dialog").waitFor();
+    await assertAccessible(page);
+    await page.keyboard.press("Escape");
+    await button(page, "Cancel eb78693b_final.tar.gz").click();
+    await cancelled;
+    await stopServer();
+    await page.getByRole("alert").waitFor();
+    await assertAccessible(page);
+    await page.setViewportSize({ width: 390, height: 800 });
+    await assertAccessible(page);
+  });
+}
