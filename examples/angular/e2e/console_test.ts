@@ -3,7 +3,9 @@
  * with redirects to a storage on another origin.
  */
 import { AxeBuilder } from "@axe-core/playwright";
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import type { Locator, Page } from "playwright-core";
 import { openConsole, type OpenedConsole, type OpenOptions } from "./opened_console.ts";
 
@@ -11,6 +13,12 @@ import { openConsole, type OpenedConsole, type OpenOptions } from "./opened_cons
 const RUN_ID = "eb78693b-380d-40f8-a709-ffe0da185718";
 const RUN_PATH = `/runs/${RUN_ID}`;
 const CHECKPOINTS = ["final", "step_0020", "step_0010-sampler", "step_0010"];
+
+/** Between two bytes of a slow archive. */
+const TRICKLE_MS = 20;
+
+/** What the console says of a slow archive's download. */
+const HALF_OF_ARCHIVE = /^524 kB of 1\.05 MB · .+\/s · .+ left$/;
 
 /** Opens the console, and checks afterwards that the browser had nothing to complain about. */
 function consoleTest(
@@ -53,12 +61,14 @@ const withPickedFile = ({ page }: OpenedConsole): Promise<unknown> =>
 
 /** The bytes of a file that was picked so. */
 async function pickedFile(page: Page, name: string): Promise<Uint8Array> {
-  const bytes: number[] = await page.evaluate(`(async () => {
+  const dataUrl: string = await page.evaluate(`(async () => {
     const directory = await navigator.storage.getDirectory();
-    const file = await (await directory.getFileHandle("${name}")).getFile();
-    return [...new Uint8Array(await file.arrayBuffer())];
+    const reader = new FileReader();
+    reader.readAsDataURL(await (await directory.getFileHandle("${name}")).getFile());
+    await new Promise((resolve) => reader.onload = resolve);
+    return reader.result;
   })()`);
-  return new Uint8Array(bytes);
+  return (await fetch(dataUrl)).bytes();
 }
 
 /** Waits until there is no file that was picked so. */
@@ -69,20 +79,23 @@ async function waitForNoPickedFile(page: Page): Promise<void> {
   })()`);
 }
 
-/** Answers archives with their first half, and the rest when it is told to. */
-function halvedArchives(opened: OpenedConsole) {
-  const rest = Promise.withResolvers<void>();
+/** Answers an archive with its first half, then a byte at a time until it is told what to do. */
+function slowArchives(opened: OpenedConsole) {
   const cancelled = Promise.withResolvers<void>();
-  opened.intercept = ({ url }, answer) => {
-    if (!url.includes("localhost")) return undefined; // not the storage
+  let end: "rest" | "break" | undefined;
+  opened.intercept = ({ url, headers }, answer) => {
+    const isStorage = new URL(url).hostname === "localhost";
+    if (!isStorage || headers.has("Range")) return undefined;
     return answer().then(async (response) => {
       const bytes = await response.bytes();
-      const half = bytes.length / 2;
       let sent = 0;
       const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
         async pull(controller) {
-          if (sent > 0) await rest.promise;
-          controller.enqueue(bytes.subarray(sent, sent += half));
+          if (sent > 0) await sleep(TRICKLE_MS);
+          if (end === "break") return controller.error(new Error("The storage broke off"));
+          const from = sent;
+          sent = end === "rest" ? bytes.length : Math.max(from + 1, bytes.length / 2);
+          controller.enqueue(bytes.subarray(from, sent));
           if (sent === bytes.length) controller.close();
         },
         cancel: () => cancelled.resolve(),
@@ -90,7 +103,11 @@ function halvedArchives(opened: OpenedConsole) {
       return new Response(body, response);
     });
   };
-  return { sendRest: () => rest.resolve(), cancelled: cancelled.promise };
+  return {
+    sendRest: () => end = "rest",
+    breakOff: () => end = "break",
+    cancelled: cancelled.promise,
+  };
 }
 
 async function assertAccessible(page: Page): Promise<void> {
@@ -187,10 +204,10 @@ consoleTest("a download streams into the file that the user picks", {
   beforeLoad: withPickedFile,
 }, async (opened) => {
   const { page, fake } = opened;
-  const { sendRest } = halvedArchives(opened);
+  const { sendRest } = slowArchives(opened);
   await button(page, "Download final").click();
-  await page.getByText(/524 kB of 1\.05 MB · /).waitFor();
-  assertEquals(await page.getByRole("progressbar").getAttribute("value"), "524288");
+  await page.getByText(HALF_OF_ARCHIVE).waitFor();
+  assert(Number(await page.getByRole("progressbar").getAttribute("value")) >= 524_288);
   sendRest();
   await page.getByText("Saved, 1.05 MB").waitFor();
 
@@ -217,30 +234,31 @@ consoleTest("a cancelled download stops the storage and leaves no file", {
   beforeLoad: withPickedFile,
 }, async (opened) => {
   const { page } = opened;
-  const { cancelled } = halvedArchives(opened);
+  const { cancelled } = slowArchives(opened);
   await button(page, "Download final").click();
-  await page.getByText(/524 kB of 1\.05 MB/).waitFor();
+  await page.getByText(HALF_OF_ARCHIVE).waitFor();
   await button(page, "Cancel eb78693b_final.tar.gz").click();
   await cancelled;
   await page.getByText("Cancelled", { exact: true }).waitFor();
   await waitForNoPickedFile(page);
 });
 
-consoleTest("a download that broke off goes on from there", {
+consoleTest("a download that breaks off goes on from there", {
   path: RUN_PATH,
   beforeLoad: withoutFilePicker,
-}, async ({ page, fake }) => {
-  fake.faults.add({ type: "cut", afterBytes: 300_000 }, { on: "storage" });
-  const [download] = await Promise.all([
-    page.waitForEvent("download"),
-    button(page, "Download final").click(),
-  ]);
-  const bytes = await Deno.readFile(await download.path());
+  complaint: /ERR_CONTENT_LENGTH_MISMATCH/,
+}, async (opened) => {
+  const { page, fake } = opened;
+  const { breakOff } = slowArchives(opened);
+  const downloading = page.waitForEvent("download");
+  await button(page, "Download final").click();
+  await page.getByText(HALF_OF_ARCHIVE).waitFor();
+  breakOff();
+  const bytes = await Deno.readFile(await (await downloading).path());
   assertEquals(bytes, fake.archive(RUN_ID, "final").slice());
-  const ranges = fake.requests.filter(({ operation }) => operation === "storage")
-    .map(({ headers }) => headers.get("Range"));
-  assertEquals(ranges.length, 2);
-  assert(ranges[1]?.startsWith("bytes="));
+  const [first, second] = fake.requests.filter(({ operation }) => operation === "storage");
+  assertEquals(first?.headers.get("Range"), null);
+  assertMatch(second?.headers.get("Range") ?? "", /^bytes=5242\d\d-$/);
 });
 
 consoleTest(
@@ -361,9 +379,9 @@ for (const colorScheme of ["light", "dark"] as const) {
     await assertAccessible(page);
     await page.getByRole("link", { name: RUN_ID }).click();
     await checkpointsTable(page).waitFor();
-    const { cancelled } = halvedArchives(opened);
+    const { cancelled } = slowArchives(opened);
     await button(page, "Download final").click();
-    await page.getByText(/524 kB of 1\.05 MB/).waitFor();
+    await page.getByText(HALF_OF_ARCHIVE).waitFor();
     await assertAccessible(page);
     await button(page, "Delete final").click();
     await page.getByRole("dialog").waitFor();
@@ -376,5 +394,29 @@ for (const colorScheme of ["light", "dark"] as const) {
     await assertAccessible(page);
     await page.setViewportSize({ width: 390, height: 800 });
     await assertAccessible(page);
+  });
+}
+
+/** What the README shows: the console with a download on its way, as wide as there. */
+for (const colorScheme of ["light", "dark"] as const) {
+  consoleTest(`the README's screenshot in the ${colorScheme} colours`, {
+    fakeOptions: { trainingRuns: 240, archiveBytes: 64 * 1024 ** 2 },
+    browserOptions: { colorScheme, viewport: { width: 1280, height: 720 }, timezoneId: "UTC" },
+    beforeLoad: withoutFilePicker,
+  }, async (opened) => {
+    const { page, fake } = opened;
+    const [runId = ""] = fake.trainingRunIds;
+    fake.addCheckpoint(runId, { checkpointId: "step_0030" });
+    await page.getByText("240 runs").waitFor();
+    await page.getByRole("link", { name: runId }).click();
+    const { cancelled } = slowArchives(opened);
+    await button(page, "Download step_0030").click();
+    await page.getByText(/^33\.6 MB of 67\.1 MB/).waitFor();
+    await page.screenshot({
+      path: fileURLToPath(new URL(`../screenshots/${colorScheme}.png`, import.meta.url)),
+      animations: "disabled",
+    });
+    await button(page, "Cancel eb78693b_step_0030.tar.gz").click();
+    await cancelled;
   });
 }

@@ -1,7 +1,16 @@
 import { DatePipe } from "@angular/common";
-import { Component, computed, inject, signal } from "@angular/core";
+import {
+  afterNextRender,
+  Component,
+  computed,
+  DOCUMENT,
+  inject,
+  Injector,
+  signal,
+} from "@angular/core";
 import { RouterLink, RouterLinkActive, RouterOutlet } from "@angular/router";
 import { Problem } from "./problem";
+import type { RunPage } from "./run-page";
 import { TrainingRuns } from "./training-runs";
 
 /** How many more rows are shown at a time; a browser lays out thousands of them slowly. */
@@ -15,6 +24,8 @@ const ROWS_STEP = 200;
   styleUrl: "./runs-page.css",
 })
 export class RunsPage {
+  readonly #document = inject(DOCUMENT);
+  readonly #injector = inject(Injector);
   protected readonly runs = inject(TrainingRuns);
   protected readonly hasChosenRun = signal(false);
   readonly #rowLimit = signal(ROWS_STEP);
@@ -27,6 +38,15 @@ export class RunsPage {
     const counted = matching === loaded ? countRuns(loaded) : `${matching} of ${countRuns(loaded)}`;
     return this.runs.status() === "loading" ? `${counted} so far…` : counted;
   });
+
+  protected readonly linkId = (runId: string): string => `run-${runId}`;
+
+  /** The focus goes back to where the run was opened. */
+  protected onClosed({ runId }: RunPage): void {
+    const id = this.linkId(runId());
+    this.hasChosenRun.set(false);
+    afterNextRender(() => this.#document.getElementById(id)?.focus(), { injector: this.#injector });
+  }
 
   protected showMore(): void {
     this.#rowLimit.update((limit) => limit + ROWS_STEP);
