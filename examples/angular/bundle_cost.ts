@@ -33,10 +33,9 @@ export async function printBundleCost(): Promise<boolean> {
   const withoutClient = await bundleSize("external-client");
   const atStart = difference(withClient.initial, withoutClient.initial);
   const onDemand = difference(withClient.lazy, withoutClient.lazy);
-  console.log(
-    `@hpcai/rx in the Angular app, without RxJS: ${words(atStart)} at the start (limit: `,
-  );
-  console.log(`${LIMIT_GZIP_BYTES} bytes gzipped), ${words(onDemand)} more when it is needed.`);
+  console.log("What @hpcai/rx adds to the Angular app, RxJS apart:");
+  console.log(`  at the start: ${words(atStart)} (limit ${LIMIT_GZIP_BYTES})`);
+  console.log(`  when needed:  ${words(onDemand)}`);
   return atStart.gzip <= LIMIT_GZIP_BYTES;
 }
 
@@ -79,5 +78,5 @@ function difference(a: Size, b: Size): Size {
 }
 
 function words({ raw, gzip }: Size): string {
-  return `${raw} bytes (${gzip} gzipped)`;
+  return `${raw} bytes, ${gzip} gzipped`;
 }

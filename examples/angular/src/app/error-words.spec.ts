@@ -18,7 +18,7 @@ describe("errorWords", () => {
     [{ type: "connection-error" }, "The server can't be reached."],
     [{ type: "status", status: 401 }, "The API refused the key."],
     [{ type: "status", status: 403 }, "The key may not do this."],
-    [{ type: "status", status: 404 }, "It is no longer there."],
+    [{ type: "status", status: 404 }, "There is no such thing."],
     [{ type: "status", status: 429 }, "Too many requests."],
     [{ type: "status", status: 503 }, "The API has a problem."],
     [{ type: "malformed-json" }, "The answer makes no sense."],

@@ -40,7 +40,7 @@ export function errorWords(error: unknown): ErrorWords {
     return { title: "The key may not do this.", advice: "Use a key of the account that owns it." };
   }
   if (error instanceof NotFoundError) {
-    return { title: "It is no longer there.", advice: "It may have been deleted. Load it anew." };
+    return { title: "There is no such thing.", advice: "It may have been deleted meanwhile." };
   }
   if (error instanceof RateLimitError) {
     return { title: "Too many requests.", advice: "Wait a minute, then try again." };
