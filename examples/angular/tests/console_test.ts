@@ -324,6 +324,14 @@ consoleTest("a run stays on screen while its watch has lost the server", {
   assertEquals(await page.getByRole("alert").count(), 0);
 });
 
+consoleTest("a run that is not there is told in words, once", {
+  path: "/runs/no-such-run",
+  complaint: /status of 404/,
+}, async ({ page }) => {
+  await page.getByRole("alert").getByText("There is no such thing.").waitFor();
+  assertEquals(await page.getByRole("alert").count(), 1);
+});
+
 consoleTest("a keyboard is enough to open a run and come back", {}, async ({ page }) => {
   await waitForCount(runRows(page), 24);
   const link = page.getByRole("link", { name: RUN_ID });

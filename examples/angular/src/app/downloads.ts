@@ -1,10 +1,5 @@
 import { computed, inject, Injectable, signal } from "@angular/core";
-import {
-  type Checkpoint,
-  type DownloadPreparingEvent,
-  type DownloadProgressEvent,
-  parseCheckpointPath,
-} from "@hpcai/rx";
+import type { Checkpoint, DownloadPreparingEvent, DownloadProgressEvent } from "@hpcai/rx";
 import {
   concatMap,
   defer,
@@ -52,8 +47,8 @@ export class Downloads {
 
   /** Asks where to save a checkpoint's archive, and downloads it there. */
   start(checkpoint: Checkpoint): void {
-    if (this.of(checkpoint)?.state === "running") return;
     const { checkpointPath, checkpointId } = checkpoint;
+    if (this.#subscriptions.has(checkpointPath)) return;
     const started: Download = { checkpoint, fileName: archiveName(checkpoint), state: "running" };
     const subscription = defer(() => this.#openFileSink(started.fileName)).pipe(
       concatMap((sink) => this.#download$(started, sink)),
@@ -106,8 +101,8 @@ export class Downloads {
 }
 
 /** `eb78693b_step_0010.tar.gz`: the id of a checkpoint may hold slashes. */
-function archiveName({ checkpointPath }: Checkpoint): string {
-  const { trainingRunId, checkpointId } = parseCheckpointPath(checkpointPath);
+function archiveName({ checkpointId, checkpointPath }: Checkpoint): string {
+  const trainingRunId = checkpointPath.replace("hpcai://", "");
   return `${trainingRunId.slice(0, 8)}_${checkpointId}.tar.gz`.replace(/[^\w.-]+/g, "_");
 }
 

@@ -74,7 +74,7 @@ export class RunPage {
       seen ?? (previous?.source.runId === runId ? previous.value : undefined),
   });
 
-  /** What has appeared since the run was opened. */
+  /** The paths of those that have appeared since the run was opened. */
   protected readonly fresh = signal<ReadonlySet<string>>(new Set());
 
   /** A run that has no checkpoint says so itself: the watch has nothing to tell then. */
@@ -93,6 +93,11 @@ export class RunPage {
     this.#announceChanges();
   }
 
+  protected reload(): void {
+    if (this.run.error()) this.run.reload();
+    if (this.watched.error()) this.watched.reload();
+  }
+
   protected onDeleted(checkpoint: Checkpoint): void {
     this.#deletions.next({ runId: this.runId(), checkpoint });
     this.heading().nativeElement.focus();
@@ -109,20 +114,27 @@ export class RunPage {
       }
       if (checkpoints === undefined) return;
       if (known !== undefined) {
-        const added = idsWithout(checkpoints, known.checkpoints);
-        const removed = idsWithout(known.checkpoints, checkpoints);
-        if (added.length > 0) this.#announcer.announce(`New checkpoint: ${added.join(", ")}`);
-        if (removed.length > 0) this.#announcer.announce(`Deleted: ${removed.join(", ")}`);
-        this.fresh.update((ids) => new Set([...ids, ...added]));
+        const added = without(checkpoints, known.checkpoints);
+        const removed = without(known.checkpoints, checkpoints);
+        if (added.length > 0) this.#announcer.announce(`New checkpoint: ${idsOf(added)}`);
+        if (removed.length > 0) this.#announcer.announce(`Deleted: ${idsOf(removed)}`);
+        const paths = added.map(({ checkpointPath }) => checkpointPath);
+        this.fresh.update((fresh) => new Set([...fresh, ...paths]));
       }
       known = { runId, checkpoints };
     });
   }
 }
 
-function idsWithout(checkpoints: readonly Checkpoint[], others: readonly Checkpoint[]): string[] {
+/** Those that are not among the others. */
+function without(
+  checkpoints: readonly Checkpoint[],
+  others: readonly Checkpoint[],
+): readonly Checkpoint[] {
   const paths = new Set(others.map(({ checkpointPath }) => checkpointPath));
-  return checkpoints
-    .filter(({ checkpointPath }) => !paths.has(checkpointPath))
-    .map(({ checkpointId }) => checkpointId);
+  return checkpoints.filter(({ checkpointPath }) => !paths.has(checkpointPath));
+}
+
+function idsOf(checkpoints: readonly Checkpoint[]): string {
+  return checkpoints.map(({ checkpointId }) => checkpointId).join(", ");
 }
