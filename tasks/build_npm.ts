@@ -10,11 +10,14 @@ import { unpackTar } from "modern-tar/fs";
 
 /** The parts that matter here of the manifest that `deno pack` writes. */
 export interface PackedManifest {
-  readonly exports: Readonly<Record<string, { readonly default: string }>>;
+  readonly exports: Readonly<Record<string, unknown>>;
   readonly dependencies: Readonly<Record<string, string>>;
 }
 
 const ROOT = new URL("../", import.meta.url);
+
+/** The program of a package that has the entry `./cli`, without its extension. */
+const PROGRAM = "src/cli/bin";
 
 /**
  * What npm is told beyond that manifest. RxJS becomes a peer, as in Angular's own packages, since its
@@ -22,7 +25,6 @@ const ROOT = new URL("../", import.meta.url);
  */
 export function npmManifest(packed: PackedManifest): Record<string, unknown> {
   const { rxjs, ...dependencies } = packed.dependencies;
-  const cli = packed.exports["./cli"]?.default;
   return {
     ...packed,
     description: "A reactive (RxJS) client for the HPC-AI fine-tuning REST API",
@@ -38,15 +40,22 @@ export function npmManifest(packed: PackedManifest): Record<string, unknown> {
     ],
     sideEffects: false,
     engines: { node: ">=20" },
-    ...(cli === undefined ? {} : { bin: { "hpcai-rx": cli } }),
+    ...(hasProgram(packed) ? { bin: { "hpcai-rx": `./${PROGRAM}.js` } } : {}),
     dependencies,
     peerDependencies: { rxjs },
   };
 }
 
-/** A module as a program of Node's: as of Deno 2.9.6 `deno pack` repeats the line that says so. */
-export function nodeProgram(text: string): string {
-  return `#!/usr/bin/env node\n${text.replace(/^(?:#!.*\n)*/, "")}`;
+function hasProgram({ exports }: PackedManifest): boolean {
+  return "./cli" in exports;
+}
+
+/**
+ * The program in JavaScript. `deno pack` leaves it as it is, since no entry reaches it: a shebang and
+ * statements without types, which import what the package has as `.js`.
+ */
+export function nodeProgram(source: string): string {
+  return source.replaceAll(/(from "\.[^"]*)\.ts"/g, '$1.js"');
 }
 
 /** Builds the package in a directory that is there, and gives its tarball's path. */
@@ -64,10 +73,11 @@ export async function buildNpm(directory: string): Promise<string> {
   const packedManifest: PackedManifest = JSON.parse(await Deno.readTextFile(manifestPath));
   const manifest = npmManifest(packedManifest);
   await Deno.writeTextFile(manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
-  const cli = packedManifest.exports["./cli"];
-  if (cli !== undefined) {
-    const program = `${directory}/package/${cli.default}`;
-    await Deno.writeTextFile(program, nodeProgram(await Deno.readTextFile(program)));
+  if (hasProgram(packedManifest)) {
+    const program = `${directory}/package/${PROGRAM}`;
+    const source = await Deno.readTextFile(`${program}.ts`);
+    await Deno.writeTextFile(`${program}.js`, nodeProgram(source));
+    await Deno.remove(`${program}.ts`);
   }
   const name = await run("npm", "pack", `${directory}/package`, "--pack-destination", directory);
   return `${directory}/${name.trim()}`;

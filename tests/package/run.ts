@@ -52,8 +52,7 @@ async function testPackage(project: string): Promise<void> {
   console.log("Packed and installed, with its README, licence and changelog.");
   await run("node", "documented.mjs");
   await run("node", "browser_globals.mjs");
-  // Where the package has the entry ./cli, it is a command too.
-  if ("./cli" in config.exports) await run("npx", "hpcai-rx", "--help");
+  if ("./cli" in config.exports) await testCommand(project);
 
   await run("node", "consumer.mjs");
   for (const [name, options] of Object.entries(PROJECTS)) {
@@ -62,6 +61,13 @@ async function testPackage(project: string): Promise<void> {
     await run("node_modules/.bin/tsc");
     console.log(`TypeScript checked it as ${name}.`);
   }
+}
+
+async function testCommand(project: string): Promise<void> {
+  const command = new Deno.Command(`${project}/node_modules/.bin/hpcai-rx`, { args: ["--help"] });
+  const { success, stdout } = await command.output();
+  if (!success || stdout.length === 0) throw new Error("hpcai-rx --help says nothing");
+  console.log("The command hpcai-rx runs.");
 }
 
 const project = await Deno.makeTempDir();

@@ -25,7 +25,6 @@ export function fakeApi(): Handler {
   let disconnect = Promise.withResolvers<void>();
   let gate: PromiseWithResolvers<void> | undefined;
   let ignoresOffset = false;
-  // Else Chromium keeps what it got of an archive, and asks for ranges of its own.
   let isStorable = false;
 
   const [trainingRunId = ""] = fake.trainingRunIds;
@@ -64,6 +63,7 @@ export function fakeApi(): Handler {
     },
     /** Every page is the first one, or no more. */
     "ignore-offset": async (request) => void (ignoresOffset = await request.json()),
+    /** Answers may be kept in a cache from now on. */
     storable: () => void (isStorable = true),
     /** Archives stop half-way until the gate is opened. */
     "close-gate": () => void (gate = Promise.withResolvers()),
@@ -89,6 +89,7 @@ export function fakeApi(): Handler {
     const { status, headers, body } = await fake.handler(
       ignoresOffset ? withoutOffset(request) : request,
     );
+    // Else Chromium keeps what it got of an archive, and asks for ranges of its own.
     if (!isStorable) headers.set("Cache-Control", "no-store");
     const opened = pathname.endsWith("/archive") ? gate?.promise : undefined;
     const sent = opened === undefined || body === null ? body : gated(body, opened);

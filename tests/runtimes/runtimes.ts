@@ -19,6 +19,9 @@ export interface Runtime {
   run(place: Place): Promise<Outcomes>;
 }
 
+/** How long a worker may keep what it is given to itself. */
+const PROXY_TIMEOUT_MS = 20_000;
+
 /** All of them, by the names that users know. */
 export const RUNTIMES: Readonly<Record<string, Runtime>> = {
   "Deno": inProcess(Deno.execPath(), (directory) => [
@@ -73,7 +76,8 @@ async function inWorker({ project, baseUrl }: Place): Promise<Outcomes> {
     if (url === undefined) throw new Error("the worker does not listen");
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     const scenario = await fetch(new URL(`/scenario?api=${baseUrl}`, url), { signal });
-    return { ...await scenario.json(), proxy: await proxied(url, baseUrl) };
+    const proxy = await proxied(url, baseUrl).catch((error) => `FAIL ${error}`);
+    return { ...await scenario.json(), proxy };
   } finally {
     await worker.stdin.close();
     await lines.cancel();
@@ -88,7 +92,8 @@ async function proxied(worker: string, baseUrl: string): Promise<string> {
   const { apiKey, checkpointPath, sha256 } = await order("facts");
   await order("close-gate");
   const query = new URLSearchParams({ api: baseUrl, key: apiKey, checkpoint: checkpointPath });
-  const { body } = await fetch(new URL(`/archive?${query}`, worker));
+  const signal = AbortSignal.timeout(PROXY_TIMEOUT_MS);
+  const { body } = await fetch(new URL(`/archive?${query}`, worker), { signal });
   if (body === null) return "FAIL no body";
   const hash = createHash("sha256");
   let isOpen = false;

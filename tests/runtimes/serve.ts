@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 
-/** Answers a request; `onLeave` settles if the client goes before it has the whole answer. */
+/** Answers a request; `left` settles if the client goes before it has the whole answer. */
 export type Handler = (request: Request, left: Promise<void>) => Response | Promise<Response>;
 
 /** A server on a free loopback port. */
