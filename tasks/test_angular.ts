@@ -24,7 +24,17 @@ async function testInBrowser(): Promise<boolean> {
   }
 }
 
+/** Puts the README's component where readme.spec.ts tests it. */
+async function extractReadmeComponent(): Promise<void> {
+  const readme = await Deno.readTextFile(new URL("../README.md", import.meta.url));
+  const [, component] = /```ts ignore\n(import \{ Component[^]*?)```/.exec(readme) ?? [];
+  if (component === undefined) throw new Error("The README has no Angular component");
+  const path = new URL("../examples/angular/src/app/readme-component.ts", import.meta.url);
+  await Deno.writeTextFile(path, component);
+}
+
 await installApp();
+await extractReadmeComponent();
 await npmRun("test");
 await npmRun("build");
 const isLight = await printBundleCost();
