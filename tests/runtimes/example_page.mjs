@@ -63,6 +63,7 @@ const CHECKS = {
     await order("watch-disconnects");
     await order("fault", { type: "stall", afterBytes: 300_000, on: "archive" });
     await page.getByRole("button", { name: "Download" }).first().click();
+    await page.getByText("MiB").waitFor();
     await page.getByRole("button", { name: "Cancel" }).click();
     await page.getByText("Cancelled", { exact: true }).waitFor();
     await order("disconnect");
