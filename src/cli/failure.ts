@@ -1,0 +1,116 @@
+import {
+  ApiConnectionError,
+  ApiStatusError,
+  AuthenticationError,
+  DownloadInterruptedError,
+  InvalidArchiveError,
+  InvalidArgumentError,
+  NotFoundError,
+  PermissionDeniedError,
+  RateLimitError,
+} from "../errors.ts";
+
+/** What the command's exit code says; 130 and 143 are 128 and the signal's number, as in shells. */
+export const EXIT_CODES = {
+  success: 0,
+  failure: 1,
+  usage: 2,
+  authentication: 3,
+  notFound: 4,
+  network: 5,
+  interrupted: 130,
+  terminated: 143,
+} as const;
+
+/** An exit code. */
+export type ExitCode = typeof EXIT_CODES[keyof typeof EXIT_CODES];
+
+/** A failure as it is told: a plain sentence, what to do next, and the exit code. */
+export class Failure extends Error {
+  override name = "Failure";
+  readonly advice: string;
+  readonly exitCode: ExitCode;
+
+  constructor(message: string, advice: string, exitCode: ExitCode, options?: ErrorOptions) {
+    super(message, options);
+    this.advice = advice;
+    this.exitCode = exitCode;
+  }
+}
+
+/** Puts whatever went wrong into a sentence, a next step and an exit code. */
+export function toFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  const failure = (advice: string, exitCode: ExitCode, message = sentence(error)) =>
+    new Failure(message, advice, exitCode, { cause: error });
+
+  if (error instanceof InvalidArgumentError) return ofArgument(error);
+  if (error instanceof AuthenticationError) {
+    return failure("Check the key in HPCAI_API_KEY or --api-key-file.", EXIT_CODES.authentication);
+  }
+  if (error instanceof PermissionDeniedError) {
+    return failure("Ask the owner, or use another key.", EXIT_CODES.authentication);
+  }
+  if (error instanceof NotFoundError) {
+    return failure("`run list` and `checkpoint list` show what there is.", EXIT_CODES.notFound);
+  }
+  if (error instanceof DownloadInterruptedError) {
+    return failure("Run the same command again.", EXIT_CODES.network);
+  }
+  if (error instanceof ApiConnectionError) {
+    return failure("Check the network and --base-url, then try again.", EXIT_CODES.network);
+  }
+  if (error instanceof RateLimitError) {
+    return failure("Wait a while, then try again.", EXIT_CODES.failure);
+  }
+  if (error instanceof InvalidArchiveError) {
+    return failure("Download it again; if that fails too, it is damaged.", EXIT_CODES.failure);
+  }
+  return failure("Run it again with --debug to see more.", EXIT_CODES.failure);
+}
+
+function ofArgument(error: InvalidArgumentError): Failure {
+  const message = sentence(error).replace(`${error.argument}: `, "");
+  if (error.argument === "path" || error.argument === "directory") {
+    // What comes after the semicolon names the library's option.
+    const advice = "Pass --force to replace it, or -o to name another.";
+    const [problem = message] = message.split("; ");
+    return new Failure(problem, advice, EXIT_CODES.usage, { cause: error });
+  }
+  return new Failure(message, "See --help.", EXIT_CODES.usage, { cause: error });
+}
+
+/** The message without the request, which is --debug's to show. */
+function sentence(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof ApiStatusError || error instanceof ApiConnectionError) {
+    return error.message.replace(` (${error.method} ${error.requestUrl})`, "");
+  }
+  return error.message;
+}
+
+/** All that is known of an error and its causes, a line each. */
+export function explain(error: unknown): string[] {
+  const lines: string[] = [];
+  const seen = new Set<unknown>();
+  for (
+    let at = error;
+    at !== undefined && !seen.has(at);
+    at = at instanceof Error ? at.cause : undefined
+  ) {
+    seen.add(at);
+    if (at instanceof Failure) continue;
+    if (!(at instanceof Error)) {
+      lines.push(String(at));
+      continue;
+    }
+    const request = "method" in at && "requestUrl" in at ? ` (${at.method} ${at.requestUrl})` : "";
+    const message = at.message.replace(request, "");
+    const facts = ["status", "code", "retryAfterMs"].flatMap((name) => {
+      const value = Reflect.get(at, name);
+      return value === undefined ? [] : [` ${name}=${value}`];
+    });
+    lines.push(`${at.name}: ${message}${request}${facts.join("")}`);
+  }
+  return lines;
+}

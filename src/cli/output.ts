@@ -1,0 +1,98 @@
+import Table from "cli-table3";
+import type { Writable } from "node:stream";
+import { concatMap, filter, type Observable, takeLast, toArray } from "rxjs";
+import { write } from "./host.ts";
+import { type Paint, printable } from "./text.ts";
+
+/** How results are written. */
+export type Format = "table" | "json" | "jsonl";
+
+/** The formats, the default first. */
+export const FORMATS: readonly Format[] = ["table", "json", "jsonl"];
+
+/** The columns of a table: heading and cell. */
+export type Columns<T> = Readonly<Record<string, (item: T) => string>>;
+
+/** Two columns: name and value. */
+export type Details = readonly (readonly [name: string, value: string])[];
+
+/** Writes results: tables for people, JSON for programs. */
+export class Output {
+  readonly #stream: Writable;
+  readonly #format: Format;
+  readonly #paint: Paint;
+
+  constructor(stream: Writable, format: Format, paint: Paint) {
+    this.#stream = stream;
+    this.#format = format;
+    this.#paint = paint;
+  }
+
+  /** Writes items: a table, an array, or a line each as they come. */
+  list$<T>(items$: Observable<T>, columns: Columns<T>): Observable<void> {
+    if (this.#format !== "table") return this.#json$(items$);
+    return items$.pipe(
+      toArray(),
+      filter((items) => items.length > 0),
+      concatMap((items) => this.#line(this.table(items, columns))),
+    );
+  }
+
+  /** Makes a table of items. */
+  table<T>(items: readonly T[], columns: Columns<T>): string {
+    const heads = Object.keys(columns).map((head) => this.#paint.strong(head));
+    const cells = Object.values(columns);
+    return alignColumns([
+      heads,
+      ...items.map((item) => cells.map((cell) => printable(cell(item)))),
+    ]);
+  }
+
+  /** Writes items: a plain line each as they come, an array, or a line of JSON each. */
+  lines$<T>(items$: Observable<T>, line: (item: T) => string): Observable<void> {
+    return this.#format === "table"
+      ? items$.pipe(concatMap((item) => this.#line(printable(line(item)))))
+      : this.#json$(items$);
+  }
+
+  /** Writes the last of the events, which has the outcome; as lines of JSON, all of them. */
+  outcome$<T>(events$: Observable<T>, details: (last: T) => Details): Observable<void> {
+    if (this.#format === "jsonl") return this.#json$(events$);
+    return events$.pipe(
+      takeLast(1),
+      concatMap((last) =>
+        this.#line(
+          this.#format === "json" ? JSON.stringify(last, undefined, 2) : alignColumns(
+            details(last).map(([name, value]) => [this.#paint.strong(name), printable(value)]),
+          ),
+        )
+      ),
+    );
+  }
+
+  #json$(items$: Observable<unknown>): Observable<void> {
+    return this.#format === "jsonl"
+      ? items$.pipe(concatMap((item) => this.#line(JSON.stringify(item))))
+      : items$.pipe(
+        toArray(),
+        concatMap((items) => this.#line(JSON.stringify(items, undefined, 2))),
+      );
+  }
+
+  #line(text: string): Promise<void> {
+    return write(this.#stream, `${text}\n`);
+  }
+}
+
+/** Lines up columns, without any lines between them. */
+function alignColumns(rows: string[][]): string {
+  const borders = ["top", "bottom", "left", "mid", "right"].flatMap((side) =>
+    ["", "-mid", "-left", "-right"].map((part) => [`${side}${part}`, ""])
+  );
+  const lines = new Table({
+    chars: { ...Object.fromEntries(borders), middle: "  " },
+    style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
+  });
+  lines.push(...rows);
+  return lines.toString().replace(/ +$/gm, "");
+}

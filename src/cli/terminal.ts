@@ -1,0 +1,137 @@
+// @ts-types="@types/cli-progress"
+import { SingleBar } from "cli-progress";
+import { createInterface } from "node:readline";
+import { Writable } from "node:stream";
+import { finalize, type MonoTypeOperatorFunction, Observable, tap } from "rxjs";
+import type { DownloadPreparingEvent, DownloadProgressEvent } from "../download/download_event.ts";
+import { type CliHost, interruption } from "./host.ts";
+import { type Paint, printable, size, timeLeft } from "./text.ts";
+
+/** What people see and answer besides the results. It goes to stderr. */
+export class Terminal {
+  /** Whether there is somebody to ask. */
+  readonly isInteractive: boolean;
+  readonly #host: CliHost;
+  readonly #isQuiet: boolean;
+  readonly #paint: Paint;
+  #hideBar = () => {};
+
+  constructor(host: CliHost, isQuiet: boolean, paint: Paint) {
+    this.isInteractive = host.stdin.isTTY === true && host.stderr.isTTY === true;
+    this.#host = host;
+    this.#isQuiet = isQuiet;
+    this.#paint = paint;
+  }
+
+  /** Says something that is good to know. */
+  note(text: string): void {
+    if (!this.#isQuiet) this.#line(printable(text));
+  }
+
+  /** Shows what a question is about, of several lines, even where all is to be quiet. */
+  show(text: string): void {
+    this.#line(text);
+  }
+
+  /** Says what only --debug wants to know. */
+  debug(text: string): void {
+    this.#line(`debug: ${printable(text)}`);
+  }
+
+  /** Says what could do harm. */
+  warn(text: string): void {
+    this.#line(`${this.#paint.alert("warning:")} ${printable(text)}`);
+  }
+
+  /** Says what went wrong, and what to do. */
+  fail(text: string, advice: string): void {
+    this.#line(`${this.#paint.alert("error:")} ${printable(text)}`);
+    if (advice !== "") this.#line(printable(advice));
+  }
+
+  /** Asks, and emits the answer; `undefined` where the input ends instead. */
+  ask$(question: string, { isHidden = false } = {}): Observable<string | undefined> {
+    return new Observable((subscriber) => {
+      const { stdin, stderr } = this.#host;
+      stderr.write(question);
+      // As a terminal, readline takes the keys one by one and does the echo: into nothing.
+      const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+      const lines = createInterface({
+        input: stdin,
+        output: isHidden ? silent : stderr,
+        terminal: isHidden,
+      });
+      lines.once("line", (answer) => {
+        if (isHidden) stderr.write("\n");
+        subscriber.next(answer);
+        subscriber.complete();
+      });
+      lines.once("SIGINT", () => {
+        stderr.write("\n");
+        subscriber.error(interruption("SIGINT", ""));
+      });
+      lines.once("close", () => {
+        if (subscriber.closed) return;
+        stderr.write("\n");
+        subscriber.next(undefined);
+        subscriber.complete();
+      });
+      return () => lines.close();
+    });
+  }
+
+  /** Shows how far a download is: a bar, rate and time left. */
+  bar<T extends { readonly type: string }>(label: string): MonoTypeOperatorFunction<T> {
+    return (events$) => {
+      const bar = new SingleBar({
+        stream: this.#host.stderr,
+        format: (_options, _params, { event }: { event: Progress }) => this.#barLine(label, event),
+        hideCursor: true,
+        gracefulExit: false,
+        clearOnComplete: true,
+      });
+      // It begins anew, below what was said meanwhile.
+      const hide = () => bar.stop();
+      this.#hideBar = hide;
+      return events$.pipe(
+        tap({
+          next: (event) => {
+            if (this.#isQuiet || !isProgress(event)) return;
+            if (bar.isActive) bar.update({ event });
+            else bar.start(1, 0, { event });
+          },
+          complete: hide,
+        }),
+        finalize(hide),
+      );
+    };
+  }
+
+  #barLine(label: string, event: Progress): string {
+    if (event.type === "preparing") return `${label}  the server builds the archive …`;
+    const { loaded, total, bytesPerSecond, remainingMs } = event;
+    const rate = `${size(bytesPerSecond)}/s`;
+    if (total === undefined) return `${label}  ${size(loaded)}  ${rate}`;
+    const fraction = total === 0 ? 1 : loaded / total;
+    const left = remainingMs === undefined ? "" : `  ${timeLeft(remainingMs)} left`;
+    const facts = `${Math.floor(fraction * 100)} %  ${size(loaded)} of ${
+      size(total)
+    }  ${rate}${left}`;
+    const full = Math.floor(fraction * BAR_WIDTH);
+    const done = this.#paint.accent("█".repeat(full));
+    return `${label}  ${done}${"░".repeat(BAR_WIDTH - full)}  ${facts}`;
+  }
+
+  #line(text: string): void {
+    this.#hideBar();
+    this.#host.stderr.write(`${text}\n`);
+  }
+}
+
+const BAR_WIDTH = 20;
+
+type Progress = DownloadPreparingEvent | DownloadProgressEvent;
+
+function isProgress(event: { readonly type: string }): event is Progress {
+  return event.type === "progress" || event.type === "preparing";
+}
