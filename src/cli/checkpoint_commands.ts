@@ -13,6 +13,7 @@ import { limitedList$ } from "./limited_list.ts";
 import type { Details } from "./output.ts";
 import { lora } from "./run_commands.ts";
 import { moment } from "./text.ts";
+import { type WatchCommandOptions, watches, watching$ } from "./watch.ts";
 
 const DELETION_ADVICE = "`checkpoint list` shows what is left. What is deleted stays so.";
 
@@ -81,6 +82,18 @@ export function addCheckpointCommands(program: Command, action: Action): void {
       );
       return deletion$(context, expired$, options);
     }, DELETION_ADVICE));
+
+  watches(checkpoint.command("watch"))
+    .description("Show the checkpoints of a run, and what changes, until interrupted.")
+    .argument("<run-id>", "the training run")
+    .action(action((context, runId: string, options: WatchCommandOptions) =>
+      watching$(
+        context,
+        (watchOptions) => context.client.watchCheckpoints$(runId, watchOptions),
+        options,
+        ({ checkpointPath, time }) => `${checkpointPath}  ${moment(time)}`,
+      )
+    ));
 }
 
 interface PruneOptions extends DeletionOptions {

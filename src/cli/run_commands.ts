@@ -5,6 +5,7 @@ import type { Action } from "./command.ts";
 import { limitedList$ } from "./limited_list.ts";
 import type { Columns, Details } from "./output.ts";
 import { moment } from "./text.ts";
+import { type WatchCommandOptions, watches, watching$ } from "./watch.ts";
 
 /** The most that one page holds, on most servers. */
 const PAGE_SIZE = 100;
@@ -30,6 +31,20 @@ export function addRunCommands(program: Command, action: Action): void {
         output.outcome$(client.getTrainingRun$(runId), details)
       ),
     );
+
+  watches(run.command("watch"))
+    .description("Show training runs, and what changes, until interrupted.")
+    .action(action((context, options: WatchCommandOptions) =>
+      watching$(
+        context,
+        (watchOptions) => context.client.watchTrainingRuns$(watchOptions),
+        options,
+        (run) =>
+          `${run.trainingRunId}  ${run.baseModel}  ${moment(run.lastRequestTime)}  ${
+            run.lastCheckpoint?.checkpointId ?? "no checkpoint"
+          }`,
+      )
+    ));
 }
 
 const COLUMNS: Columns<TrainingRun> = {

@@ -1,4 +1,3 @@
-// @ts-types="@types/cli-progress"
 import { SingleBar } from "cli-progress";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
@@ -83,9 +82,10 @@ export class Terminal {
   /** Shows how far a download is: a bar, rate and time left. */
   bar<T extends { readonly type: string }>(label: string): MonoTypeOperatorFunction<T> {
     return (events$) => {
-      const bar = new SingleBar({
+      const bar: Bar = new SingleBar({
         stream: this.#host.stderr,
-        format: (_options, _params, { event }: { event: Progress }) => this.#barLine(label, event),
+        format: (_options: unknown, _params: unknown, { event }: Payload) =>
+          this.#barLine(label, event),
         hideCursor: true,
         gracefulExit: false,
         clearOnComplete: true,
@@ -129,6 +129,18 @@ export class Terminal {
 }
 
 const BAR_WIDTH = 20;
+
+/** What is used of a bar; cli-progress has no types of its own. */
+interface Bar {
+  readonly isActive: boolean;
+  start(total: number, value: number, payload: Payload): void;
+  update(payload: Payload): void;
+  stop(): void;
+}
+
+interface Payload {
+  readonly event: Progress;
+}
 
 type Progress = DownloadPreparingEvent | DownloadProgressEvent;
 
