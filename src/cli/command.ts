@@ -91,7 +91,7 @@ function follow({ events$ }: RestClient, terminal: Terminal, { debug }: GlobalOp
       terminal.debug(describe(event));
     } else if (event.type === "retry") {
       const seconds = (event.delayMs / 1000).toFixed(1);
-      terminal.note(`${toFailure(event.error).message} Trying again in ${seconds} s.`);
+      terminal.note(`${toFailure(event.error).message}; trying again in ${seconds} s.`);
     }
   });
 }

@@ -50,7 +50,8 @@ export async function main(args: readonly string[], host: CliHost = process): Pr
     const options = program.opts<Partial<GlobalOptions>>();
     const terminal = terminalOf(host, options);
     const { message, advice, exitCode } = toFailure(error);
-    terminal.fail(message, advice);
+    if (exitCode >= EXIT_CODES.interrupted) terminal.show(`${message} ${advice}`.trim());
+    else terminal.fail(message, advice);
     if (options.debug) explain(error).forEach((line) => terminal.debug(line));
     return exitCode;
   } finally {

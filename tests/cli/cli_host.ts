@@ -1,0 +1,70 @@
+import { type CliHost, main } from "@hpcai/rx/cli";
+import type { FakeHpcai } from "@hpcai/rx/testing";
+import { Buffer } from "node:buffer";
+import { EventEmitter } from "node:events";
+import { Readable, Writable } from "node:stream";
+import { serve } from "../integration/loopback_server.ts";
+
+/** What a command wrote, and how it ended. */
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A stream that keeps what is written. */
+export class CapturedStream extends Writable {
+  readonly isTTY: boolean;
+  readonly #chunks: Uint8Array[];
+
+  constructor(isTTY: boolean) {
+    const chunks: Uint8Array[] = [];
+    super({
+      write: (chunk, _encoding, done) => {
+        chunks.push(chunk);
+        done();
+      },
+    });
+    this.isTTY = isTTY;
+    this.#chunks = chunks;
+  }
+
+  get bytes(): Uint8Array {
+    return new Uint8Array(Buffer.concat(this.#chunks));
+  }
+
+  get text(): string {
+    return new TextDecoder().decode(this.bytes);
+  }
+}
+
+/** A process's streams, environment and signals in memory; `emit("SIGINT")` interrupts. */
+export class CapturedHost extends EventEmitter implements CliHost {
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin: Readable = Readable.from([]);
+  readonly stdout: CapturedStream;
+  readonly stderr: CapturedStream;
+
+  constructor(env: Readonly<Record<string, string>> = {}, { isTerminal = false } = {}) {
+    super();
+    this.env = env;
+    this.stdout = new CapturedStream(isTerminal);
+    this.stderr = new CapturedStream(isTerminal);
+  }
+
+  async run(...args: string[]): Promise<Outcome> {
+    const code = await main(args, this);
+    return { code, stdout: this.stdout.text, stderr: this.stderr.text };
+  }
+}
+
+/** The environment in which the command line reaches a fake API. */
+export function environmentOf({ apiKey }: FakeHpcai, baseUrl: string): Record<string, string> {
+  return { HPCAI_API_KEY: apiKey, HPCAI_BASE_URL: baseUrl };
+}
+
+/** Runs a command in this process against a fake API behind a socket. */
+export async function runCli(fake: FakeHpcai, ...args: string[]): Promise<Outcome> {
+  await using server = serve(fake.handler);
+  return await new CapturedHost(environmentOf(fake, server.url)).run(...args);
+}

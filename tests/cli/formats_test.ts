@@ -1,0 +1,110 @@
+import { FakeHpcai } from "@hpcai/rx/testing";
+import { assertEquals, assertMatch } from "@std/assert";
+import { serve } from "../integration/loopback_server.ts";
+import { CapturedHost, environmentOf, runCli } from "./cli_host.ts";
+
+const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
+
+Deno.test("run list writes columns that line up, and says on stderr that there is more", async () => {
+  const { code, stdout, stderr } = await runCli(new FakeHpcai(), "run", "list", "--limit", "2");
+  assertEquals(code, 0);
+  assertEquals(
+    stdout,
+    `\
+Run ID                                Base model      Owner        LoRA     Last request          State
+eb78693b-380d-40f8-a709-ffe0da185718  Qwen/Qwen3-8B   user-3f9c1a  rank 32  2026-01-07 10:19:18Z  ok
+6f772632-716c-4430-99c4-3a8c3b7cf3c2  Qwen/Qwen3-32B  user-3f9c1a  rank 16  2026-01-07 00:38:16Z  ok
+`,
+  );
+  assertEquals(stderr, "These are the first 2 training runs; --limit 0 shows all.\n");
+});
+
+Deno.test("run list asks for no more runs than it takes to show the limit", async () => {
+  const fake = new FakeHpcai({ trainingRuns: 250 });
+  await runCli(fake, "run", "list", "--limit", "20");
+  assertEquals(fake.requests.map(({ url }) => new URL(url).search), ["?limit=21&offset=0"]);
+});
+
+Deno.test("run list --limit 0 shows all runs", async () => {
+  const fake = new FakeHpcai({ trainingRuns: 250 });
+  const { stdout, stderr } = await runCli(fake, "run", "list", "--limit", "0");
+  assertEquals(stdout.trimEnd().split("\n").length, 251);
+  assertEquals(stderr, "");
+});
+
+Deno.test("json is one document: an array for a list, an object for one thing", async () => {
+  const fake = new FakeHpcai();
+  const list = await runCli(fake, "--format", "json", "run", "list", "--limit", "0");
+  assertEquals(
+    JSON.parse(list.stdout).map(({ trainingRunId }: { trainingRunId: string }) => trainingRunId),
+    [...fake.trainingRunIds],
+  );
+  const info = await runCli(fake, "run", "info", RUN, "--format", "json");
+  assertEquals(JSON.parse(info.stdout).lastCheckpoint.checkpointId, "final");
+});
+
+Deno.test("jsonl is a line for each item", async () => {
+  const fake = new FakeHpcai();
+  const { stdout } = await runCli(fake, "--format", "jsonl", "checkpoint", "list", RUN);
+  const ids = stdout.trimEnd().split("\n").map((line) => JSON.parse(line).checkpointId);
+  assertEquals(ids, fake.checkpoints(RUN).map(({ checkpointId }) => checkpointId));
+});
+
+Deno.test("an empty list is an empty array for programs, and a note for people", async () => {
+  const fake = new FakeHpcai({ trainingRuns: 0 });
+  const table = await runCli(fake, "run", "list");
+  assertEquals(table, { code: 0, stdout: "", stderr: "There is no training run.\n" });
+  const json = await runCli(fake, "run", "list", "--format", "json", "--quiet");
+  assertEquals(json, { code: 0, stdout: "[]\n", stderr: "" });
+});
+
+Deno.test("checkpoint list without a run lists those of all runs", async () => {
+  const fake = new FakeHpcai();
+  const { stdout } = await runCli(fake, "checkpoint", "list", "--limit", "0", "--format", "jsonl");
+  const paths = stdout.trimEnd().split("\n").map((line) => JSON.parse(line).checkpointPath);
+  const all = fake.trainingRunIds.flatMap((id) => fake.checkpoints(id));
+  assertEquals(paths, all.map(({ checkpointPath }) => checkpointPath));
+});
+
+Deno.test("checkpoint info takes a path, or the ids of run and checkpoint", async () => {
+  const fake = new FakeHpcai();
+  const byPath = await runCli(fake, "checkpoint", "info", `hpcai://${RUN}/weights/final`);
+  assertEquals(await runCli(fake, "checkpoint", "info", RUN, "final"), byPath);
+  assertEquals(
+    byPath.stdout,
+    `\
+Checkpoint ID  final
+Type           training
+Created        2026-01-07 10:13:01Z
+Path           hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/final
+Run ID         eb78693b-380d-40f8-a709-ffe0da185718
+Base model     Qwen/Qwen3-8B
+LoRA           rank 32
+`,
+  );
+});
+
+Deno.test("on a terminal headings are bold; NO_COLOR, --no-color and TERM=dumb leave them plain", async () => {
+  const fake = new FakeHpcai({ trainingRuns: 1 });
+  await using server = serve(fake.handler);
+  const stdout = async (env: Record<string, string>, ...args: string[]) => {
+    const host = new CapturedHost({ ...environmentOf(fake, server.url), ...env }, {
+      isTerminal: true,
+    });
+    return (await host.run("run", "list", ...args)).stdout;
+  };
+  assertMatch(await stdout({}), /^\u001b\[1mRun ID\u001b\[0m/);
+  assertMatch(await stdout({ NO_COLOR: "1" }), /^Run ID/);
+  assertMatch(await stdout({ TERM: "dumb" }), /^Run ID/);
+  assertMatch(await stdout({}, "--no-color"), /^Run ID/);
+});
+
+Deno.test("what a server sends cannot command the terminal, and is whole in JSON", async () => {
+  const baseModel = "\u001b]0;owned\u0007\u009b31m\u202emodel\n";
+  const fake = new FakeHpcai({ trainingRuns: 0 });
+  fake.addTrainingRun({ baseModel, trainingRunId: "run" });
+  const table = await runCli(fake, "run", "info", "run");
+  assertMatch(table.stdout, /^Base model +�\]0;owned��31m�model�$/m);
+  const json = await runCli(fake, "run", "info", "run", "--format", "json");
+  assertEquals(JSON.parse(json.stdout).baseModel, baseModel);
+});
