@@ -1,6 +1,14 @@
 import Table from "cli-table3";
 import type { Writable } from "node:stream";
-import { concatMap, filter, type Observable, takeLast, toArray } from "rxjs";
+import {
+  concatMap,
+  filter,
+  materialize,
+  type Observable,
+  type OperatorFunction,
+  takeLast,
+  toArray,
+} from "rxjs";
 import { write } from "./host.ts";
 import { type Paint, printable } from "./text.ts";
 
@@ -51,7 +59,7 @@ export class Output {
   /** Writes items: a plain line each as they come, an array, or a line of JSON each. */
   lines$<T>(items$: Observable<T>, line: (item: T) => string): Observable<void> {
     return this.#format === "table"
-      ? items$.pipe(concatMap((item) => this.#line(printable(line(item)))))
+      ? items$.pipe(this.#lines((item) => printable(line(item))))
       : this.#json$(items$);
   }
 
@@ -72,10 +80,22 @@ export class Output {
 
   #json$(items$: Observable<unknown>): Observable<void> {
     return this.#format === "jsonl"
-      ? items$.pipe(concatMap((item) => this.#line(JSON.stringify(item))))
+      ? items$.pipe(this.#lines((item) => JSON.stringify(item)))
       : items$.pipe(
         toArray(),
         concatMap((items) => this.#line(JSON.stringify(items, undefined, 2))),
+      );
+  }
+
+  /** Writes a line for each item; an error waits for the lines before it. */
+  #lines<T>(line: (item: T) => string): OperatorFunction<T, void> {
+    return (items$) =>
+      items$.pipe(
+        materialize(),
+        concatMap(async (notification) => {
+          if (notification.kind === "N") await this.#line(line(notification.value));
+          if (notification.kind === "E") throw notification.error;
+        }),
       );
   }
 

@@ -21,7 +21,8 @@ export class CapturedStream extends Writable {
     const chunks: Uint8Array[] = [];
     super({
       write: (chunk, _encoding, done) => {
-        chunks.push(chunk);
+        // A chunk is the writer's again once it is taken.
+        chunks.push(new Uint8Array(chunk));
         done();
       },
     });

@@ -1,0 +1,128 @@
+import { FakeHpcai } from "@hpcai/rx/testing";
+import { Buffer } from "node:buffer";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { serve } from "../integration/loopback_server.ts";
+import { CapturedHost, environmentOf, runCli } from "./cli_host.ts";
+
+const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
+const PATH = `hpcai://${RUN}/weights/final`;
+
+/** Without the difference, whose making would take minutes. */
+function equalBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return Buffer.compare(one, other) === 0;
+}
+
+async function inDirectory(test: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await Deno.makeTempDir();
+  try {
+    await test(directory);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+Deno.test("download saves the archive under the name given, or into the directory given", () =>
+  inDirectory(async (directory) => {
+    const fake = new FakeHpcai();
+    const archive = fake.archive(RUN, "final").slice();
+    for (
+      const [output, path] of [
+        [`${directory}/a.tar.gz`, `${directory}/a.tar.gz`],
+        [directory, `${directory}/${RUN}_final.tar.gz`],
+        [`${directory}/new/`, `${directory}/new/${RUN}_final.tar.gz`],
+      ] as const
+    ) {
+      const { code, stdout, stderr } = await runCli(
+        fake,
+        "checkpoint",
+        "download",
+        PATH,
+        "-o",
+        output,
+      );
+      assertEquals([code, stderr], [0, ""]);
+      assertMatch(stdout, /^Saved    .*\nSize     1 MiB\nSHA-256  [0-9a-f]{64}\n$/);
+      assert(stdout.includes(path));
+      assert(equalBytes(await Deno.readFile(path), archive));
+    }
+  }));
+
+Deno.test("download refuses to replace another file, unless forced", () =>
+  inDirectory(async (directory) => {
+    const file = `${directory}/file`;
+    await Deno.writeTextFile(file, "mine");
+    const args = ["checkpoint", "download", RUN, "final", "-o", file];
+    const { code, stderr } = await runCli(new FakeHpcai(), ...args);
+    assertEquals(code, 2);
+    assertMatch(stderr, /\nPass --force to replace it, or -o to name another\.\n$/);
+    assertEquals(await Deno.readTextFile(file), "mine");
+    assertEquals((await runCli(new FakeHpcai(), ...args, "--force")).code, 0);
+    assertEquals((await Deno.stat(file)).size, 2 ** 20);
+  }));
+
+Deno.test("download in JSON tells the outcome; in lines of JSON the progress too", () =>
+  inDirectory(async (directory) => {
+    const fake = new FakeHpcai();
+    const args = ["checkpoint", "download", PATH, "--force", "-o", `${directory}/a.tar.gz`];
+    const json = JSON.parse((await runCli(fake, ...args, "--format", "json")).stdout);
+    assertEquals([json.type, json.path, json.loaded], [
+      "complete",
+      `${directory}/a.tar.gz`,
+      2 ** 20,
+    ]);
+    const { stdout } = await runCli(fake, ...args, "--format", "jsonl");
+    const types = stdout.trimEnd().split("\n").map((line) => JSON.parse(line).type);
+    assertEquals([types.at(0), types.at(-1)], ["progress", "complete"]);
+  }));
+
+Deno.test("extract makes the directory, and refuses one that is there unless forced", () =>
+  inDirectory(async (directory) => {
+    const args = ["checkpoint", "extract", PATH, "-o", `${directory}/final`];
+    const { code, stdout } = await runCli(new FakeHpcai(), ...args);
+    assertEquals(code, 0);
+    assertMatch(stdout, /^Extracted  .*\nEntries    5\nSize       .*\n$/);
+    const config = JSON.parse(await Deno.readTextFile(`${directory}/final/adapter_config.json`));
+    assertEquals(config.peft_type, "LORA");
+    const again = await runCli(new FakeHpcai(), ...args);
+    assertEquals(again.code, 2);
+    assertMatch(again.stderr, /^error: .* exists\nPass --force/);
+    assertEquals((await runCli(new FakeHpcai(), ...args, "--force")).code, 0);
+  }));
+
+Deno.test("cat writes a file's bytes as they are where no terminal shows them", () =>
+  inDirectory(async (directory) => {
+    const fake = new FakeHpcai();
+    await runCli(fake, "checkpoint", "extract", PATH, "-o", `${directory}/final`);
+    await using server = serve(fake.handler);
+    const host = new CapturedHost(environmentOf(fake, server.url));
+    const file = "./adapter_model.safetensors";
+    assertEquals((await host.run("checkpoint", "cat", PATH, file)).code, 0);
+    assert(equalBytes(host.stdout.bytes, await Deno.readFile(`${directory}/final/${file}`)));
+  }));
+
+Deno.test("cat writes nothing to a terminal that it would obey", async () => {
+  const fake = new FakeHpcai({ archiveBytes: 20_000 });
+  await using server = serve(fake.handler);
+  const host = new CapturedHost(environmentOf(fake, server.url), { isTerminal: true });
+  assertEquals((await host.run("checkpoint", "cat", PATH, "adapter_model.safetensors")).code, 0);
+  // deno-lint-ignore no-control-regex
+  assertEquals(host.stdout.text.match(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/), null);
+});
+
+Deno.test("cat of a file that is not there exits with 4 and says what is", async () => {
+  assertEquals(await runCli(new FakeHpcai(), "checkpoint", "cat", PATH, "config.json"), {
+    code: 4,
+    stdout: "",
+    stderr: 'error: The archive has no file "config.json".\n' +
+      "It has README.md, adapter_config.json, special_tokens_map.json, tokenizer_config.json, " +
+      "adapter_model.safetensors.\n",
+  });
+});
+
+Deno.test("an archive that breaks off for good exits with 5", () =>
+  inDirectory(async (directory) => {
+    const fake = new FakeHpcai();
+    fake.faults.add({ type: "wrong-length", length: 100 }, { on: "archive", times: Infinity });
+    const args = ["checkpoint", "download", PATH, "-o", `${directory}/a`];
+    assertEquals((await runCli(fake, ...args)).code, 5);
+  }));
