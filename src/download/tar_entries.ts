@@ -80,15 +80,20 @@ function watchConsumption(
           throw error;
         }
       },
-      async cancel(reason) {
-        await reader.cancel(reason);
-        resolve();
+      cancel() {
+        // The rest is read, since modern-tar 0.8.6 takes the cancelling of a body that it has passed
+        // for that of the one it is at. Who has had enough does not wait for it.
+        drain(reader).then(resolve, reject);
       },
     }, { highWaterMark: 0 });
   });
   // Who has stopped reading the archive does not wait for this.
   consumed.catch(() => {});
   return { body: watched, consumed };
+}
+
+async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  while (!(await reader.read().catch(throwArchiveError)).done);
 }
 
 /** The decoders' own errors say what is wrong, but not with what. */

@@ -59,6 +59,12 @@ Deno.test("a body has as many bytes as its entry says, read one after the other"
   assertEquals(lengths.map(([size]) => size), lengths.map(([, length]) => length));
 });
 
+Deno.test("a large file is read whole, also where those before it were skipped", async () => {
+  const file = "adapter_model.safetensors";
+  const bytes = await firstValueFrom(fakeOf().client.readArchiveEntry$(CHECKPOINT, file));
+  assert(bytes.length > 2 ** 19);
+});
+
 Deno.test("the next entry comes only when the body of the one before is read", async () => {
   const notes: string[] = [];
   await lastValueFrom(
