@@ -118,11 +118,3 @@ Deno.test("cat of a file that is not there exits with 4 and says what is", async
       "adapter_model.safetensors.\n",
   });
 });
-
-Deno.test("an archive that breaks off for good exits with 5", () =>
-  inDirectory(async (directory) => {
-    const fake = new FakeHpcai();
-    fake.faults.add({ type: "wrong-length", length: 100 }, { on: "archive", times: Infinity });
-    const args = ["checkpoint", "download", PATH, "-o", `${directory}/a`];
-    assertEquals((await runCli(fake, ...args)).code, 5);
-  }));
