@@ -9,7 +9,7 @@ const permissions = (directory: string) => [
   "--allow-env",
   "--allow-net=127.0.0.1,localhost",
   "--allow-read",
-  `--allow-run=${["gzip", "nginx", "node", "python3", "tar", Deno.execPath()].join(",")}`,
+  `--allow-run=${["bash", "gzip", "nginx", "node", "python3", "tar", Deno.execPath()].join(",")}`,
   `--allow-write=${directory}`,
 ];
 

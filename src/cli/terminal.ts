@@ -52,7 +52,6 @@ export class Terminal {
   ask$(question: string, { isHidden = false } = {}): Observable<string | undefined> {
     return new Observable((subscriber) => {
       const { stdin, stderr } = this.#host;
-      stderr.write(question);
       // As a terminal, readline takes the keys one by one and does the echo: into nothing.
       const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
       const lines = createInterface({
@@ -60,6 +59,8 @@ export class Terminal {
         output: isHidden ? silent : stderr,
         terminal: isHidden,
       });
+      // Not before there is no echo any more.
+      stderr.write(question);
       lines.once("line", (answer) => {
         if (isHidden) stderr.write("\n");
         subscriber.next(answer);
