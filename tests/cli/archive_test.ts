@@ -41,7 +41,7 @@ Deno.test("download saves the archive under the name given, or into the director
         output,
       );
       assertEquals([code, stderr], [0, ""]);
-      assertMatch(stdout, /^Saved    .*\nSize     1 MiB\nSHA-256  [0-9a-f]{64}\n$/);
+      assertMatch(stdout, /^Saved +.*\nSize +1 MiB\nSHA-256 +[0-9a-f]{64}\n$/);
       assert(stdout.includes(path));
       assert(equalBytes(await Deno.readFile(path), archive));
     }
@@ -80,7 +80,7 @@ Deno.test("extract makes the directory, and refuses one that is there unless for
     const args = ["checkpoint", "extract", PATH, "-o", `${directory}/final`];
     const { code, stdout } = await runCli(new FakeHpcai(), ...args);
     assertEquals(code, 0);
-    assertMatch(stdout, /^Extracted  .*\nEntries    5\nSize       .*\n$/);
+    assertMatch(stdout, /^Extracted +.*\nEntries +5\nSize +.*\n$/);
     const config = JSON.parse(await Deno.readTextFile(`${directory}/final/adapter_config.json`));
     assertEquals(config.peft_type, "LORA");
     const again = await runCli(new FakeHpcai(), ...args);

@@ -122,5 +122,5 @@ Deno.test("Ctrl-C stops watching, and exits with 130", async () => {
     steps: [["step_0030", "\x03"]],
   });
   assertEquals(code, 130);
-  assertMatch(output, /added    \S+step_0010 /);
+  assertMatch(output, /added +\S+step_0010 /);
 });
