@@ -37,9 +37,10 @@ export type { CliHost, StopSignal } from "./host.ts";
  */
 export async function main(args: readonly string[], host: CliHost = process): Promise<number> {
   const program = createProgram(host);
-  // What fails to be written is known from the write itself.
-  const ignore = () => {};
-  host.stdout.on("error", ignore);
+  for (const stream of [host.stdout, host.stderr]) {
+    // For good: Node tells of a closed pipe only after the help is written and all is over.
+    if (!stream.listeners("error").includes(ignore)) stream.on("error", ignore);
+  }
   try {
     // `deno task cli -- …` hands its own separator on.
     await program.parseAsync(args[0] === "--" ? args.slice(1) : args, { from: "user" });
@@ -54,10 +55,11 @@ export async function main(args: readonly string[], host: CliHost = process): Pr
     else terminal.fail(message, advice);
     if (options.debug) explain(error).forEach((line) => terminal.debug(line));
     return exitCode;
-  } finally {
-    host.stdout.off("error", ignore);
   }
 }
+
+/** What fails to be written is known from the write itself. */
+function ignore(): void {}
 
 /** Whether the reader has had enough, as `head` has. */
 function isClosedPipe(error: unknown): boolean {

@@ -1,6 +1,8 @@
 import config from "../../deno.json" with { type: "json" };
+import { type CliHost, main } from "@hpcai/rx/cli";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { assertEquals, assertMatch } from "@std/assert";
+import { Writable } from "node:stream";
 import { serve } from "../integration/loopback_server.ts";
 import { CapturedHost, environmentOf } from "./cli_host.ts";
 import { cliCommand, environment } from "./cli_process.ts";
@@ -56,6 +58,20 @@ Deno.test("a reader that has had enough, such as head, is no error", async () =>
   await reader.cancel();
   assertEquals(await new Response(process.stderr).text(), "");
   assertEquals((await process.status).code, 0);
+});
+
+Deno.test("nor is one that has had enough of the help, which Node tells once it is written", async () => {
+  const told = Promise.withResolvers<void>();
+  const stdout: CliHost["stdout"] = new Writable({
+    write: (_chunk, _encoding, done) =>
+      void told.promise.then(() =>
+        done(Object.assign(new Error("write EPIPE"), { code: "EPIPE" }))
+      ),
+  });
+  const closed = new Promise((resolve) => stdout.on("close", resolve));
+  assertEquals(await main(["--help"], Object.assign(new CapturedHost(), { stdout })), 0);
+  told.resolve();
+  await closed;
 });
 
 Deno.test("the version is that of the package", async () => {
