@@ -77,6 +77,7 @@ export function addCheckpointCommands(program: Command, action: Action): void {
         );
       }
       const expired$ = checkpoints$(context.client, options.runId).pipe(
+        context.terminal.counter("checkpoint"),
         toArray(),
         map((all) => expiredCheckpoints(all, { keepLast, olderThanMs })),
       );

@@ -1,18 +1,20 @@
-import { concat, defer, EMPTY, filter, type Observable, take, tap } from "rxjs";
+import { concat, defer, EMPTY, filter, identity, type Observable, take, tap } from "rxjs";
 import type { CommandContext } from "./command.ts";
 import type { Columns } from "./output.ts";
 import { count } from "./text.ts";
 
 /** Writes the first `limit` items (0 for all), and says if there are more, or none. */
 export function limitedList$<T>(
-  { output, terminal }: CommandContext,
+  { format, output, terminal }: CommandContext,
   items$: Observable<T>,
   { limit, noun, columns }: { limit: number; noun: string; columns: Columns<T> },
 ): Observable<void> {
   let found = 0;
   const shown$ = items$.pipe(
-    limit === 0 ? tap() : take(limit + 1),
+    limit === 0 ? identity : take(limit + 1),
     tap(() => found++),
+    // Lines that come by themselves show the same.
+    format === "jsonl" ? identity : terminal.counter(noun),
     filter(() => limit === 0 || found <= limit),
   );
   return concat(

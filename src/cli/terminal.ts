@@ -1,10 +1,10 @@
 import { SingleBar } from "cli-progress";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
-import { finalize, type MonoTypeOperatorFunction, Observable, tap } from "rxjs";
+import { defer, finalize, type MonoTypeOperatorFunction, Observable, tap } from "rxjs";
 import type { DownloadPreparingEvent, DownloadProgressEvent } from "../download/download_event.ts";
 import { type CliHost, interruption } from "./host.ts";
-import { type Paint, printable, size, timeLeft } from "./text.ts";
+import { count, type Paint, printable, size, timeLeft } from "./text.ts";
 
 /** What people see and answer besides the results. It goes to stderr. */
 export class Terminal {
@@ -82,11 +82,28 @@ export class Terminal {
 
   /** Shows how far a download is: a bar, rate and time left. */
   bar<T extends { readonly type: string }>(label: string): MonoTypeOperatorFunction<T> {
+    return this.#live((event) => isProgress(event) ? this.#barLine(label, event) : undefined);
+  }
+
+  /** Counts what is found, where finding it takes a while. */
+  counter<T>(noun: string): MonoTypeOperatorFunction<T> {
+    return (items$) =>
+      defer(() => {
+        const begun = Date.now();
+        let found = 0;
+        return items$.pipe(this.#live(() => {
+          found++;
+          return Date.now() - begun < PATIENCE_MS ? undefined : `Found ${count(found, noun)} …`;
+        }));
+      });
+  }
+
+  /** Shows a line for the latest event for as long as events come. */
+  #live<T>(line: (event: T) => string | undefined): MonoTypeOperatorFunction<T> {
     return (events$) => {
       const bar: Bar = new SingleBar({
         stream: this.#host.stderr,
-        format: (_options: unknown, _params: unknown, { event }: Payload) =>
-          this.#barLine(label, event),
+        format: (_options: unknown, _params: unknown, { text }: Payload) => text,
         hideCursor: true,
         gracefulExit: false,
         clearOnComplete: true,
@@ -97,9 +114,10 @@ export class Terminal {
       return events$.pipe(
         tap({
           next: (event) => {
-            if (this.#isQuiet || !isProgress(event)) return;
-            if (bar.isActive) bar.update({ event });
-            else bar.start(1, 0, { event });
+            const text = line(event);
+            if (this.#isQuiet || text === undefined) return;
+            if (bar.isActive) bar.update({ text });
+            else bar.start(1, 0, { text });
           },
           complete: hide,
         }),
@@ -131,6 +149,9 @@ export class Terminal {
 
 const BAR_WIDTH = 20;
 
+/** How long nobody minds that nothing is shown, in milliseconds. */
+const PATIENCE_MS = 1_000;
+
 /** What is used of a bar; cli-progress has no types of its own. */
 interface Bar {
   readonly isActive: boolean;
@@ -140,7 +161,7 @@ interface Bar {
 }
 
 interface Payload {
-  readonly event: Progress;
+  readonly text: string;
 }
 
 type Progress = DownloadPreparingEvent | DownloadProgressEvent;

@@ -110,6 +110,22 @@ for (
     }));
 }
 
+Deno.test("a long listing counts what it has found, and leaves only the table", async () => {
+  const fake = new FakeHpcai({ trainingRuns: 12 });
+  await using server = serve(async (request) => {
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    return fake.handler(request);
+  });
+  const { output, code } = await inTerminal(["checkpoint", "list", "--limit", "0"], {
+    env: environmentOf(fake, server.url),
+    steps: [["Found ", ""]],
+  });
+  assertEquals(code, 0);
+  assertMatch(output, /Found \d+ checkpoints …/);
+  // deno-lint-ignore no-control-regex
+  assertMatch(output, /\u001b\[2K\u001b\[1mCheckpoint ID/);
+});
+
 Deno.test("Ctrl-C stops watching, and exits with 130", async () => {
   const { output, code } = await inTerminal([
     "--demo",
