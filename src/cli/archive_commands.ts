@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { concatMap, defer, filter, take, tap, throwIfEmpty } from "rxjs";
+import { plain } from "../download/archive_entries.ts";
 import { extractArchive$ } from "../fs/extract_archive.ts";
 import type { ExtractCompleteEvent } from "../fs/extract_event.ts";
 import { saveArchive$, type SaveCompleteEvent } from "../fs/save_archive.ts";
@@ -115,11 +116,6 @@ function outputSink({ stdout }: CliHost): WritableStream<Uint8Array> {
     ? (chunk: Uint8Array) => printableLines(decoder.decode(chunk, { stream: true }))
     : (chunk: Uint8Array) => chunk;
   return new WritableStream({ write: (chunk) => write(stdout, shown(chunk)) });
-}
-
-/** A name without the `./` that archives of a whole directory begin their names with. */
-function plain(path: string): string {
-  return path.replace(/^(?:\.\/+)+/, "");
 }
 
 /** No more names than fit a few lines. */

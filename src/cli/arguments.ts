@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError as InvalidOptionError } from "commander";
 import { parseCheckpointPath } from "../checkpoint_path.ts";
-import type { CheckpointIds } from "../types.ts";
+import type { CheckpointIds, CheckpointType } from "../types.ts";
 
 const UNIT_MS: Readonly<Record<string, number>> = {
   s: 1_000,
@@ -34,11 +34,14 @@ export function positiveNumber(text: string): number {
   throw new InvalidOptionError("It has to be above 0.");
 }
 
-/** The ids that a checkpoint is named by: its path, or its run and itself. */
-export function checkpointNamed(pathOrRunId: string, checkpointId?: string): CheckpointIds {
-  if (checkpointId !== undefined) return { trainingRunId: pathOrRunId, checkpointId };
-  const { trainingRunId, checkpointId: id } = parseCheckpointPath(pathOrRunId);
-  return { trainingRunId, checkpointId: id };
+/** What a checkpoint is named by: its path, which tells its type too, or its run and itself. */
+export function checkpointNamed(
+  pathOrRunId: string,
+  checkpointId?: string,
+): CheckpointIds & { readonly checkpointType?: CheckpointType } {
+  return checkpointId === undefined
+    ? parseCheckpointPath(pathOrRunId)
+    : { trainingRunId: pathOrRunId, checkpointId };
 }
 
 /** Adds the arguments that {@linkcode checkpointNamed} takes. */

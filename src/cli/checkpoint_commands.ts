@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { concatMap, defer, forkJoin, from, map, type Observable, toArray } from "rxjs";
 import { expiredCheckpoints } from "../listing/expired_checkpoints.ts";
 import type { RestClient } from "../rest_client.ts";
-import type { CheckpointIds, RunCheckpoint } from "../types.ts";
+import type { RunCheckpoint } from "../types.ts";
 import { addArchiveCommands } from "./archive_commands.ts";
 import { checkpointNamed, duration, nameCheckpoint, wholeNumber } from "./arguments.ts";
 import type { Action } from "./command.ts";
@@ -56,7 +56,9 @@ export function addCheckpointCommands(program: Command, action: Action): void {
     .action(action((context, paths: string[], options: DeletionOptions) =>
       deletion$(
         context,
-        defer(() => find$(context.client, paths.map((path) => checkpointNamed(path)))),
+        defer(() =>
+          find$(context.client, [...new Set(paths)].map((path) => checkpointNamed(path)))
+        ),
         options,
       ), DELETION_ADVICE));
 
@@ -123,26 +125,27 @@ function checkpoints$(client: RestClient, runId: string | undefined): Observable
 /** Looks checkpoints up, and fails unless each is there. */
 function find$(
   client: RestClient,
-  wanted: readonly CheckpointIds[],
+  wanted: readonly ReturnType<typeof checkpointNamed>[],
 ): Observable<readonly RunCheckpoint[]> {
   const runIds = [...new Set(wanted.map(({ trainingRunId }) => trainingRunId))];
   return from(runIds).pipe(
     concatMap((runId) => checkpoints$(client, runId)),
     toArray(),
     map((listed) =>
-      wanted.map(({ trainingRunId, checkpointId }) =>
+      wanted.map(({ trainingRunId, checkpointId, checkpointType }) =>
         listed.find((checkpoint) =>
           checkpoint.trainingRun.trainingRunId === trainingRunId &&
-          checkpoint.checkpointId === checkpointId
-        ) ?? notFound(trainingRunId, checkpointId)
+          checkpoint.checkpointId === checkpointId &&
+          checkpoint.checkpointType === (checkpointType ?? checkpoint.checkpointType)
+        ) ?? notFound(trainingRunId, checkpointId, checkpointType)
       )
     ),
   );
 }
 
-function notFound(trainingRunId: string, checkpointId: string): never {
+function notFound(trainingRunId: string, checkpointId: string, type = ""): never {
   throw new Failure(
-    `Training run ${trainingRunId} has no checkpoint ${checkpointId}.`,
+    `Training run ${trainingRunId} has no ${`${type} checkpoint`.trim()} ${checkpointId}.`,
     `\`checkpoint list ${trainingRunId}\` shows what it has.`,
     EXIT_CODES.notFound,
   );

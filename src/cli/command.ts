@@ -57,7 +57,14 @@ export function actionIn(host: CliHost): Action {
 
 /** The terminal as the options have it. */
 export function terminalOf(host: CliHost, options: Partial<GlobalOptions>): Terminal {
-  return new Terminal(host, options.quiet === true, paint(isColored(host, host.stderr, options)));
+  const isQuiet = options.quiet === true;
+  // Lines that come by themselves on the same terminal show the same.
+  const hasLines = options.format === "jsonl" && host.stdout.isTTY === true;
+  return new Terminal(host, {
+    isQuiet,
+    hasBars: !isQuiet && !hasLines,
+    paint: paint(isColored(host, host.stderr, options)),
+  });
 }
 
 function isColored(

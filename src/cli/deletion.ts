@@ -46,10 +46,13 @@ export function deletion$(
           noted$(`${total} would be deleted.`),
         );
       }
-      const delete$ = concat(
-        output.lines$(outcomes$(context, checkpoints, false), line),
-        noted$(`${total} deleted.`),
-      );
+      const delete$ = defer(() => {
+        const failures: Failure[] = [];
+        return concat(
+          output.lines$(outcomes$(context, checkpoints, false, failures), line),
+          defer(() => failures.length === 0 ? noted$(`${total} deleted.`) : fail(failures, total)),
+        );
+      });
       if (yes || checkpoints.length === 0) return delete$;
       terminal.show(output.table(checkpoints, COLUMNS));
       return terminal.ask$(`Delete ${total} for good? [y/N] `).pipe(
@@ -61,14 +64,14 @@ export function deletion$(
   });
 }
 
-/** Deletes checkpoints, and fails at the end if some could not be. */
+/** Deletes checkpoints, and collects why some could not be. */
 function outcomes$(
   { client }: CommandContext,
   checkpoints: readonly RunCheckpoint[],
   dryRun: boolean,
+  failures: Failure[] = [],
 ): Observable<Outcome> {
-  const failures: Failure[] = [];
-  const each$ = client.deleteCheckpoints$(checkpoints, { dryRun }).pipe(map((result) => {
+  return client.deleteCheckpoints$(checkpoints, { dryRun }).pipe(map((result) => {
     // A result has the checkpoint as it was given: one of a listing.
     const { trainingRun: _, ...checkpoint } = result.checkpoint as RunCheckpoint;
     if (result.type !== "failed") return { type: result.type, ...checkpoint };
@@ -76,19 +79,17 @@ function outcomes$(
     failures.push(failure);
     return { type: result.type, ...checkpoint, error: failure.message };
   }));
-  return concat(
-    each$,
-    defer(() => {
-      const [first] = failures;
-      if (first === undefined) return EMPTY;
-      const isSame = failures.every(({ exitCode }) => exitCode === first.exitCode);
-      throw new Failure(
-        `${failures.length} of ${count(checkpoints.length, "checkpoint")} could not be deleted.`,
-        first.advice,
-        isSame ? first.exitCode : EXIT_CODES.failure,
-        { cause: first },
-      );
-    }),
+}
+
+function fail(failures: readonly Failure[], total: string): never {
+  const [exitCode = EXIT_CODES.failure, ...others] = new Set(
+    failures.map(({ exitCode }) => exitCode),
+  );
+  throw new Failure(
+    `${failures.length} of ${total} could not be deleted.`,
+    failures[0]?.advice ?? "",
+    others.length === 0 ? exitCode : EXIT_CODES.failure,
+    { cause: failures[0] },
   );
 }
 

@@ -3,11 +3,13 @@ import {
   ApiStatusError,
   AuthenticationError,
   DownloadInterruptedError,
+  InternalServerError,
   InvalidArchiveError,
   InvalidArgumentError,
   NotFoundError,
   PermissionDeniedError,
   RateLimitError,
+  UnsafeArchiveError,
 } from "../errors.ts";
 
 /** What the command's exit code says; 130 and 143 are 128 and the signal's number, as in shells. */
@@ -41,8 +43,8 @@ export class Failure extends Error {
 /** Puts whatever went wrong into a sentence, a next step and an exit code. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
-  const failure = (advice: string, exitCode: ExitCode, message = sentence(error)) =>
-    new Failure(message, advice, exitCode, { cause: error });
+  const failure = (advice: string, exitCode: ExitCode) =>
+    new Failure(sentence(error), advice, exitCode, { cause: error });
 
   if (error instanceof InvalidArgumentError) return ofArgument(error);
   if (error instanceof AuthenticationError) {
@@ -60,11 +62,14 @@ export function toFailure(error: unknown): Failure {
   if (error instanceof ApiConnectionError) {
     return failure("Check the network and --base-url, then try again.", EXIT_CODES.network);
   }
-  if (error instanceof RateLimitError) {
+  if (error instanceof RateLimitError || error instanceof InternalServerError) {
     return failure("Wait a while, then try again.", EXIT_CODES.failure);
   }
   if (error instanceof InvalidArchiveError) {
     return failure("Download it again; if that fails too, it is damaged.", EXIT_CODES.failure);
+  }
+  if (error instanceof UnsafeArchiveError) {
+    return failure("Nothing was written. Do not trust where it comes from.", EXIT_CODES.failure);
   }
   return failure("Run it again with --debug to see more.", EXIT_CODES.failure);
 }

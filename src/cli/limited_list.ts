@@ -5,7 +5,7 @@ import { count } from "./text.ts";
 
 /** Writes the first `limit` items (0 for all), and says if there are more, or none. */
 export function limitedList$<T>(
-  { format, output, terminal }: CommandContext,
+  { output, terminal }: CommandContext,
   items$: Observable<T>,
   { limit, noun, columns }: { limit: number; noun: string; columns: Columns<T> },
 ): Observable<void> {
@@ -13,8 +13,7 @@ export function limitedList$<T>(
   const shown$ = items$.pipe(
     limit === 0 ? identity : take(limit + 1),
     tap(() => found++),
-    // Lines that come by themselves show the same.
-    format === "jsonl" ? identity : terminal.counter(noun),
+    terminal.counter(noun),
     filter(() => limit === 0 || found <= limit),
   );
   return concat(

@@ -12,13 +12,18 @@ export class Terminal {
   readonly isInteractive: boolean;
   readonly #host: CliHost;
   readonly #isQuiet: boolean;
+  readonly #hasBars: boolean;
   readonly #paint: Paint;
   #hideBar = () => {};
 
-  constructor(host: CliHost, isQuiet: boolean, paint: Paint) {
+  constructor(
+    host: CliHost,
+    { isQuiet, hasBars, paint }: { isQuiet: boolean; hasBars: boolean; paint: Paint },
+  ) {
     this.isInteractive = host.stdin.isTTY === true && host.stderr.isTTY === true;
     this.#host = host;
     this.#isQuiet = isQuiet;
+    this.#hasBars = hasBars;
     this.#paint = paint;
   }
 
@@ -115,7 +120,7 @@ export class Terminal {
         tap({
           next: (event) => {
             const text = line(event);
-            if (this.#isQuiet || text === undefined) return;
+            if (!this.#hasBars || text === undefined) return;
             if (bar.isActive) bar.update({ text });
             else bar.start(1, 0, { text });
           },

@@ -61,6 +61,6 @@ export function readArchiveEntry$(
 }
 
 /** A name without the `./` that archives of a whole directory begin their names with. */
-function plain(path: string): string {
+export function plain(path: string): string {
   return path.replace(/^(?:\.\/+)+/, "");
 }

@@ -78,6 +78,29 @@ Deno.test("a deletion that fails does not stop the others, and exits with its ow
   assertMatch(stderr, /^error: 1 of 2 checkpoints could not be deleted\.\n/);
 });
 
+Deno.test("one JSON document tells of all deletions, also where some fail", async () => {
+  const fake = new FakeHpcai();
+  fake.faults.add({ type: "status", status: 403 }, { on: "deleteCheckpoint" });
+  const args = ["checkpoint", "delete", path("step_0010"), path("step_0020"), "--yes"];
+  const { code, stdout } = await runCli(fake, ...args, "--format", "json");
+  const types = JSON.parse(stdout).map(({ type }: { type: string }) => type);
+  assertEquals([code, types.sort()], [3, ["deleted", "failed"]]);
+});
+
+Deno.test("a path of another type names no checkpoint, and nothing is deleted", async () => {
+  const fake = new FakeHpcai();
+  const wrong = `hpcai://${RUN}/sampler_weights/final`;
+  const { code, stderr } = await runCli(fake, "checkpoint", "delete", wrong, "--yes");
+  assertEquals([code, deletions(fake)], [4, 0]);
+  assertMatch(stderr, /has no sampler checkpoint final\./);
+});
+
+Deno.test("a path that is named twice is deleted once", async () => {
+  const fake = new FakeHpcai();
+  const args = ["checkpoint", "delete", path("final"), path("final"), "--yes"];
+  assertEquals([(await runCli(fake, ...args)).code, deletions(fake)], [0, 1]);
+});
+
 Deno.test("prune keeps the last of each type, and never what the run names as its last", async () => {
   const fake = new FakeHpcai();
   const args = ["checkpoint", "prune", "--run", RUN, "--keep-last", "0", "--yes"];
