@@ -35,7 +35,7 @@ export interface OpenOptions {
   /** What the browser is like. */
   readonly browserOptions?: BrowserContextOptions;
   /** Prepares the page before it loads. */
-  readonly beforeLoad?: (opened: OpenedConsole) => Promise<unknown>;
+  readonly beforeLoad?: (opened: OpenedConsole) => unknown;
 }
 
 /** Opens the console in Chromium. */
