@@ -13,6 +13,8 @@ const RUN_ID = "eb78693b-380d-40f8-a709-ffe0da185718";
 const RUN_PATH = `/runs/${RUN_ID}`;
 const CHECKPOINTS = ["final", "step_0020", "step_0010-sampler", "step_0010"];
 
+const TIME_LIMIT_MS = 60_000;
+
 /** Between two bytes of a slow archive. */
 const TRICKLE_MS = 20;
 
@@ -27,9 +29,20 @@ function consoleTest(
 ): void {
   Deno.test(name, async () => {
     await using opened = await openConsole(options);
-    await run(opened);
+    await withinTimeLimit(run(opened));
     assertEquals(opened.complaints.filter((text) => !complaint?.test(text)), []);
   });
+}
+
+/** Fails where something is waited for that does not come, so that no test hangs. */
+async function withinTimeLimit(test: Promise<void>): Promise<void> {
+  const limit = Promise.withResolvers<never>();
+  const timer = setTimeout(() => limit.reject(new Error("Too slow")), TIME_LIMIT_MS);
+  try {
+    await Promise.race([test, limit.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 const runsTable = (page: Page): Locator => page.getByRole("table", { name: /^Training runs/ });

@@ -43,8 +43,10 @@ export async function openConsole(
   { path = "/", fakeOptions, browserOptions, beforeLoad }: OpenOptions,
 ): Promise<OpenedConsole> {
   const fake = new FakeHpcai({ archiveAnswer: "redirect", ...fakeOptions });
+  // Ended by force, since a test that fails may leave a request without an answer.
+  const apiEnd = new AbortController();
   const api = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    { hostname: "127.0.0.1", port: 0, onListen() {}, signal: apiEnd.signal },
     (request) => {
       const answer = () => fake.handler(request);
       return opened.intercept(request, answer) ?? answer();
@@ -90,8 +92,9 @@ export async function openConsole(
     },
     async [Symbol.asyncDispose]() {
       await browser.close();
+      apiEnd.abort();
+      await api.finished;
       await stopServer();
-      await api.shutdown();
     },
   };
   await beforeLoad?.(opened);
