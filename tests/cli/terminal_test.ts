@@ -110,6 +110,15 @@ for (
     }));
 }
 
+Deno.test("Ctrl-C stops an extraction, which leaves nothing", () =>
+  inDirectory(async (directory) => {
+    const args = ["--demo", "checkpoint", "extract", PATH, "-o", `${directory}/step_0010`];
+    const { output, code } = await inTerminal(args, { steps: [[" left", "\x03"]] });
+    assertEquals(code, 130);
+    assertMatch(output, /Interrupted\. Nothing was kept\. /);
+    assertEquals([...Deno.readDirSync(directory)], []);
+  }));
+
 Deno.test("a long listing counts what it has found, and leaves only the table", async () => {
   const fake = new FakeHpcai({ trainingRuns: 12 });
   await using server = serve(async (request) => {
