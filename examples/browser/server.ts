@@ -3,29 +3,11 @@
  * origin. The key stays here: HPC-AI is asked where HPCAI_API_KEY is set, else an embedded API.
  */
 import { FakeHpcai } from "@hpcai/rx/testing";
-
-/** Where requests for the API go. */
-export interface Upstream {
-  readonly baseUrl: string;
-  readonly apiKey: string;
-  readonly fetch: typeof fetch;
-}
+import { apiProxy, type Upstream } from "../api_proxy.ts";
 
 /** The path that the page has for its base URL. */
-const API_PATH = "/hpcai/";
+const API_PREFIX = "/hpcai";
 
-/** What of a request and of its answer the API and the page need from each other. */
-const REQUEST_HEADERS = ["Accept", "Range", "If-Range"];
-const RESPONSE_HEADERS = [
-  "Accept-Ranges",
-  "Content-Length",
-  "Content-Range",
-  "Content-Type",
-  "ETag",
-  "Retry-After",
-];
-
-const REDIRECT_STATUSES = [301, 302, 303, 307, 308];
 const MEDIA_TYPES = new Map([
   ["html", "text/html"],
   ["js", "text/javascript"],
@@ -37,47 +19,15 @@ export function browserExample(
   modules: URL,
   upstream: Upstream,
 ): (request: Request) => Promise<Response> {
+  const proxy = apiProxy(upstream);
   return (request) => {
     const { pathname } = new URL(request.url);
-    if (pathname.startsWith(API_PATH) && request.method === "GET") {
-      return forwarded(request, upstream);
+    if (pathname.startsWith(`${API_PREFIX}/`)) {
+      return proxy(request, pathname.slice(API_PREFIX.length));
     }
     if (pathname === "/") return fileResponse(new URL("index.html", import.meta.url));
     return moduleResponse(modules, pathname);
   };
-}
-
-/** Asks the API with the key, and streams its answer through. */
-async function forwarded(
-  request: Request,
-  { baseUrl, apiKey, fetch }: Upstream,
-): Promise<Response> {
-  const { pathname, search } = new URL(request.url);
-  const headers = only(REQUEST_HEADERS, request.headers);
-  const target = `${baseUrl}/${pathname.slice(API_PATH.length)}${search}`;
-  const withKey = { ...headers, "X-API-Key": apiKey };
-  let answer = await fetch(target, { headers: withKey, redirect: "manual" });
-  const location = answer.headers.get("Location");
-  if (REDIRECT_STATUSES.includes(answer.status) && location !== null) {
-    // To where archives are stored, without the key: the page could not follow.
-    await answer.body?.cancel();
-    answer = await fetch(new URL(location, target), { headers });
-  }
-  const { status, body } = answer;
-  const kept = only(RESPONSE_HEADERS, answer.headers);
-  // What was encoded is decoded here, and has another length.
-  if (answer.headers.has("Content-Encoding")) delete kept["Content-Length"];
-  // Else a browser keeps what it got of an archive on its disk, and answers from there.
-  return new Response(body, { status, headers: { ...kept, "Cache-Control": "no-store" } });
-}
-
-function only(names: readonly string[], headers: Headers): Record<string, string> {
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const value = headers.get(name);
-      return value === null ? [] : [[name, value]];
-    }),
-  );
 }
 
 /** A file below `node_modules/`. RxJS leaves the `.js` out of its imports, so it is added here. */
@@ -105,7 +55,7 @@ function notFound(): Promise<Response> {
 function upstream(): Upstream {
   const apiKey = Deno.env.get("HPCAI_API_KEY");
   const baseUrl = Deno.env.get("HPCAI_BASE_URL") ?? "https://www.hpc-ai.com/finetunesdk";
-  if (apiKey !== undefined) return { baseUrl, apiKey, fetch };
+  if (apiKey) return { baseUrl, apiKey };
   const fake = new FakeHpcai({ archiveBytes: 2 ** 26, archiveAnswer: "redirect" });
   return { baseUrl, apiKey: fake.apiKey, fetch: fake.fetch };
 }

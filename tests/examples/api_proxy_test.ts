@@ -1,7 +1,7 @@
 /** The proxy before a fake of the API, both without a socket. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { FakeHpcai, type FakeHpcaiOptions } from "@hpcai/rx/testing";
-import { apiProxy } from "../api_proxy.ts";
+import { apiProxy } from "../../examples/api_proxy.ts";
 
 const RUN_ID = "eb78693b-380d-40f8-a709-ffe0da185718";
 const ARCHIVE_PATH = `/api/v1/training_runs/${RUN_ID}/checkpoints/final/archive`;

@@ -67,6 +67,9 @@ export function apiProxy(
   }
 
   return async (request, path) => {
+    if (!isOwn(request)) {
+      return errorAnswer(403, "forbidden", "Only the page of this server may ask this");
+    }
     if (!ROUTES[request.method]?.test(path)) return errorAnswer(404, "not_found", "No such route");
     try {
       return passedOn(await exchange(request, path));
@@ -79,8 +82,17 @@ export function apiProxy(
   };
 }
 
+/**
+ * Whether a request is that of a page of this server. Who can name the server could use the key
+ * otherwise: another site, or one that has its own name point here (DNS rebinding).
+ */
+function isOwn({ url, headers }: Request): boolean {
+  const site = headers.get("Sec-Fetch-Site") ?? "same-origin";
+  return site === "same-origin" && ["127.0.0.1", "localhost"].includes(new URL(url).hostname);
+}
+
 /** An answer in the shape of the API's own errors. */
-export function errorAnswer(status: number, error: string, message: string): Response {
+function errorAnswer(status: number, error: string, message: string): Response {
   return Response.json({ error, message }, { status, headers: { "Cache-Control": "no-store" } });
 }
 
