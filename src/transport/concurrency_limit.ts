@@ -1,9 +1,11 @@
-import { Observable } from "rxjs";
+import { asapScheduler, Observable } from "rxjs";
 
 /**
  * Makes a limit that the Observables of all who use it share: no more than `max` of them are
  * subscribed to at once, the others wait, first come, first served. Whoever unsubscribes while waiting
- * leaves the queue; a place is free again when its Observable has ended or was unsubscribed from.
+ * leaves the queue; a place is free again when its Observable has ended or was unsubscribed from, and
+ * is given away once the running code is done: who unsubscribes from many, one after the other, must
+ * not make those begin that come next.
  */
 export function concurrencyLimit(max: number): <T>(source$: Observable<T>) => Observable<T> {
   const waiting = new Set<() => void>();
@@ -32,7 +34,7 @@ export function concurrencyLimit(max: number): <T>(source$: Observable<T>) => Ob
         // After the source's own teardown, so that what it does has ended.
         subscriber.add(() => {
           free++;
-          startWaiting();
+          if (!isStarting && waiting.size > 0) asapScheduler.schedule(startWaiting);
         });
       };
       waiting.add(start);

@@ -27,7 +27,7 @@ Deno.test("one that fails makes place for the next, and fails alone", () => {
   });
 });
 
-Deno.test("one that is unsubscribed from makes place for the next, after its own teardown", () => {
+Deno.test("one that is unsubscribed from makes place for the next, after its own teardown", async () => {
   const limit = concurrencyLimit(1);
   const notes: string[] = [];
   const noted = (name: string) =>
@@ -40,7 +40,29 @@ Deno.test("one that is unsubscribed from makes place for the next, after its own
   const first = noted("a");
   noted("b");
   first.unsubscribe();
+  await Promise.resolve();
   assertEquals(notes, ["a begins", "a ends", "b begins"]);
+});
+
+Deno.test("who unsubscribes from many makes none of those begin that wait", () => {
+  run(({ cold, expectObservable, expectSubscriptions }) => {
+    const limit = concurrencyLimit(1);
+    const [first, second, other] = [cold("----a|"), cold("-b|"), cold("-c|")] as const;
+    expectObservable(merge(limit(first), limit(second)), "^-!").toBe("--");
+    expectObservable(limit(other)).toBe("---c|");
+    expectSubscriptions(first.subscriptions).toBe("^-!");
+    expectSubscriptions(second.subscriptions).toBe([]);
+  });
+});
+
+Deno.test("one that fails of many that are merged makes none of the others begin", () => {
+  run(({ cold, expectObservable, expectSubscriptions }) => {
+    const limit = concurrencyLimit(2);
+    const [failing, long, waiting] = [cold("-#"), cold("----a|"), cold("-b|")] as const;
+    expectObservable(merge(limit(failing), limit(long), limit(waiting))).toBe("-#");
+    expectSubscriptions(long.subscriptions).toBe("^!");
+    expectSubscriptions(waiting.subscriptions).toBe([]);
+  });
 });
 
 Deno.test("one that is unsubscribed from while it waits is never subscribed to", () => {
@@ -75,7 +97,7 @@ Deno.test("a teardown makes place once, whatever comes after it", () => {
   });
 });
 
-Deno.test("a hundred thousand may end at once, or leave, without a stack as deep", () => {
+Deno.test("a hundred thousand may end at once, or leave, without a stack as deep", async () => {
   const limit = concurrencyLimit(1);
   const count = 100_000;
   const blocking = limit(NEVER).subscribe();
@@ -86,5 +108,6 @@ Deno.test("a hundred thousand may end at once, or leave, without a stack as deep
   const leaving = Array.from({ length: count }, () => wait(EMPTY));
   for (const waiting of leaving) waiting.unsubscribe();
   blocking.unsubscribe();
+  await Promise.resolve();
   assertEquals(ended, count);
 });

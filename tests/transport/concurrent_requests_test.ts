@@ -1,6 +1,6 @@
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import { firstValueFrom, lastValueFrom } from "rxjs";
+import { firstValueFrom, from, lastValueFrom, mergeMap } from "rxjs";
 import { ApiTimeoutError } from "../../src/errors.ts";
 import { RestClient } from "../../src/rest_client.ts";
 import type { ClientEvent } from "../../src/transport/client_event.ts";
@@ -104,6 +104,15 @@ Deno.test("a request that is given up before its turn is never sent, and has no 
   await last;
   assertEquals(asked, ["a/checkpoints", "c/checkpoints"]);
   assertEquals(events.map(({ requestId }) => requestId), [1, 1, 3, 3]);
+});
+
+Deno.test("who gives up many requests at once has none of those sent that waited", async () => {
+  const { client, asked, events } = oneAtATime();
+  const ids = ["a", "b", "c"];
+  from(ids).pipe(mergeMap((id) => client.deleteCheckpoint$("run", id))).subscribe().unsubscribe();
+  await settle();
+  assertEquals(asked, ["run/checkpoints/a"]);
+  assertEquals(events.map(({ type }) => type), ["request", "cancel"]);
 });
 
 Deno.test("a request that fails or is given up makes place for the next", async () => {
