@@ -7,6 +7,8 @@ import { Observable } from "rxjs";
  */
 export function abortable<T>(run: (signal: AbortSignal) => Promise<T>): Observable<T> {
   return new Observable<T>((subscriber) => {
+    // Who was told that it begins may have unsubscribed before it has.
+    if (subscriber.closed) return;
     const controller = new AbortController();
     let isDone = false;
     run(controller.signal).then(

@@ -115,6 +115,18 @@ Deno.test("who gives up many requests at once has none of those sent that waited
   assertEquals(events.map(({ type }) => type), ["request", "cancel"]);
 });
 
+Deno.test("a request that is given up at its `request` event is not sent", async () => {
+  const { client, asked, answers, events } = oneAtATime();
+  const first = firstValueFrom(client.listCheckpoints$("a"));
+  const deleting = client.deleteCheckpoint$("b", "c").subscribe();
+  client.events$.subscribe(({ type }) => type === "request" && deleting.unsubscribe());
+  answers[0]?.(checkpoints());
+  await first;
+  await settle();
+  assertEquals(asked, ["a/checkpoints"]);
+  assertEquals(events.map(({ type }) => type), ["request", "response", "request", "cancel"]);
+});
+
 Deno.test("a request that fails or is given up makes place for the next", async () => {
   const { client, asked, answers } = oneAtATime();
   const failing = assertRejects(() => firstValueFrom(client.listCheckpoints$("a")));
