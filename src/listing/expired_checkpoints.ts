@@ -56,6 +56,7 @@ export function expiredCheckpoints(
   if (keepLast !== undefined) requireInteger("keepLast", keepLast, 0);
   const expiry = olderThanMs === undefined ? Infinity : expiryTime(olderThanMs, rule.now);
   const given = [...checkpoints];
+  for (const { time } of given) requireDate("time", time);
   const kept = keptPaths(given, keepLast ?? 0);
   return given.filter(({ time, checkpointPath }) =>
     time.getTime() < expiry && !kept.has(checkpointPath)
@@ -63,17 +64,21 @@ export function expiredCheckpoints(
 }
 
 /** The time before which a checkpoint is too old. */
-function expiryTime(olderThanMs: unknown, now: unknown = new Date()): number {
+function expiryTime(olderThanMs: unknown, now = new Date()): number {
   if (typeof olderThanMs !== "number" || !(olderThanMs >= 0)) {
     throw new InvalidArgumentError(
       "olderThanMs",
       `must be a number of milliseconds from 0, but is ${show(olderThanMs)}`,
     );
   }
-  if (!(now instanceof Date) || Number.isNaN(now.getTime())) {
-    throw new InvalidArgumentError("now", `must be a valid Date, but is ${show(now)}`);
-  }
+  requireDate("now", now);
   return now.getTime() - olderThanMs;
+}
+
+/** Throws unless `value` is a time: without one, what is the latest depends on the order. */
+function requireDate(argument: string, value: unknown): void {
+  if (value instanceof Date && !Number.isNaN(value.getTime())) return;
+  throw new InvalidArgumentError(argument, `must be a valid Date, but is ${show(value)}`);
 }
 
 /** The paths of the last of each type of each run, and of those that the runs name. */

@@ -105,6 +105,15 @@ Deno.test("a page, which is no iterable of checkpoints, is refused", () => {
   assertThrows(() => expiredCheckpoints(wrong, { keepLast: 1 }), InvalidArgumentError);
 });
 
+for (const time of [new Date(NaN), "2026-01-07T10:19:18Z"]) {
+  Deno.test(`a checkpoint whose time is ${time} is refused, since none is the latest then`, () => {
+    const timeless = { ...checkpoint("t", 0), time: time as Date }; // As a program without types may.
+    const error = assertThrows(() => expiredCheckpoints(ofRun([a, timeless, b]), { keepLast: 1 }));
+    assertInstanceOf(error, InvalidArgumentError);
+    assertEquals(error.argument, "time");
+  });
+}
+
 /** Checkpoints of two runs of both types, whose times often coincide; the runs name any of them. */
 const listings = fc.tuple(
   fc.uniqueArray(
