@@ -600,8 +600,8 @@ export class RestClient {
    * Deletes checkpoints for good, several at a time. One that fails stops none of the others, also
    * where they will fail like it, as all do with a key that is refused (401).
    *
-   * @param checkpoints Checkpoints of a listing, paths, or ids. Each is taken from the iterable only
-   * when its turn comes.
+   * @param checkpoints Checkpoints of a listing, paths, or ids. All are taken from the iterable before
+   * the first is deleted.
    * @param options `concurrency` (default 4); with `dryRun` nothing is sent.
    * @returns Emits one result for each checkpoint as it comes, `deleted` or `failed`, and completes;
    * with `dryRun` it is `planned`, or `failed` for what names no checkpoint. Unsubscribing aborts what

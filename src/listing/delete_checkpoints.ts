@@ -62,6 +62,7 @@ export function deleteCheckpoints$(
         map((): DeleteResult => ({ type: dryRun ? "planned" : "deleted", checkpoint })),
         catchError((error) => of<DeleteResult>({ type: "failed", checkpoint, error })),
       );
-    return from(checkpoints).pipe(mergeMap(one$, concurrency));
+    // All of them first, so that nothing is deleted where the iterable throws.
+    return from([...checkpoints]).pipe(mergeMap(one$, concurrency));
   });
 }

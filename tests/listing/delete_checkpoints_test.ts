@@ -76,6 +76,17 @@ Deno.test("where the key is refused, each still has its result", async () => {
   }
 });
 
+Deno.test("where the iterable throws, nothing is deleted", async () => {
+  const { fake, client } = setting();
+  const broken = new Error("broken");
+  const checkpoints = function* () {
+    yield PATH;
+    throw broken;
+  };
+  assertEquals(await assertRejects(() => results(client, checkpoints())), broken);
+  assertEquals(fake.requests.length, 0);
+});
+
 Deno.test("a dry run plans each that names a checkpoint, and sends nothing", async () => {
   const { fake, client } = setting();
   assertEquals(
