@@ -69,8 +69,8 @@ export class CheckpointNotFoundError extends HpcaiError {
  * @param options How to save, as for `saveArchive$`, but `verify` is always on.
  * @returns Emits what `saveArchive$` emits, of which `complete` says that the backup is done; then
  * `deleted`, and completes. Fails as `saveArchive$` does; with a
- * {@linkcode CheckpointNotFoundError} if the run has no such checkpoint, a
- * `NotFoundError` if there is no such run; and after `complete` as `deleteCheckpoint$` does.
+ * {@linkcode CheckpointNotFoundError} if the run has no such checkpoint, an `HpcaiError` if it has two,
+ * one of each type, a `NotFoundError` if there is no such run; and after `complete` as `deleteCheckpoint$` does.
  *
  * @example
  * ```ts
@@ -108,9 +108,17 @@ export function deleteWithBackup$(
     const { trainingRunId, checkpointId } = ids;
     return client.listCheckpoints$(trainingRunId).pipe(
       map(({ checkpoints }) => {
-        const found = checkpoints.find((listed) => listed.checkpointId === checkpointId);
-        if (found === undefined) throw new CheckpointNotFoundError(ids);
-        return found;
+        const found = checkpoints.filter((listed) => listed.checkpointId === checkpointId);
+        const [first] = found;
+        if (first === undefined) throw new CheckpointNotFoundError(ids);
+        // The API's routes name no type: which one is saved, and which deleted, nobody could tell.
+        if (found.some(({ checkpointType }) => checkpointType !== first.checkpointType)) {
+          throw new HpcaiError(
+            `Training run ${trainingRunId} has checkpoints of both types with the id ` +
+              `${checkpointId}; nothing was deleted`,
+          );
+        }
+        return first;
       }),
       concatMap((found) =>
         saveArchive$(client, ids, path, { ...options, verify: true }).pipe(

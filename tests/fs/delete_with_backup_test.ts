@@ -2,6 +2,7 @@ import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/asse
 import {
   type CheckpointRef,
   DownloadInterruptedError,
+  HpcaiError,
   InvalidArchiveError,
   InvalidArgumentError,
   NotFoundError,
@@ -105,6 +106,28 @@ Deno.test("a checkpoint that its run does not list is neither saved nor deleted"
   assertInstanceOf(error, CheckpointNotFoundError);
   assertEquals([error.trainingRunId, error.checkpointId], [RUN, "nope"]);
   assertEquals(setting.operations, ["listCheckpoints"]);
+  assertEquals(setting.files(), []);
+});
+
+Deno.test("of two checkpoints of one id, one of each type, neither is saved or deleted", async () => {
+  await using setting = new Setting();
+  const client = new RestClient({
+    apiKey: setting.fake.apiKey,
+    async fetch(...args) {
+      const response = await setting.fake.fetch(...args);
+      if (!response.url.endsWith("/checkpoints")) return response;
+      return new Response((await response.text()).replaceAll("step_0010-sampler", "step_0010"));
+    },
+  });
+  for (const kind of ["weights", "sampler_weights"]) {
+    const checkpoint = `hpcai://${RUN}/${kind}/step_0010`;
+    await assertRejects(
+      () => lastValueFrom(deleteWithBackup$(client, checkpoint, setting.path)),
+      HpcaiError,
+      "both types",
+    );
+  }
+  setting.assertNothingDeleted();
   assertEquals(setting.files(), []);
 });
 
