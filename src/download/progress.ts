@@ -82,7 +82,8 @@ function remaining(
   loaded: number,
   bytesPerSecond: number,
 ): number | undefined {
-  if (total === undefined) return undefined;
+  // More than all where the length was that of other bytes, as with a hidden content coding.
+  if (total === undefined || loaded > total) return undefined;
   if (loaded === total) return 0;
   return bytesPerSecond > 0 ? (total - loaded) / bytesPerSecond * 1000 : undefined;
 }

@@ -103,7 +103,8 @@ function together(parts: readonly Part[]): TotalProgress {
     loaded,
     total: Number.isNaN(size) ? undefined : size,
     bytesPerSecond,
-    remainingMs: Number.isFinite(remainingMs) ? remainingMs : undefined,
+    // Less than nothing where the size was that of other bytes, as with a hidden content coding.
+    remainingMs: remainingMs >= 0 && remainingMs < Infinity ? remainingMs : undefined,
     completed: parts.filter((part) => part.isComplete).length,
     count: parts.length,
   };

@@ -72,6 +72,16 @@ Deno.test("rate and remaining time follow from the bytes of the last seconds", (
   });
 });
 
+Deno.test("where more comes than was announced, nobody can say how long it takes", () => {
+  run(({ cold, expectObservable }) => {
+    const loaded$ = downloadEvents(cold("a 999ms b", { a: 0, b: 3000 }), 2000, 0);
+    expectObservable(loaded$).toBe("a 999ms b", {
+      a: progress(0, 2000, 0, undefined),
+      b: progress(3000, 2000, 3000, undefined),
+    });
+  });
+});
+
 Deno.test("what is older than five seconds does not count for the rate", () => {
   run(({ cold, expectObservable }) => {
     const loaded$ = downloadEvents(

@@ -123,6 +123,14 @@ Deno.test("where a download does not know its length, it does by its end", () =>
   });
 });
 
+Deno.test("where more comes than was announced, nobody can say how long it takes", () => {
+  run(({ cold, expectObservable }) => {
+    const more = cold("a", { a: { ...progress(30, 20), bytesPerSecond: 10 } });
+    expectObservable(shown(of(more).pipe(totalProgress()), ({ remainingMs }) => remainingMs))
+      .toBe("a", { a: "undefined" });
+  });
+});
+
 Deno.test("one that fails makes all fail, and the others end", () => {
   run(({ cold, expectObservable, expectSubscriptions }) => {
     const other = cold<CountedEvent>("---------|");
