@@ -16,8 +16,9 @@ export interface RetentionRule {
 /**
  * Finds the checkpoints that a retention rule does not keep. A pure function: it deletes nothing.
  *
- * Those that a run names as its `lastCheckpoint` or `lastSamplerCheckpoint` are always kept. Of two
- * with the same time, the one whose id sorts last counts as the later.
+ * Those that a run names as its `lastCheckpoint` or `lastSamplerCheckpoint` are always kept, and so is
+ * one whose id a kept one of the other type has, since a deletion cannot tell them apart. Of two with
+ * the same time, the one whose id sorts last counts as the later.
  *
  * @param checkpoints Those of any number of runs, in any order, for example all that
  * `listAllCheckpoints$` emits. Of each run all have to be there, since `keepLast` counts them.
@@ -57,10 +58,8 @@ export function expiredCheckpoints(
   const expiry = olderThanMs === undefined ? Infinity : expiryTime(olderThanMs, rule.now);
   const given = [...checkpoints];
   for (const { time } of given) requireDate("time", time);
-  const kept = keptPaths(given, keepLast ?? 0);
-  return given.filter(({ time, checkpointPath }) =>
-    time.getTime() < expiry && !kept.has(checkpointPath)
-  );
+  const kept = keptRoutes(given, keepLast ?? 0, expiry);
+  return given.filter((checkpoint) => !kept.has(routeOf(checkpoint)));
 }
 
 /** The time before which a checkpoint is too old. */
@@ -81,22 +80,31 @@ function requireDate(argument: string, value: unknown): void {
   throw new InvalidArgumentError(argument, `must be a valid Date, but is ${show(value)}`);
 }
 
-/** The paths of the last of each type of each run, and of those that the runs name. */
-function keptPaths(checkpoints: readonly RunCheckpoint[], keepLast: number): Set<string> {
+/** What a deletion names: the API's routes have no type, and a path can be written in two ways. */
+function routeOf({ trainingRun, checkpointId }: RunCheckpoint): string {
+  return `${trainingRun.trainingRunId}/${checkpointId}`;
+}
+
+/** The routes of the last of each type of each run, of the young, and of those that the runs name. */
+function keptRoutes(
+  checkpoints: readonly RunCheckpoint[],
+  keepLast: number,
+  expiry: number,
+): Set<string> {
   const kept = new Set<string>();
-  for (const { trainingRun: { lastCheckpoint, lastSamplerCheckpoint } } of checkpoints) {
-    if (lastCheckpoint) kept.add(lastCheckpoint.checkpointPath);
-    if (lastSamplerCheckpoint) kept.add(lastSamplerCheckpoint.checkpointPath);
-  }
   const counts = new Map<string, number>();
   const byPath = new Map(checkpoints.map((checkpoint) => [checkpoint.checkpointPath, checkpoint]));
-  for (
-    const { checkpointPath, checkpointType, trainingRun } of [...byPath.values()].sort(latestFirst)
-  ) {
+  for (const checkpoint of [...byPath.values()].sort(latestFirst)) {
+    const { checkpointType, time, trainingRun } = checkpoint;
     const group = `${checkpointType} ${trainingRun.trainingRunId}`;
     const count = (counts.get(group) ?? 0) + 1;
     counts.set(group, count);
-    if (count <= keepLast) kept.add(checkpointPath);
+    if (count <= keepLast || time.getTime() >= expiry) kept.add(routeOf(checkpoint));
+  }
+  for (const { trainingRun } of checkpoints) {
+    for (const last of [trainingRun.lastCheckpoint, trainingRun.lastSamplerCheckpoint]) {
+      if (last !== null) kept.add(routeOf({ ...last, trainingRun }));
+    }
   }
   return kept;
 }

@@ -65,6 +65,18 @@ Deno.test("what the run names as its last does not expire, and counts where it s
   assertEquals(ids(expiredCheckpoints(ofRun([a, b, c, d], d), { keepLast: 2 })), "a b");
 });
 
+Deno.test("it does not expire either where its path is written in the other way", () => {
+  const last = { ...a, checkpointPath: "hpcai://run/weights/a" };
+  assertEquals(ids(expiredCheckpoints(ofRun([a, b, c], last), { keepLast: 1 })), "b");
+});
+
+Deno.test("what shares its id, and so its route, with a kept one of the other type is kept", () => {
+  const sampler = checkpoint("a", 950, "sampler");
+  assertEquals(ids(expiredCheckpoints(ofRun([a, sampler, b, c]), { keepLast: 1 })), "b");
+  const rule = { olderThanMs: 100, now: NOW };
+  assertEquals(ids(expiredCheckpoints(ofRun([a, sampler, b]), rule)), "b");
+});
+
 Deno.test("a checkpoint that is given twice counts once", () => {
   assertEquals(ids(expiredCheckpoints(ofRun([b, b, a, c]), { keepLast: 2 })), "a");
 });
