@@ -312,7 +312,7 @@ export class ArchiveEntryNotFoundError extends HpcaiError {
    * @param path The name that was looked for.
    */
   constructor(path: string) {
-    super(`The archive has no file ${JSON.stringify(path)}; archiveEntries$ lists what it has`);
+    super(`The archive has no file ${JSON.stringify(path)}; archiveEntries$ lists all`);
     this.path = path;
   }
 }

@@ -48,7 +48,8 @@ export interface RestClientOptions {
   /**
    * How many requests of this client may be under way at once, up to the end of a JSON answer or up
    * to the headers of an archive; a positive integer. The others wait, first come, first served, and so
-   * does each further attempt. Default 8.
+   * does each further attempt; the endpoints take turns, so that a thousand requests for one hold up
+   * none for another. Default 8.
    *
    * Besides, as many archives may be transferred at once, each from its first request to its last byte.
    * So an archive that is read slowly holds up no listing. To read one archive within another takes
@@ -176,7 +177,7 @@ export function insecurity(url: URL, allowInsecureHttp: boolean): string | undef
   return allowInsecureHttp || isLoopback(url.hostname)
     ? undefined
     : "would send secrets in clear text, since it is http: to a host that is not loopback; use " +
-      "https:, or set allowInsecureHttp if the network is to be trusted";
+      "https:, or allowInsecureHttp in a network that you trust";
 }
 
 /** Whether a URL's hostname is this machine (RFC 6761, section 6.3; RFC 1122, section 3.2.1.3). */

@@ -5,7 +5,7 @@ import {
   requireOptions,
   requireTrainingRunId,
 } from "./arguments.ts";
-import { parseCheckpointPath } from "./checkpoint_path.ts";
+import { checkpointIds, parseCheckpointPath } from "./checkpoint_path.ts";
 import { setTransport } from "./client_transport.ts";
 import type { ArchiveEntriesOptions, ArchiveEntry } from "./download/archive_entry.ts";
 import { download$ } from "./download/download.ts";
@@ -633,7 +633,10 @@ export class RestClient {
   ): Observable<DeleteResult> {
     return loaded(importListing, (module) =>
       module.deleteCheckpoints$(
-        ({ trainingRunId, checkpointId }) => this.deleteCheckpoint$(trainingRunId, checkpointId),
+        (checkpoint) => {
+          const { trainingRunId, checkpointId } = checkpointIds(checkpoint);
+          return this.deleteCheckpoint$(trainingRunId, checkpointId);
+        },
         checkpoints,
         options,
       ));

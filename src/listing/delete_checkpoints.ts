@@ -1,7 +1,6 @@
 import { catchError, defer, from, map, mergeMap, type Observable, of } from "rxjs";
 import { requireBoolean, requireInteger, requireIterable, requireOptions } from "../arguments.ts";
-import { checkpointIds } from "../checkpoint_path.ts";
-import type { CheckpointIds, CheckpointRef } from "../types.ts";
+import type { CheckpointRef } from "../types.ts";
 
 /** How to delete checkpoints. */
 export interface DeleteCheckpointsOptions {
@@ -42,9 +41,13 @@ export type DeleteResult = DeletedResult | DeleteFailedResult | DeletePlannedRes
 
 const DEFAULT_CONCURRENCY = 4;
 
-/** Deletes checkpoints; what `RestClient.deleteCheckpoints$` promises. */
+/**
+ * Deletes checkpoints; what `RestClient.deleteCheckpoints$` promises.
+ *
+ * @param delete$ Makes the cold Observable that deletes one; throws for what names no checkpoint.
+ */
 export function deleteCheckpoints$(
-  delete$: (ids: CheckpointIds) => Observable<void>,
+  delete$: (checkpoint: CheckpointRef) => Observable<void>,
   checkpoints: Iterable<CheckpointRef>,
   options: DeleteCheckpointsOptions = {},
 ): Observable<DeleteResult> {
@@ -56,8 +59,8 @@ export function deleteCheckpoints$(
     requireIterable("checkpoints", checkpoints);
     const one$ = (checkpoint: CheckpointRef) =>
       defer(() => {
-        const ids = checkpointIds(checkpoint);
-        return dryRun ? of(undefined) : delete$(ids);
+        const deletion$ = delete$(checkpoint);
+        return dryRun ? of(undefined) : deletion$;
       }).pipe(
         map((): DeleteResult => ({ type: dryRun ? "planned" : "deleted", checkpoint })),
         catchError((error) => of<DeleteResult>({ type: "failed", checkpoint, error })),

@@ -48,11 +48,11 @@ export async function exchange(
 ): Promise<Answer> {
   const response = await send(request, context);
   if (response.type === "opaqueredirect") {
-    throw new ApiRedirectError(
-      "The server redirects, and browsers hide the target of a redirect that is followed by hand. " +
-        "Either reach the API through a proxy on the page's own origin, or use a server that " +
-        'answers with JSON, {"url": "…"}',
-      shownRequest(request, context.redact),
+    throw redirectError(
+      "The server redirects, and browsers hide where to. Reach the API through a proxy on the page's " +
+        'own origin, or have the server answer with JSON, {"url": "…"}',
+      request,
+      context,
     );
   }
   const location = response.headers.get("Location");
@@ -62,9 +62,10 @@ export async function exchange(
   await discardBody(response);
   const target = redirected(request, location, context);
   if (request.method !== "GET" && (response.status === 303 || !target.isTrusted)) {
-    throw new ApiRedirectError(
+    throw redirectError(
       `The server redirects a ${request.method} to what cannot do that`,
-      shownRequest(request, context.redact),
+      request,
+      context,
     );
   }
   return exchange(target, context);
@@ -81,18 +82,21 @@ export async function exchange(
 export function redirected(
   request: OutgoingRequest,
   location: string,
-  { options, redact, hideQuery }: ExchangeContext,
+  context: ExchangeContext,
 ): OutgoingRequest {
+  const { options, redact, hideQuery } = context;
   if (request.redirectsLeft === 0) {
-    throw new ApiRedirectError(
+    throw redirectError(
       `The server redirects more than ${MAX_REDIRECTS} times`,
-      shownRequest(request, redact),
+      request,
+      context,
     );
   }
   if (!URL.canParse(location, request.url)) {
-    throw new ApiRedirectError(
+    throw redirectError(
       "The server points to something that is no URL",
-      shownRequest(request, redact),
+      request,
+      context,
     );
   }
   const url = new URL(location, request.url);
@@ -103,13 +107,22 @@ export function redirected(
     ? "falls from https: to http:"
     : insecurity(url, options.allowInsecureHttp);
   if (fault !== undefined) {
-    throw new ApiRedirectError(
+    throw redirectError(
       `The server points to ${redact(shownUrl(url))}, which is not followed, since it ${fault}`,
-      shownRequest(request, redact),
+      request,
+      context,
     );
   }
   const isTrusted = request.isTrusted && url.origin === options.baseUrl.origin;
   return { ...request, url, isTrusted, redirectsLeft: request.redirectsLeft - 1 };
+}
+
+function redirectError(
+  problem: string,
+  request: OutgoingRequest,
+  { redact }: ExchangeContext,
+): ApiRedirectError {
+  return new ApiRedirectError(problem, shownRequest(request, redact));
 }
 
 /** A request as errors may show it. */

@@ -124,7 +124,7 @@ export function createTransport(options: RestClientOptions): Transport {
           first: options.timeoutMs,
           with: () => throwError(() => timeoutError(options.timeoutMs, request, shown)),
         }),
-        options.limitRequests,
+        (attempt$) => options.limitRequests(attempt$, request.operation),
         eachAttempt,
         retryTransient(options.retry, {
           patience: request.patience,

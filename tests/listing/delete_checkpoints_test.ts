@@ -100,10 +100,11 @@ Deno.test("results come as they come, of no more than four deletions at once", (
   new TestScheduler((actual, expected) => assertEquals(actual, expected)).run(
     ({ cold, expectObservable, expectSubscriptions }) => {
       const ids = ["a", "b", "c", "d", "e"];
+      const paths = ids.map((id) => `hpcai://r/weights/${id}`);
       const answers = [9, 1, 20, 20, 1].map((ms) => cold(`${ms}ms (x|)`, { x: undefined }));
       const deleted$ = deleteCheckpoints$(
-        ({ checkpointId }) => answers[ids.indexOf(checkpointId)] ?? cold("#"),
-        ids.map((id) => `hpcai://r/weights/${id}`),
+        (path) => answers[paths.indexOf(String(path))] ?? cold("#"),
+        paths,
       );
       const deleted = Object.fromEntries(
         ids.map((id) => [id, { type: "deleted" as const, checkpoint: `hpcai://r/weights/${id}` }]),

@@ -202,18 +202,33 @@ Deno.test("as many as are to be kept are kept of each type of each run, where th
   }));
 });
 
-Deno.test("nothing that is kept is older than what expired, unless its run names it", () => {
+Deno.test("nothing that is kept is older than what expired, unless its run names its id or it has a twin", () => {
   fc.assert(fc.property(listings, rules, (all, rule) => {
     const expired = expiredCheckpoints(all, rule);
     for (const kept of without(all, expired)) {
-      const { lastCheckpoint, lastSamplerCheckpoint } = kept.trainingRun;
-      const named = paths([lastCheckpoint, lastSamplerCheckpoint].flatMap((last) => last ?? []));
+      const { trainingRun, checkpointId, checkpointType } = kept;
+      const named = [trainingRun.lastCheckpoint, trainingRun.lastSamplerCheckpoint];
+      const twin = all.find((other) =>
+        other.trainingRun === trainingRun && other.checkpointId === checkpointId &&
+        other.checkpointType !== checkpointType
+      );
       const younger = expired.find((other) =>
-        other.trainingRun === kept.trainingRun && other.checkpointType === kept.checkpointType &&
+        other.trainingRun === trainingRun && other.checkpointType === checkpointType &&
         other.time > kept.time
       );
-      assert(younger === undefined || named.includes(kept.checkpointPath));
+      const isNamed = named.some((last) => last?.checkpointId === checkpointId);
+      assert(younger === undefined || isNamed || twin !== undefined);
     }
+  }));
+});
+
+Deno.test("no id of a run both expires and is kept", () => {
+  fc.assert(fc.property(listings, rules, (all, rule) => {
+    const routes = (some: readonly RunCheckpoint[]) =>
+      some.map(({ trainingRun, checkpointId }) => `${trainingRun.trainingRunId}/${checkpointId}`);
+    const expired = expiredCheckpoints(all, rule);
+    const kept = new Set(routes(without(all, expired)));
+    assert(routes(expired).every((route) => !kept.has(route)));
   }));
 });
 

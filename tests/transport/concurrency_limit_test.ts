@@ -86,6 +86,17 @@ Deno.test("whoever comes again waits behind those who came meanwhile", () => {
   });
 });
 
+Deno.test("kinds take turns, so that many of one hold up no other", () => {
+  run(({ cold, expectObservable }) => {
+    const limit = concurrencyLimit(1);
+    const one = (name: string, kind: string) => limit(cold(`-${name}|`), kind);
+    expectObservable(
+      merge(one("a", "many"), one("b", "many"), one("c", "many"), one("d", "few"), one("e", "few")),
+    ).toBe("-a-b-d---c-e|");
+    expectObservable(one("f", "late"), "--^").toBe("-------f|");
+  });
+});
+
 Deno.test("a teardown makes place once, whatever comes after it", () => {
   run(({ cold, expectObservable }) => {
     const limit = concurrencyLimit(1);
