@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
+import { realpath, stat } from "node:fs/promises";
+import { isAbsolute, join, relative, sep } from "node:path";
 import { concatMap, defer, filter, take, tap, throwIfEmpty } from "rxjs";
 import { plain } from "../download/archive_entries.ts";
 import { extractArchive$ } from "../fs/extract_archive.ts";
@@ -51,21 +51,25 @@ export function addArchiveCommands(checkpoint: Command, action: Action): void {
       "Extract a checkpoint's archive into a new directory, which is whole or not there.",
     )
     .option("-o, --output <directory>", "the directory to make")
-    .option("--force", "replace a directory that is there")
+    .option("--force", "replace a directory that is there, with all that is in it")
     .action(action(
       (
-        { client, output, terminal },
+        { client, host, output, terminal },
         path: string,
         checkpointId: string | undefined,
         options: DestinationOptions,
       ) => {
         const ids = checkpointNamed(path, checkpointId);
         const directory = options.output ?? archiveName(ids);
-        return output.outcome$(
-          extractArchive$(client, ids, directory, { overwrite: options.force }).pipe(
-            terminal.bar("Extracting"),
+        return defer(() => requireReplaceable(directory, host)).pipe(
+          concatMap(() =>
+            output.outcome$(
+              extractArchive$(client, ids, directory, { overwrite: options.force }).pipe(
+                terminal.bar("Extracting"),
+              ),
+              (event) => event.type === "complete" ? extracted(event) : [],
+            )
           ),
-          (event) => event.type === "complete" ? extracted(event) : [],
         );
       },
       "Nothing was kept. Run the same command again to start over.",
@@ -99,6 +103,20 @@ async function archivePath(ids: CheckpointIds, output: string | undefined): Prom
   const isDirectory = /[/\\]$/.test(output) ||
     await stat(output).then((found) => found.isDirectory(), () => false);
   return isDirectory ? join(output, name) : output;
+}
+
+/** Refuses a directory whose replacement would take away where people work, or all they have. */
+async function requireReplaceable(directory: string, { env }: CliHost): Promise<void> {
+  const replaced = await realpath(directory).catch(() => directory);
+  for (const place of [".", ...(env["HOME"] ? [env["HOME"]] : [])]) {
+    const below = relative(replaced, place);
+    if (below === ".." || below.startsWith(`..${sep}`) || isAbsolute(below)) continue;
+    throw new Failure(
+      `${JSON.stringify(directory)} holds the working or the home directory, and is not replaced.`,
+      "Name a new directory with -o.",
+      EXIT_CODES.usage,
+    );
+  }
 }
 
 function saved({ path, loaded, sha256 }: SaveCompleteEvent): [string, string][] {

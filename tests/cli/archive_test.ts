@@ -118,3 +118,25 @@ Deno.test("cat of a file that is not there exits with 4 and says what is", async
       "adapter_model.safetensors.\n",
   });
 });
+
+Deno.test("extract never replaces the working or the home directory, or what holds them", () =>
+  inDirectory(async (directory) => {
+    const [home, working] = [`${directory}/home/me`, `${directory}/work/here`];
+    for (const made of [home, working]) await Deno.mkdir(made, { recursive: true });
+    const fake = new FakeHpcai();
+    await using server = serve(fake.handler);
+    const before = Deno.cwd();
+    Deno.chdir(working);
+    try {
+      for (const place of [".", "..", home, `${directory}/home`]) {
+        const host = new CapturedHost({ ...environmentOf(fake, server.url), HOME: home });
+        const args = ["checkpoint", "extract", PATH, "-o", place, "--force"];
+        const { code, stderr } = await host.run(...args);
+        assertEquals(code, 2, place);
+        assertMatch(stderr, /is not replaced\.\nName a new directory with -o\.\n$/);
+      }
+    } finally {
+      Deno.chdir(before);
+    }
+    assertEquals(fake.requests.length, 0);
+  }));
