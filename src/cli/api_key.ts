@@ -33,8 +33,8 @@ async function readKey(file: string, terminal: Terminal): Promise<string> {
     if ((mode & GROUP_OR_OTHERS_READ) !== 0) {
       terminal.warn(`Others can read ${file}; \`chmod 600\` keeps the key to yourself.`);
     }
-    // Editors end a file with a line break.
-    return (await readFile(file, "utf8")).trimEnd() || missing(`${file} is empty.`);
+    // Editors end a file with a line break, and some begin it with a byte order mark.
+    return (await readFile(file, "utf8")).trim() || missing(`${file} is empty.`);
   } catch (error) {
     if (error instanceof Failure) throw error;
     const reason = error instanceof Error ? error.message : String(error);

@@ -40,6 +40,10 @@ export class Failure extends Error {
   }
 }
 
+const KEY_ADVICE = "Check the key in HPCAI_API_KEY or --api-key-file.";
+const BASE_URL_ADVICE = "Pass one such as https://www.hpc-ai.com/finetunesdk in --base-url or " +
+  "HPCAI_BASE_URL.";
+
 /** Puts whatever went wrong into a sentence, a next step and an exit code. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
@@ -48,7 +52,7 @@ export function toFailure(error: unknown): Failure {
 
   if (error instanceof InvalidArgumentError) return ofArgument(error);
   if (error instanceof AuthenticationError) {
-    return failure("Check the key in HPCAI_API_KEY or --api-key-file.", EXIT_CODES.authentication);
+    return failure(KEY_ADVICE, EXIT_CODES.authentication);
   }
   if (error instanceof PermissionDeniedError) {
     return failure("Ask the owner, or use another key.", EXIT_CODES.authentication);
@@ -76,13 +80,27 @@ export function toFailure(error: unknown): Failure {
 
 function ofArgument(error: InvalidArgumentError): Failure {
   const message = sentence(error).replace(`${error.argument}: `, "");
-  if (error.argument === "path" || error.argument === "directory") {
-    // What comes after the semicolon names the library's option.
-    const advice = "Pass --force to replace it, or -o to name another.";
-    const [problem = message] = message.split("; ");
-    return new Failure(problem, advice, EXIT_CODES.usage, { cause: error });
+  // What comes after the semicolon names the library's option.
+  const [problem = message] = message.split("; ");
+  const failure = (text: string, advice: string, exitCode: ExitCode = EXIT_CODES.usage) =>
+    new Failure(text, advice, exitCode, { cause: error });
+  switch (error.argument) {
+    case "path":
+      return failure(problem, "Pass --force to replace it, or -o to name another.");
+    case "directory":
+      return failure(
+        problem,
+        "Pass --force to delete it with all that is in it, or -o to name another.",
+      );
+    case "apiKey":
+      return failure(`The API key ${problem}.`, KEY_ADVICE, EXIT_CODES.authentication);
+    case "baseUrl":
+      return failure(`The base URL ${problem}.`, BASE_URL_ADVICE);
+    case "intervalMs":
+      return failure(`The interval ${message}.`, "See --help.");
+    default:
+      return failure(message, "See --help.");
   }
-  return new Failure(message, "See --help.", EXIT_CODES.usage, { cause: error });
 }
 
 /** The message without the request, which is --debug's to show. */

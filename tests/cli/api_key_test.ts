@@ -53,3 +53,23 @@ for (const [what, refusal] of Object.entries(refusals)) {
     assertMatch(stderr, /\nSet HPCAI_API_KEY, or name a file .* --api-key-file\.\n$/);
   });
 }
+
+Deno.test("the key is read from a file that begins with a byte order mark", async () => {
+  const fake = new FakeHpcai({ trainingRuns: 1 });
+  await using server = serve(fake.handler);
+  const file = await Deno.makeTempFile();
+  await Deno.writeTextFile(file, `\ufeff${fake.apiKey}\r\n`);
+  const host = new CapturedHost({ HPCAI_BASE_URL: server.url });
+  assertEquals((await host.run("run", "list", "--api-key-file", file)).code, 0);
+  await Deno.remove(file);
+});
+
+Deno.test("a key that can be none exits with 3 and is not shown", async () => {
+  const host = new CapturedHost({ HPCAI_API_KEY: "my\nsecret" });
+  assertEquals(await host.run("run", "list"), {
+    code: 3,
+    stdout: "",
+    stderr: "error: The API key has a line break.\n" +
+      "Check the key in HPCAI_API_KEY or --api-key-file.\n",
+  });
+});

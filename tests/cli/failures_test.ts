@@ -125,3 +125,17 @@ Deno.test("no output holds the key or a signed URL's query, also with --debug", 
     assertEquals((stdout + stderr).match(/fake-key|signature=|\?\w+=/i), null);
   }
 });
+
+Deno.test("a refused value is told in a whole sentence, with the option to mend it", async () => {
+  const stderr = async (...args: string[]) => (await runCli(new FakeHpcai(), ...args)).stderr;
+  assertEquals(
+    await stderr("run", "list", "--base-url", "http://example.com"),
+    "error: The base URL would send secrets in clear text, since it is http: to a host that is " +
+      "not loopback.\n" +
+      "Pass one such as https://www.hpc-ai.com/finetunesdk in --base-url or HPCAI_BASE_URL.\n",
+  );
+  assertMatch(
+    await stderr("run", "watch", "--interval", "0s"),
+    /^error: The interval must be a number of milliseconds from 1 to \d+, but is 0\.\n/,
+  );
+});
