@@ -10,7 +10,7 @@ import {
   toArray,
 } from "rxjs";
 import { write } from "./host.ts";
-import { type Paint, printable } from "./text.ts";
+import { type Paint, printable, printableJson } from "./text.ts";
 
 /** How results are written. */
 export type Format = "table" | "json" | "jsonl";
@@ -70,7 +70,7 @@ export class Output {
       takeLast(1),
       concatMap((last) =>
         this.#line(
-          this.#format === "json" ? JSON.stringify(last, undefined, 2) : alignColumns(
+          this.#format === "json" ? printableJson(last, 2) : alignColumns(
             details(last).map(([name, value]) => [this.#paint.strong(name), printable(value)]),
           ),
         )
@@ -80,10 +80,10 @@ export class Output {
 
   #json$(items$: Observable<unknown>): Observable<void> {
     return this.#format === "jsonl"
-      ? items$.pipe(this.#lines((item) => JSON.stringify(item)))
+      ? items$.pipe(this.#lines((item) => printableJson(item)))
       : items$.pipe(
         toArray(),
-        concatMap((items) => this.#line(JSON.stringify(items, undefined, 2))),
+        concatMap((items) => this.#line(printableJson(items, 2))),
       );
   }
 

@@ -5,6 +5,7 @@ import { addCompletionsCommand } from "./completions.ts";
 import type { CliHost } from "./host.ts";
 import { FORMATS } from "./output.ts";
 import { addRunCommands } from "./run_commands.ts";
+import { printableLines } from "./text.ts";
 import { VERSION } from "./version.ts";
 
 const EPILOGUE = `
@@ -33,7 +34,7 @@ export function createProgram(host: CliHost): Command {
     .exitOverride()
     .configureOutput({
       writeOut: (text) => host.stdout.write(text),
-      writeErr: (text) => host.stderr.write(text),
+      writeErr: (text) => host.stderr.write(printableLines(text)),
     });
   const action = actionIn(host);
   addRunCommands(program, action);

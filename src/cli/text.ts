@@ -17,6 +17,15 @@ export function printableLines(text: string): string {
   return text.replace(UNPRINTABLE, (character) => /[\t\n]/.test(character) ? character : "\ufffd");
 }
 
+/** JSON, whose texts lose nothing by being safe to show. */
+export function printableJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, undefined, indent).replace(
+    UNPRINTABLE,
+    (character) =>
+      character === "\n" ? "\n" : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 /** A moment, in UTC and to the second. */
 export function moment(time: Date): string {
   return `${time.toISOString().slice(0, 19).replace("T", " ")}Z`;

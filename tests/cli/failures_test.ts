@@ -139,3 +139,13 @@ Deno.test("a refused value is told in a whole sentence, with the option to mend 
     /^error: The interval must be a number of milliseconds from 1 to \d+, but is 0\.\n/,
   );
 });
+
+Deno.test("an argument cannot command the terminal when it is refused", async () => {
+  for (const args of [["\u001b[31mrun"], ["run", "list", "--limit", "\u009b31m"]]) {
+    const { code, stderr } = await runCli(new FakeHpcai(), ...args);
+    assertEquals(code, 2);
+    assertMatch(stderr, /�\[?31m/);
+    // deno-lint-ignore no-control-regex
+    assertEquals(stderr.match(/[\u001b\u009b]/), null);
+  }
+});

@@ -107,4 +107,8 @@ Deno.test("what a server sends cannot command the terminal, and is whole in JSON
   assertMatch(table.stdout, /^Base model +�\]0;owned��31m�model�$/m);
   const json = await runCli(fake, "run", "info", "run", "--format", "json");
   assertEquals(JSON.parse(json.stdout).baseModel, baseModel);
+  const lines = await runCli(fake, "run", "list", "--format", "jsonl");
+  assertEquals(JSON.parse(lines.stdout).baseModel, baseModel);
+  // JSON leaves these as they are, unlike those below U+0020.
+  assertEquals((json.stdout + lines.stdout).match(/[\u009b\u202e]/), null);
 });
