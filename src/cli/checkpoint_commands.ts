@@ -15,7 +15,7 @@ import { lora } from "./run_commands.ts";
 import { moment } from "./text.ts";
 import { type WatchCommandOptions, watches, watching$ } from "./watch.ts";
 
-const DELETION_ADVICE = "`checkpoint list` shows what is left. What is deleted stays so.";
+const DELETION_ADVICE = "`checkpoint list` shows what is left.";
 
 /** Adds the commands of `checkpoint`. */
 export function addCheckpointCommands(program: Command, action: Action): void {

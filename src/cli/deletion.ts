@@ -57,7 +57,9 @@ export function deletion$(
       terminal.show(output.table(checkpoints, COLUMNS));
       return terminal.ask$(`Delete ${total} for good? [y/N] `).pipe(
         concatMap((answer) =>
-          /^y(es)?$/i.test(answer?.trim() ?? "") ? delete$ : noted$("Nothing was deleted.")
+          /^y(es)?$/i.test(answer?.trim() ?? "")
+            ? delete$
+            : concat(output.lines$(EMPTY, line), noted$("Nothing was deleted."))
         ),
       );
     }));

@@ -2,11 +2,13 @@ import Table from "cli-table3";
 import type { Writable } from "node:stream";
 import {
   concatMap,
+  defer,
   filter,
   materialize,
   type Observable,
   type OperatorFunction,
   takeLast,
+  tap,
   toArray,
 } from "rxjs";
 import { write } from "./host.ts";
@@ -56,11 +58,20 @@ export class Output {
     ]);
   }
 
-  /** Writes items: a plain line each as they come, an array, or a line of JSON each. */
+  /**
+   * Writes items: a plain line each as they come, an array, or a line of JSON each. What came before
+   * an interruption is written in every format.
+   */
   lines$<T>(items$: Observable<T>, line: (item: T) => string): Observable<void> {
-    return this.#format === "table"
-      ? items$.pipe(this.#lines((item) => printable(line(item))))
-      : this.#json$(items$);
+    if (this.#format === "table") return items$.pipe(this.#lines((item) => printable(line(item))));
+    if (this.#format === "jsonl") return this.#json$(items$);
+    return defer(() => {
+      const items: T[] = [];
+      return this.#json$(items$.pipe(tap({
+        next: (item) => items.push(item),
+        unsubscribe: () => void this.#line(printableJson(items, 2)).catch(() => {}),
+      })));
+    });
   }
 
   /** Writes the last of the events, which has the outcome; as lines of JSON, all of them. */

@@ -66,18 +66,17 @@ export class Terminal {
       });
       // Not before there is no echo any more.
       stderr.write(question);
+      let isAnswered = false;
       lines.once("line", (answer) => {
+        isAnswered = true;
         if (isHidden) stderr.write("\n");
         subscriber.next(answer);
         subscriber.complete();
       });
-      lines.once("SIGINT", () => {
-        stderr.write("\n");
-        subscriber.error(interruption("SIGINT", ""));
-      });
+      lines.once("SIGINT", () => subscriber.error(interruption("SIGINT", "")));
       lines.once("close", () => {
+        if (!isAnswered) stderr.write("\n");
         if (subscriber.closed) return;
-        stderr.write("\n");
         subscriber.next(undefined);
         subscriber.complete();
       });

@@ -1,6 +1,7 @@
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { assertEquals, assertMatch } from "@std/assert";
-import { runCli } from "./cli_host.ts";
+import { serve } from "../integration/loopback_server.ts";
+import { CapturedHost, environmentOf, runCli } from "./cli_host.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const path = (checkpointId: string) => `hpcai://${RUN}/weights/${checkpointId}`;
@@ -131,4 +132,25 @@ Deno.test("prune of all runs says where there is nothing to delete", async () =>
   const args = ["checkpoint", "prune", "--keep-last", "9", "--yes"];
   const expected = { code: 0, stdout: "", stderr: "0 checkpoints deleted.\n" };
   assertEquals(await runCli(fake, ...args), expected);
+});
+
+Deno.test("one JSON document tells of what was deleted before an interruption", async () => {
+  const fake = new FakeHpcai();
+  const ids = ["a", "b", "c", "d", "e"];
+  for (const checkpointId of ids) fake.addCheckpoint(RUN, { checkpointId });
+  // Only the first is deleted; its room among those under way is then the last's.
+  fake.faults.add({ type: "delay", ms: Infinity }, {
+    on: ({ method, url }) => method === "DELETE" && !url.endsWith("/a"),
+    times: Infinity,
+  });
+  await using server = serve((request) => {
+    if (request.method === "DELETE" && request.url.endsWith("/e")) host.emit("SIGINT");
+    return fake.handler(request);
+  });
+  const host = new CapturedHost(environmentOf(fake, server.url));
+  const args = ["checkpoint", "delete", ...ids.map(path), "--yes", "--format", "json"];
+  const { code, stdout, stderr } = await host.run(...args);
+  assertEquals([code, stderr], [130, "Interrupted. `checkpoint list` shows what is left.\n"]);
+  const results: { type: string; checkpointId: string }[] = JSON.parse(stdout);
+  assertEquals(results.map(({ type, checkpointId }) => [type, checkpointId]), [["deleted", "a"]]);
 });

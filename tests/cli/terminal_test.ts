@@ -62,12 +62,18 @@ for (const [answer, expected] of [["y\r", "deleted  "], ["\r", "Nothing was dele
   });
 }
 
+Deno.test("JSON is a document also where the answer is no", async () => {
+  const args = ["--demo", "--format", "json", "checkpoint", "delete", PATH];
+  const { output } = await inTerminal(args, { steps: [["[y/N] ", "n\r"]] });
+  assertMatch(output, /\n\[\]\nNothing was deleted\.\n/);
+});
+
 Deno.test("Ctrl-C at a question deletes nothing and exits with 130", async () => {
   const { output, code } = await inTerminal(["--demo", "checkpoint", "delete", PATH], {
     steps: [["[y/N] ", "\x03"]],
   });
   assertEquals(code, 130);
-  assertMatch(output, /Interrupted\./);
+  assertMatch(output, /\nInterrupted\. `checkpoint list` shows what is left\.\n/);
   assertNotMatch(output, /deleted {2}/);
 });
 
