@@ -140,9 +140,12 @@ export class Terminal {
     const facts = `${Math.floor(fraction * 100)} %  ${size(loaded)} of ${
       size(total)
     }  ${rate}${left}`;
-    const full = Math.floor(fraction * BAR_WIDTH);
+    const room = (this.#host.stderr.columns || DEFAULT_COLUMNS) - `${label}    ${facts}`.length;
+    if (room < MIN_BAR_WIDTH) return `${label}  ${facts}`;
+    const width = Math.min(BAR_WIDTH, room);
+    const full = Math.floor(fraction * width);
     const done = this.#paint.accent("█".repeat(full));
-    return `${label}  ${done}${"░".repeat(BAR_WIDTH - full)}  ${facts}`;
+    return `${label}  ${done}${"░".repeat(width - full)}  ${facts}`;
   }
 
   #line(text: string): void {
@@ -151,7 +154,12 @@ export class Terminal {
   }
 }
 
+/** The bar gives way to the facts, which a terminal would cut off. */
 const BAR_WIDTH = 20;
+const MIN_BAR_WIDTH = 5;
+
+/** How wide a terminal is that does not say. */
+const DEFAULT_COLUMNS = 80;
 
 /** How long nobody minds that nothing is shown, in milliseconds. */
 const PATIENCE_MS = 1_000;

@@ -1,5 +1,6 @@
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { Buffer } from "node:buffer";
+import { stripVTControlCharacters } from "node:util";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { serve } from "../integration/loopback_server.ts";
 import { CapturedHost, environmentOf, runCli } from "./cli_host.ts";
@@ -140,3 +141,26 @@ Deno.test("extract never replaces the working or the home directory, or what hol
     }
     assertEquals(fake.requests.length, 0);
   }));
+
+for (
+  const [columns, expected] of [
+    [80, /^Downloading {2}█{15,18} {2}100 % .* left$/],
+    [66, /^Downloading {2}100 % .* left$/],
+  ] as const
+) {
+  Deno.test(`a terminal of ${columns} columns cuts off neither rate nor time left`, () =>
+    inDirectory(async (directory) => {
+      const fake = new FakeHpcai({ archiveBytes: 1024 * 1023 });
+      await using server = serve(fake.handler);
+      const host = new CapturedHost(environmentOf(fake, server.url), { isTerminal: true });
+      Object.assign(host.stderr, { columns });
+      assertEquals(
+        (await host.run("checkpoint", "download", PATH, "-o", `${directory}/a`)).code,
+        0,
+      );
+      const bars = stripVTControlCharacters(host.stderr.text);
+      const last = bars.slice(bars.lastIndexOf("Downloading"));
+      assertMatch(last, expected);
+      assert(last.length <= columns, last);
+    }));
+}
