@@ -1,4 +1,3 @@
-import Table from "cli-table3";
 import type { Writable } from "node:stream";
 import {
   concatMap,
@@ -11,6 +10,7 @@ import {
   tap,
   toArray,
 } from "rxjs";
+import stringWidth from "string-width";
 import { write } from "./host.ts";
 import { type Paint, printable, printableJson } from "./text.ts";
 
@@ -116,14 +116,13 @@ export class Output {
 }
 
 /** Lines up columns, without any lines between them. */
-function alignColumns(rows: string[][]): string {
-  const borders = ["top", "bottom", "left", "mid", "right"].flatMap((side) =>
-    ["", "-mid", "-left", "-right"].map((part) => [`${side}${part}`, ""])
-  );
-  const lines = new Table({
-    chars: { ...Object.fromEntries(borders), middle: "  " },
-    style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
-  });
-  lines.push(...rows);
-  return lines.toString().replace(/ +$/gm, "");
+function alignColumns(rows: readonly (readonly string[])[]): string {
+  const sized = rows.map((row) => row.map((cell) => ({ cell, width: stringWidth(cell) })));
+  const widths: number[] = [];
+  for (const row of sized) {
+    row.forEach(({ width }, column) => widths[column] = Math.max(widths[column] ?? 0, width));
+  }
+  const padded = (row: typeof sized[number]) =>
+    row.map(({ cell, width }, column) => cell + " ".repeat((widths[column] ?? 0) - width));
+  return sized.map((row) => padded(row).join("  ").replace(/ +$/, "")).join("\n");
 }

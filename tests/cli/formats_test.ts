@@ -1,7 +1,9 @@
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { serve } from "../integration/loopback_server.ts";
-import { CapturedHost, environmentOf, runCli } from "./cli_host.ts";
+import { Output } from "../../src/cli/output.ts";
+import { paint } from "../../src/cli/text.ts";
+import { CapturedHost, CapturedStream, environmentOf, runCli } from "./cli_host.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 
@@ -111,4 +113,14 @@ Deno.test("what a server sends cannot command the terminal, and is whole in JSON
   assertEquals(JSON.parse(lines.stdout).baseModel, baseModel);
   // JSON leaves these as they are, unlike those below U+0020.
   assertEquals((json.stdout + lines.stdout).match(/[\u009b\u202e]/), null);
+});
+
+Deno.test("a table lines up also where it has wide characters, and many rows", () => {
+  const output = new Output(new CapturedStream(false), "table", paint(false));
+  assertEquals(
+    output.table(["日本", "e\u0301🙂"], { A: (item) => item, B: () => "b" }),
+    "A     B\n日本  b\ne\u0301🙂   b",
+  );
+  const rows = Array.from({ length: 150_000 }, (_, row) => row);
+  assertEquals(output.table(rows, { Row: String }).split("\n").length, 1 + rows.length);
 });
