@@ -21,7 +21,7 @@ export function limitedList$<T>(
     defer(() => {
       if (found === 0) terminal.note(`There is no ${noun}.`);
       if (limit > 0 && found > limit) {
-        terminal.note(`These are the first ${count(limit, noun)}; --limit 0 shows all.`);
+        terminal.note(`Cut off after ${count(limit, noun)}; --limit 0 shows all.`);
       }
       return EMPTY;
     }),

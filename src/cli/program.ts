@@ -29,7 +29,6 @@ export function createProgram(host: CliHost): Command {
     .option("--debug", "show requests, and all that is known of an error")
     .option("--demo", "use an embedded API with made-up data, without a key")
     .addHelpText("after", EPILOGUE)
-    .helpCommand(false)
     .showHelpAfterError("See --help.")
     .exitOverride()
     .configureOutput({

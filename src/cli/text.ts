@@ -12,9 +12,12 @@ export function printable(text: string): string {
   return text.replace(UNPRINTABLE, "\ufffd");
 }
 
-/** The same for a text of several lines. */
+/** The same for a text of several lines, whichever system they are from. */
 export function printableLines(text: string): string {
-  return text.replace(UNPRINTABLE, (character) => /[\t\n]/.test(character) ? character : "\ufffd");
+  return text.replaceAll("\r\n", "\n").replace(
+    UNPRINTABLE,
+    (character) => /[\t\n]/.test(character) ? character : "\ufffd",
+  );
 }
 
 /** JSON, whose texts lose nothing by being safe to show. */

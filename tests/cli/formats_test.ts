@@ -18,7 +18,7 @@ eb78693b-380d-40f8-a709-ffe0da185718  Qwen/Qwen3-8B   user-3f9c1a  rank 32  2026
 6f772632-716c-4430-99c4-3a8c3b7cf3c2  Qwen/Qwen3-32B  user-3f9c1a  rank 16  2026-01-07 00:38:16Z  ok
 `,
   );
-  assertEquals(stderr, "These are the first 2 training runs; --limit 0 shows all.\n");
+  assertEquals(stderr, "Cut off after 2 training runs; --limit 0 shows all.\n");
 });
 
 Deno.test("run list asks for no more runs than it takes to show the limit", async () => {

@@ -26,7 +26,7 @@ Deno.test("a process writes one JSON document into a pipe, and nothing else", as
   const { code, stdout, stderr } = await start({}, "--demo", "--format", "json", "run", "list")
     .output();
   assertEquals([code, JSON.parse(new TextDecoder().decode(stdout)).length], [0, 20]);
-  assertMatch(new TextDecoder().decode(stderr), /^These are the first 20 training runs;/);
+  assertMatch(new TextDecoder().decode(stderr), /^Cut off after 20 training runs;/);
 });
 
 Deno.test("a process writes a line of JSON as soon as it has it", async () => {
