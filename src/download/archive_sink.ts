@@ -1,11 +1,17 @@
 import { HpcaiError } from "../errors.ts";
 
+/**
+ * What becomes of a chunk: `borrowed`, where nobody looks at it any more once its write is done, or
+ * `kept`.
+ */
+export type ChunkUse = "borrowed" | "kept";
+
 /** Where an archive's bytes go. */
 export interface ArchiveSink {
   /** Takes the bytes, in order; is closed at the end, and aborted if the transfer fails. */
   readonly writable: WritableStream<Uint8Array>;
-  /** Whether nobody looks at a chunk any more once its write is done. Default false. */
-  readonly isCopying?: boolean;
+  /** What it does with a chunk; default that it hands it on. */
+  readonly chunks?: ChunkUse | undefined;
   /**
    * Drops what was written, so that the bytes can come anew from the first one. Missing where that
    * cannot be done.
@@ -28,6 +34,7 @@ export function memorySink(): MemorySink {
     byteLength = 0;
   };
   return {
+    chunks: "kept",
     writable: new WritableStream({
       write(chunk) {
         chunks.push(chunk);

@@ -1,3 +1,5 @@
+import type { ChunkUse } from "./archive_sink.ts";
+
 /** Reads a body chunk by chunk. */
 export interface ChunkReader {
   /** Gives the next chunk. */
@@ -10,13 +12,18 @@ export interface ChunkReader {
 const BUFFER_BYTES = 256 * 1024;
 
 /**
- * Makes a reader of a body.
+ * Makes a reader of a body. The runtimes' own buffers are larger than what comes in them, and as many
+ * as fill memory wait for the garbage collector. So a byte stream is read into one buffer where chunks
+ * are borrowed, and also where they are kept, which then get a copy each.
  *
- * @param body What to read. Where it is a byte stream, it is read into one buffer: the runtimes' own
- * are larger than what comes, and as many of them as fill memory wait for the garbage collector.
- * @param isReusing Whether a chunk is done with when the next one is read. Else it gets a copy.
+ * @param body What to read.
+ * @param use What becomes of the chunks. What is handed on is gone soon in the runtime's own buffers.
  */
-export function chunkReader(body: ReadableStream<Uint8Array>, isReusing: boolean): ChunkReader {
+export function chunkReader(
+  body: ReadableStream<Uint8Array>,
+  use: ChunkUse | undefined,
+): ChunkReader {
+  if (use === undefined) return body.getReader();
   let reader: ReadableStreamBYOBReader;
   try {
     reader = body.getReader({ mode: "byob" });
@@ -29,7 +36,7 @@ export function chunkReader(body: ReadableStream<Uint8Array>, isReusing: boolean
       const next = await reader.read(new Uint8Array(buffer));
       if (next.value === undefined) return next;
       buffer = next.value.buffer;
-      return isReusing || next.done ? next : { done: false, value: next.value.slice() };
+      return use === "borrowed" || next.done ? next : { done: false, value: next.value.slice() };
     },
     cancel: () => reader.cancel(),
   };

@@ -16,7 +16,7 @@ export function downloadTo$(
   options: TransferOptions,
 ): Observable<DownloadEvent> {
   const memory = memorySink();
-  const sink: ArchiveSink = to === undefined ? memory : { writable: to };
+  const sink: ArchiveSink = to === undefined ? memory : { writable: to, chunks: "kept" };
   return transfer$(transport, checkpoint, sink, options).pipe(
     toDownloadEvents<DownloadCompleteEvent>(progressIntervalMs, ({ loaded }) => ({
       type: "complete",

@@ -104,8 +104,7 @@ function pumpInto(
 
   return ({ body, loaded: start, total, etag, isExact, redact }, reached) =>
     new Observable((subscriber) => {
-      const isReusing = sink.isCopying === true;
-      const reader = body && chunkReader(body, isReusing);
+      const reader = body && chunkReader(body, sink.chunks);
       let loaded = start;
       /** How many of the next bytes the sink has already. */
       let known = 0;
@@ -138,7 +137,7 @@ function pumpInto(
         known = await alignSink();
         emit();
         while (true) {
-          await (isReusing ? lastWrite : writer.ready);
+          await (sink.chunks === "borrowed" ? lastWrite : writer.ready);
           let next: ReadableStreamReadResult<Uint8Array> | undefined;
           watch.begin();
           try {

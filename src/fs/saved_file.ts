@@ -157,7 +157,7 @@ async function openLocked(
         write: (chunk) => step(() => requirePart().append(chunk, archive)),
         close: () => step(commit),
       }, new ByteLengthQueuingStrategy({ highWaterMark: QUEUE_BYTES })),
-      isCopying: true,
+      chunks: "borrowed",
       restart: () => step(restart),
     },
     identify: (identity) => archive = identity,

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import type { ChunkUse } from "../../src/download/archive_sink.ts";
 import { chunkReader } from "../../src/download/chunk_reader.ts";
 
 function byteStream(...chunks: number[][]): ReadableStream<Uint8Array> {
@@ -13,8 +14,8 @@ function byteStream(...chunks: number[][]): ReadableStream<Uint8Array> {
   });
 }
 
-async function readAll(body: ReadableStream<Uint8Array>, isReusing: boolean) {
-  const reader = chunkReader(body, isReusing);
+async function readAll(body: ReadableStream<Uint8Array>, use?: ChunkUse) {
+  const reader = chunkReader(body, use);
   const read: number[][] = [];
   for (let next = await reader.read(); !next.done; next = await reader.read()) {
     read.push([...next.value]);
@@ -22,15 +23,14 @@ async function readAll(body: ReadableStream<Uint8Array>, isReusing: boolean) {
   return read;
 }
 
-for (const isReusing of [true, false]) {
-  const how = isReusing ? "to be done with" : "to be kept";
-  Deno.test(`the chunks of a byte stream are read ${how}, up to the end`, async () => {
-    assertEquals(await readAll(byteStream([1, 2], [3]), isReusing), [[1, 2], [3]]);
+for (const use of ["borrowed", "kept", undefined] as const) {
+  Deno.test(`the chunks of a byte stream are read, ${use ?? "handed on"}, up to the end`, async () => {
+    assertEquals(await readAll(byteStream([1, 2], [3]), use), [[1, 2], [3]]);
   });
 }
 
 Deno.test("chunks that are done with share the memory of one buffer", async () => {
-  const reader = chunkReader(byteStream([1], [2]), true);
+  const reader = chunkReader(byteStream([1], [2]), "borrowed");
   const { value: first } = await reader.read();
   const { value: second } = await reader.read();
   // The first one's memory was handed on, which leaves it without any.
@@ -38,25 +38,25 @@ Deno.test("chunks that are done with share the memory of one buffer", async () =
 });
 
 Deno.test("chunks that may be kept stay as they are", async () => {
-  const reader = chunkReader(byteStream([1], [2]), false);
+  const reader = chunkReader(byteStream([1], [2]), "kept");
   const { value: first } = await reader.read();
   await reader.read();
   assertEquals(first, new Uint8Array([1]));
 });
 
 Deno.test("a stream that is no byte stream is read all the same", async () => {
-  assertEquals(await readAll(new Blob([new Uint8Array([1])]).stream(), true), [[1]]);
+  assertEquals(await readAll(new Blob([new Uint8Array([1])]).stream(), "kept"), [[1]]);
   const plain = new ReadableStream<Uint8Array>({
     start(controller) {
       controller.enqueue(new Uint8Array([7]));
       controller.close();
     },
   });
-  assertEquals(await readAll(plain, true), [[7]]);
+  assertEquals(await readAll(plain, "kept"), [[7]]);
 });
 
 Deno.test("cancelling gives up the rest, whichever way it is read", async () => {
-  for (const isReusing of [true, false]) {
+  for (const use of ["borrowed", "kept", undefined] as const) {
     let isCancelled = false;
     const body = new ReadableStream<Uint8Array>({
       type: "bytes",
@@ -64,7 +64,7 @@ Deno.test("cancelling gives up the rest, whichever way it is read", async () => 
         isCancelled = true;
       },
     });
-    await chunkReader(body, isReusing).cancel();
+    await chunkReader(body, use).cancel();
     assertEquals(isCancelled, true);
   }
 });
