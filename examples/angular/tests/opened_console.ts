@@ -1,5 +1,6 @@
 import { FakeHpcai, type FakeHpcaiOptions } from "@hpcai/rx/testing";
 import { type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { CHROMIUM } from "../../../tests/runtimes/tools.ts";
 import { consoleHandler } from "../server.ts";
 
 const DIST = new URL("../dist/browser/", import.meta.url);
@@ -65,7 +66,7 @@ export async function openConsole(
     "--disable-lcd-text", // smaller screenshots
     ...(Deno.uid() === 0 ? ["--no-sandbox"] : []), // root has no sandbox
   ];
-  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args });
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args });
   const context = await browser.newContext({ locale: "en-US", ...browserOptions });
   const page = await context.newPage();
   const complaints: string[] = [];
