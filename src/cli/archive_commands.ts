@@ -107,9 +107,10 @@ async function archivePath(ids: CheckpointIds, output: string | undefined): Prom
 
 /** Refuses a directory whose replacement would take away where people work, or all they have. */
 async function requireReplaceable(directory: string, { env }: CliHost): Promise<void> {
-  const replaced = await realpath(directory).catch(() => directory);
+  const real = (path: string) => realpath(path).catch(() => path);
+  const replaced = await real(directory);
   for (const place of [".", ...(env["HOME"] ? [env["HOME"]] : [])]) {
-    const below = relative(replaced, place);
+    const below = relative(replaced, await real(place));
     if (below === ".." || below.startsWith(`..${sep}`) || isAbsolute(below)) continue;
     throw new Failure(
       `${JSON.stringify(directory)} holds the working or the home directory, and is not replaced.`,

@@ -124,13 +124,17 @@ Deno.test("extract never replaces the working or the home directory, or what hol
   inDirectory(async (directory) => {
     const [home, working] = [`${directory}/home/me`, `${directory}/work/here`];
     for (const made of [home, working]) await Deno.mkdir(made, { recursive: true });
+    // Deno's own would need permission for all files.
+    const link = `${directory}/link`;
+    await new Deno.Command("bash", { args: ["-c", `ln -s "${home}" "${link}"`] }).output();
     const fake = new FakeHpcai();
     await using server = serve(fake.handler);
     const before = Deno.cwd();
     Deno.chdir(working);
     try {
-      for (const place of [".", "..", home, `${directory}/home`]) {
-        const host = new CapturedHost({ ...environmentOf(fake, server.url), HOME: home });
+      const places = [[".", home], ["..", home], [home, home], [`${directory}/home`, home]];
+      for (const [place = "", HOME = ""] of [...places, [link, home], [home, link]]) {
+        const host = new CapturedHost({ ...environmentOf(fake, server.url), HOME });
         const args = ["checkpoint", "extract", PATH, "-o", place, "--force"];
         const { code, stderr } = await host.run(...args);
         assertEquals(code, 2, place);
