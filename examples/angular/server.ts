@@ -4,14 +4,15 @@
  *
  *     deno task example:angular
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { apiProxy, type Upstream } from "../api_proxy.ts";
+import { paced } from "../paced.ts";
 import { builtApp } from "./built_app.ts";
 
 const API_PREFIX = "/hpcai";
 const DEFAULT_BASE_URL = "https://www.hpc-ai.com/finetunesdk";
 const DEFAULT_PORT = 4200;
+const NETWORK_BYTES_PER_SECOND = 8 * 1024 ** 2;
 
 /** Answers requests for the app and for the API. */
 export async function consoleHandler(
@@ -42,7 +43,7 @@ function findUpstream(): Upstream {
   return {
     apiKey: fake.apiKey,
     baseUrl: DEFAULT_BASE_URL,
-    fetch: async (input, init) => paced(await fake.fetch(input, init)),
+    fetch: async (input, init) => paced(await fake.fetch(input, init), NETWORK_BYTES_PER_SECOND),
   };
 }
 
@@ -54,23 +55,6 @@ function keepTraining(fake: FakeHpcai): void {
     step += 10;
     fake.addCheckpoint(trainingRunId, { checkpointId: `step_${String(step).padStart(4, "0")}` });
   }, 15_000);
-}
-
-const NETWORK_BYTES_PER_SECOND = 8 * 1024 ** 2;
-
-/** Slows a body down: nobody could watch the progress bar otherwise. */
-function paced(response: Response): Response {
-  const startedAt = performance.now();
-  let sent = 0;
-  const pace = new TransformStream<Uint8Array, Uint8Array>({
-    async transform(chunk, controller) {
-      sent += chunk.byteLength;
-      const dueAt = startedAt + sent / NETWORK_BYTES_PER_SECOND * 1000;
-      await sleep(Math.max(0, dueAt - performance.now()));
-      controller.enqueue(chunk);
-    },
-  });
-  return new Response(response.body?.pipeThrough(pace) ?? null, response);
 }
 
 if (import.meta.main) {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { RestClient } from "@hpcai/rx";
 import { FakeHpcai } from "@hpcai/rx/testing";
+import { paced } from "../paced.ts";
 
 /** What the demo talks to. */
 export interface Service {
@@ -42,7 +43,7 @@ function fakeService(): Service {
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     async (request) => {
       await sleep(LATENCY_MS);
-      return paced(await fake.handler(request));
+      return paced(await fake.handler(request), NETWORK_BYTES_PER_SECOND);
     },
   );
   server.unref(); // The program ends when the demo does.
@@ -54,19 +55,4 @@ function fakeService(): Service {
       `HPCAI_API_KEY is not set, so a fake API in this process answers at ${baseUrl},\n` +
       `as a network would: after ${LATENCY_MS} ms, with 20 MiB a second.`,
   };
-}
-
-/** Loopback would be done with 64 MiB before anyone sees the bar. */
-function paced(response: Response): Response {
-  const startedAt = performance.now();
-  let sent = 0;
-  const pace = new TransformStream<Uint8Array, Uint8Array>({
-    async transform(chunk, controller) {
-      sent += chunk.byteLength;
-      const dueAt = startedAt + sent / NETWORK_BYTES_PER_SECOND * 1000;
-      await sleep(Math.max(0, dueAt - performance.now()));
-      controller.enqueue(chunk);
-    },
-  });
-  return new Response(response.body?.pipeThrough(pace) ?? null, response);
 }
