@@ -1,11 +1,11 @@
 import { concat, concatMap, defer, map, type Observable, of } from "rxjs";
 import { requireOptions } from "../arguments.ts";
-import { checkpointIds } from "../checkpoint_path.ts";
+import { checkpointIds, parseCheckpointPath } from "../checkpoint_path.ts";
 import { transportOf } from "../client_transport.ts";
 import { transferSettings } from "../download/download.ts";
 import { HpcaiError } from "../errors.ts";
 import type { RestClient } from "../rest_client.ts";
-import type { Checkpoint, CheckpointIds, CheckpointRef } from "../types.ts";
+import type { Checkpoint, CheckpointIds, CheckpointRef, CheckpointType } from "../types.ts";
 import {
   requireFilePath,
   saveArchive$,
@@ -69,8 +69,9 @@ export class CheckpointNotFoundError extends HpcaiError {
  * @param options How to save, as for `saveArchive$`, but `verify` is always on.
  * @returns Emits what `saveArchive$` emits, of which `complete` says that the backup is done; then
  * `deleted`, and completes. Fails as `saveArchive$` does; with a
- * {@linkcode CheckpointNotFoundError} if the run has no such checkpoint, an `HpcaiError` if it has two,
- * one of each type, a `NotFoundError` if there is no such run; and after `complete` as `deleteCheckpoint$` does.
+ * {@linkcode CheckpointNotFoundError} if the run has no such checkpoint, or one of the other type, an
+ * `HpcaiError` if it has two, one of each type, a `NotFoundError` if there is no such run; and after
+ * `complete` as `deleteCheckpoint$` does.
  *
  * @example
  * ```ts
@@ -118,6 +119,9 @@ export function deleteWithBackup$(
               `${checkpointId}; nothing was deleted`,
           );
         }
+        if (first.checkpointType !== (typeOf(checkpoint) ?? first.checkpointType)) {
+          throw new CheckpointNotFoundError(ids);
+        }
         return first;
       }),
       concatMap((found) =>
@@ -134,4 +138,10 @@ export function deleteWithBackup$(
       ),
     );
   });
+}
+
+/** The type that a reference names, which the API's routes leave out; ids alone name none. */
+function typeOf(checkpoint: CheckpointRef): CheckpointType | undefined {
+  if (typeof checkpoint === "string") return parseCheckpointPath(checkpoint).checkpointType;
+  return "checkpointType" in checkpoint ? checkpoint.checkpointType : undefined;
 }

@@ -109,6 +109,19 @@ Deno.test("a checkpoint that its run does not list is neither saved nor deleted"
   assertEquals(setting.files(), []);
 });
 
+Deno.test("where the run lists it with the other type, nothing is saved or deleted", async () => {
+  await using setting = new Setting();
+  const listing = await firstValueFrom(setting.client.listCheckpoints$(RUN));
+  const [listed] = listing.checkpoints;
+  assert(listed !== undefined);
+  const wrong = { ...listed, checkpointType: "sampler" as const };
+  for (const checkpoint of [`hpcai://${RUN}/sampler_weights/step_0010`, wrong]) {
+    await assertRejects(() => setting.run(checkpoint), CheckpointNotFoundError);
+  }
+  setting.assertNothingDeleted();
+  assertEquals(setting.files(), []);
+});
+
 Deno.test("of two checkpoints of one id, one of each type, neither is saved or deleted", async () => {
   await using setting = new Setting();
   const client = new RestClient({
