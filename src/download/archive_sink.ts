@@ -17,6 +17,8 @@ export interface ArchiveSink {
    * cannot be done.
    */
   readonly restart?: () => Promise<void> | void;
+  /** Reads what was written. Missing where that cannot be done. */
+  readonly received?: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
 /** A sink that keeps the bytes. */

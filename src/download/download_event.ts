@@ -20,6 +20,9 @@ export interface DownloadPreparingEvent extends Omit<DownloadProgressEvent, "typ
   readonly retryInMs: number;
 }
 
+/** What the bytes of an archive are, by their first bytes. */
+export type ArchiveFormat = "tar.gz" | "tar" | "unknown";
+
 /** The whole archive has arrived, and the sink has taken and closed it. */
 export interface DownloadCompleteEvent {
   /** Tells the events apart. */

@@ -1,4 +1,5 @@
 import type { ArchivePosition } from "./archive_source.ts";
+import type { ByteTransform } from "./unpacked.ts";
 
 /** How to transfer. */
 export interface TransferOptions {
@@ -8,6 +9,8 @@ export interface TransferOptions {
   readonly prepareTimeoutMs: number;
   /** Which bytes the sink has already; default none. */
   readonly position?: ArchivePosition | undefined;
+  /** What decompresses an archive whose length is not certain. Default: that of the platform. */
+  readonly gunzip?: (() => ByteTransform) | undefined;
   /** Whether the caller has waited for its turn, with `Transport.limitTransfers`. Default false. */
   readonly isLimited?: boolean | undefined;
 }

@@ -1,15 +1,45 @@
-import { open } from "node:fs/promises";
+import { mkdir, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { isCode } from "./file_status.ts";
+
+/** What a disk says that failed or is full; all other errors mean that it cannot sync directories. */
+const DISK_ERRORS = ["EIO", "ENOSPC", "EDQUOT"];
 
 /**
- * Makes sure that the name of a file outlives a power failure, where the system can do that for a
- * directory: Windows cannot, nor can some network file systems.
+ * Makes sure that the names in a directory outlive a power failure, where the system can do that:
+ * Windows cannot, nor can some network file systems.
  */
 export async function syncDirectory(path: string): Promise<void> {
   try {
-    const directory = await open(dirname(path));
+    const directory = await open(path);
     await directory.sync().finally(() => directory.close());
-  } catch {
-    // The file is there all the same.
+  } catch (error) {
+    if (DISK_ERRORS.some((code) => isCode(error, code))) throw error;
+  }
+}
+
+/** Makes a directory and those that it is in, unless they exist, so that they outlive a power failure. */
+export async function makeDirectory(path: string): Promise<void> {
+  if (await isDirectory(path)) return;
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (isCode(error, "ENOENT")) {
+      // Not before: Deno may not be allowed to look at what it is in.
+      await makeDirectory(dirname(path));
+      return await makeDirectory(path);
+    }
+    // Another process may have made it since.
+    if (!isCode(error, "EEXIST") || !await isDirectory(path)) throw error;
+  }
+  await syncDirectory(dirname(path));
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    if (isCode(error, "ENOENT")) return false;
+    throw error;
   }
 }

@@ -2,6 +2,7 @@ import { link, mkdir, open, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { ArchiveEntry } from "../download/archive_entry.ts";
 import { UnsafeArchiveError } from "../errors.ts";
+import { syncDirectory } from "./directory.ts";
 import { requireInside, safeSegments } from "./entry_path.ts";
 
 /** Who may execute a file, and so everyone who may read it. */
@@ -18,6 +19,8 @@ export interface EntryWriter {
    * @throws {UnsafeArchiveError} if it could be written elsewhere, or in another one's place.
    */
   write(entry: ArchiveEntry): Promise<string | undefined>;
+  /** Makes sure that the names of all entries outlive a power failure. */
+  syncDirectories(): Promise<void>;
 }
 
 /**
@@ -111,6 +114,12 @@ export function entryWriter(root: string, strip: number, maxEntries: number): En
       else await linkFile(path, linkTarget, name);
       made.set(path, "file");
       return path;
+    },
+    async syncDirectories() {
+      for (const [path, kind] of made) {
+        if (kind === "directory") await syncDirectory(join(root, path));
+      }
+      await syncDirectory(root);
     },
   };
 }

@@ -1,6 +1,4 @@
-import { randomUUID } from "node:crypto";
-import { lstat, mkdir, rename, rm } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { catchError, concatMap, defer, Observable, tap, throwError } from "rxjs";
 import { requireInteger, requireOptions, show } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
@@ -14,6 +12,7 @@ import { HpcaiError, InvalidArgumentError, UnsafeArchiveError } from "../errors.
 import type { RestClient } from "../rest_client.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { CheckpointIds, CheckpointRef } from "../types.ts";
+import { makeDirectory } from "./directory.ts";
 import { entryWriter } from "./entry_writer.ts";
 import type {
   ExtractCompleteEvent,
@@ -21,7 +20,15 @@ import type {
   ExtractEvent,
   ExtractOptions,
 } from "./extract_event.ts";
+import { statusOf } from "./file_status.ts";
 import { gunzip } from "./gunzip.ts";
+import { claimPath, LEASE_MS, type PathClaim } from "./path_claim.ts";
+import { PathExistsError, toPathError } from "./path_errors.ts";
+import {
+  makeStagedDirectory,
+  publishStagedDirectory,
+  settleExtraction,
+} from "./staged_directory.ts";
 
 const DEFAULT_MAX_ENTRIES = 100_000;
 const DEFAULT_MAX_BYTES = 2 ** 40;
@@ -32,9 +39,11 @@ const UNLIMITED_RATIO_BYTES = 64 * 2 ** 20;
 
 /**
  * Extracts a checkpoint's archive into a new directory while it arrives: nothing is kept between
- * network and files. All is written beside the directory, into `.<name>.<random>.part`, which gets its
- * name at the end, so that the directory is whole or not there. Runs on Deno, Node and Bun; where
- * the archive holds symbolic links, Deno wants `--allow-read` and `--allow-write` without paths.
+ * network and files. All is written into the hidden directory `.hpcai-rx` beside the new one, and gets
+ * its name at the end, atomically. What a process that was killed left there is removed by the next
+ * save or extraction into the same directory; a directory that it was about to replace gets its name
+ * back. Runs on Deno, Node and Bun; where the archive holds symbolic links, Deno needs `--allow-read`
+ * and `--allow-write` without paths.
  *
  * The archive is taken for someone else's: nothing is written outside, no file is opened that is there
  * already, no device is made. Of the permissions only that to execute is kept; owner and times are not.
@@ -83,6 +92,17 @@ export function extractArchive$(
   directory: string,
   options: ExtractOptions = {},
 ): Observable<ExtractEvent> {
+  return extractWithin$(LEASE_MS, client, checkpoint, directory, options);
+}
+
+/** {@linkcode extractArchive$}, with another time to wait for a process that was killed. */
+export function extractWithin$(
+  leaseMs: number,
+  client: RestClient,
+  checkpoint: CheckpointRef,
+  directory: string,
+  options: ExtractOptions,
+): Observable<ExtractEvent> {
   return defer(() => {
     requireOptions("options", options);
     requireDirectory(directory);
@@ -90,8 +110,10 @@ export function extractArchive$(
     const ids = checkpointIds(checkpoint);
     const settings = extractSettings(options);
     return defer(() => requireFree(directory, settings.overwrite)).pipe(
-      concatMap(() => extract$(transport, ids, directory, settings)),
-      catchError((error) => throwError(() => ofFileSystem(error, directory))),
+      concatMap(() => extract$(transport, ids, directory, settings, leaseMs)),
+      catchError((error) =>
+        throwError(() => toPathError(`Cannot extract into ${show(directory)}`, error))
+      ),
     );
   });
 }
@@ -137,21 +159,17 @@ function requireDirectory(directory: unknown): void {
 }
 
 async function requireFree(directory: string, overwrite: boolean): Promise<void> {
-  if (overwrite || !await exists(directory)) return;
-  throw new InvalidArgumentError(
-    "directory",
-    `${show(directory)} exists; name another, or replace it with the option overwrite`,
-  );
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return false;
-    throw error;
+  const found = await statusOf(directory);
+  if (found === undefined) return;
+  if (found.kind !== "directory") {
+    const problem = `${show(directory)} is a ${found.kind}, not a directory`;
+    throw new InvalidArgumentError("directory", problem);
   }
+  if (overwrite) return;
+  throw new PathExistsError(
+    "directory",
+    `${show(directory)} exists; choose another, or replace it with the option overwrite`,
+  );
 }
 
 function extract$(
@@ -159,38 +177,58 @@ function extract$(
   ids: CheckpointIds,
   directory: string,
   settings: ExtractSettings,
+  leaseMs: number,
 ): Observable<ExtractEvent> {
   return new Observable((subscriber) => {
     const counts = { packed: 0, entries: 0, bytes: 0 };
+    const ending = new AbortController();
+    const target = resolve(directory);
+    const state = { root: dirname(target), name: basename(target) };
+
+    const fill = async (tar: ReadableStream<Uint8Array>, claim: PathClaim) => {
+      const staged = await makeStagedDirectory(claim);
+      await writeEntries(tar, staged, settings, counts, (event) => subscriber.next(event));
+      ending.signal.throwIfAborted();
+      await requireFree(directory, settings.overwrite);
+      await publishStagedDirectory(claim, target, state.name);
+      await claim.swept;
+    };
 
     const read = async (packed: ReadableStream<Uint8Array>): Promise<void> => {
-      const target = resolve(directory);
       const tar = await unpacked(packed, gunzip);
-      const part = join(dirname(target), `.${basename(target)}.${randomUUID().slice(0, 8)}.part`);
+      await makeDirectory(state.root);
+      const claim = await claimPath(state, leaseMs, ending.signal);
       try {
-        await mkdir(dirname(target), { recursive: true });
-        await mkdir(part);
-        await writeEntries(tar, part, settings, counts, (event) => subscriber.next(event));
-        if (!subscriber.closed) await putInPlace(part, target, settings.overwrite);
+        await fill(tar, claim);
+      } catch (error) {
+        // Where another process has taken over, no path of the state works any more.
+        if (!(error instanceof HpcaiError) && !ending.signal.aborted) await claim.confirm();
+        throw error;
       } finally {
-        await rm(part, { recursive: true, force: true });
+        ending.abort();
+        await settleExtraction(claim.directory, target).finally(() => claim.release());
       }
     };
 
-    return readTransfer$(transport, ids, settings, read).pipe(
-      tap((event) => {
-        if (event.type === "loaded") counts.packed = event.loaded;
+    subscriber.add(
+      readTransfer$(transport, ids, settings, read).pipe(
+        tap((event) => {
+          if (event.type === "loaded") counts.packed = event.loaded;
+        }),
+        toDownloadEvents<ExtractCompleteEvent>(settings.progressIntervalMs, () => {
+          const { entries, bytes } = counts;
+          return { type: "complete", directory, entries, bytes };
+        }),
+      ).subscribe({
+        next: (event) =>
+          subscriber.next(
+            event.type === "complete" ? event : { ...event, entries: counts.entries },
+          ),
+        error: (error) => subscriber.error(error),
+        complete: () => subscriber.complete(),
       }),
-      toDownloadEvents<ExtractCompleteEvent>(settings.progressIntervalMs, () => {
-        const { entries, bytes } = counts;
-        return { type: "complete", directory, entries, bytes };
-      }),
-    ).subscribe({
-      next: (event) =>
-        subscriber.next(event.type === "complete" ? event : { ...event, entries: counts.entries }),
-      error: (error) => subscriber.error(error),
-      complete: () => subscriber.complete(),
-    });
+    );
+    return () => ending.abort();
   });
 }
 
@@ -234,27 +272,5 @@ async function writeEntries(
     counts.bytes += size;
     if (type !== "directory") onEntry({ type: "entry", path: written, size });
   }
-}
-
-/** Gives the directory its name; one that is there makes place for it, and goes after that. */
-async function putInPlace(part: string, target: string, overwrite: boolean): Promise<void> {
-  await requireFree(target, overwrite);
-  if (!await exists(target)) return await rename(part, target);
-  const old = `${part}.old`;
-  await rename(target, old);
-  try {
-    await rename(part, target);
-  } catch (error) {
-    await rename(old, target);
-    throw error;
-  }
-  await rm(old, { recursive: true, force: true });
-}
-
-/** The file system's own errors name their code, but not what for. */
-function ofFileSystem(error: unknown, directory: string): unknown {
-  if (error instanceof HpcaiError || !(error instanceof Error && "code" in error)) return error;
-  return new HpcaiError(`Cannot extract into ${show(directory)}: ${error.message}`, {
-    cause: error,
-  });
+  await writer.syncDirectories();
 }

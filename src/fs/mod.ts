@@ -33,6 +33,7 @@ export {
   type DeleteWithBackupEvent,
   type DeleteWithBackupOptions,
 } from "./delete_with_backup.ts";
+export { PathExistsError } from "./path_errors.ts";
 export { extractArchive$ } from "./extract_archive.ts";
 export type {
   ExtractCompleteEvent,

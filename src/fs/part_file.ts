@@ -1,81 +1,131 @@
 import { createHash } from "node:crypto";
-import { constants, createReadStream } from "node:fs";
-import { open, rm } from "node:fs/promises";
+import { type FileHandle, rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { ArchivePosition } from "../download/archive_source.ts";
+import type { ArchiveFormat } from "../download/download_event.ts";
 import type { CheckpointIds } from "../types.ts";
+import { formatOf } from "./archive_format.ts";
+import { type ArchiveRecord, readArchiveRecord, writeRecord } from "./archive_record.ts";
 import { syncDirectory } from "./directory.ts";
-import type { PathLock } from "./path_lock.ts";
-import { readSidecar, removeSidecar, type Sidecar, writeSidecar } from "./sidecar.ts";
+import { type FileStatus, IS_WINDOWS, statusOf, statusOfOpen } from "./file_status.ts";
+import type { PathClaim } from "./path_claim.ts";
+import { createPrivateFile, openRegularFile, readBytes, writeBytes } from "./regular_file.ts";
 
 /** Which archive it is. */
 export type ArchiveIdentity = Pick<ArchivePosition, "etag" | "total">;
 
-/** A file that grows, together with a sidecar that says which archive its bytes are of. */
+/** Which checkpoint a part is of, and the name of the file that it is to be. */
+export type PartIdentity = CheckpointIds & Pick<ArchiveRecord, "name">;
+
+/** The bytes of an archive that have arrived, with a record of which archive they are of. */
 export interface PartFile {
-  /** Which bytes an earlier process left, or `undefined` where there are none to go on with. */
+  /** Which bytes an earlier save left, or `undefined` where there are none to resume from. */
   readonly position: ArchivePosition | undefined;
-  /** Takes more bytes; the disk has them after `flush`. `archive` is what they are of. */
+  /** Takes more bytes. `archive` is what they are of. */
   append(bytes: Uint8Array, archive: ArchiveIdentity): Promise<void>;
-  /** Writes what waits. */
-  flush(): Promise<void>;
   /** Drops all bytes. */
-  startOver(): Promise<void>;
-  /** Makes sure that the bytes outlive a power failure. Gives their number and the time of the last write, in ms. */
-  sync(): Promise<{ readonly size: number; readonly mtimeMs: number }>;
-  /** The hash of all bytes, in lower-case hex, or `undefined` where none was asked for. */
+  restart(): Promise<void>;
+  /** Reads all bytes. */
+  bytes(): AsyncIterable<Uint8Array>;
+  /** Makes sure that the file has all bytes, no others, and that they outlive a power failure. */
+  finish(): Promise<FileStatus>;
+  /** What the bytes are. */
+  format(): Promise<ArchiveFormat>;
+  /** The SHA-256 of all bytes, in lower-case hex, or `undefined` where none was asked for. */
   sha256(): string | undefined;
-  /** Whether another process can go on with the bytes. */
-  canBeGoneOnWith(): boolean;
-  /** Writes what waits, unless a write has failed, and closes the file. */
+  /** Sets the permissions of the file. */
+  setMode(mode: number): Promise<void>;
+  /** Records which file the archive becomes, where there is a record. */
+  recordFile(file: FileStatus): Promise<void>;
+  /** Closes the file. */
   close(): Promise<void>;
-  /** Removes what is left of file and sidecar. */
+  /** Closes the file, and removes it unless it can be resumed from. */
+  park(): Promise<void>;
+  /** Closes and removes the file. */
   remove(): Promise<void>;
 }
 
 /**
  * As much goes to the disk at a time: in Deno 2.9 a write of 64 KiB costs more than twice as much a
- * byte, and `writev` more than that. It is also what a process that is killed may lose, …
+ * byte, and `writev` more than that.
  */
 const BATCH_BYTES = 1024 ** 2;
 
-/** … or, where the network is slow, what has come in since this many milliseconds. */
-const BATCH_MS = 100;
+/** How many bytes are written between two syncs, … */
+const SYNC_BYTES = 64 * 1024 ** 2;
+
+/** … or for how many milliseconds, where the network is slow. A crash costs as much. */
+const SYNC_MS = 200;
+
+/** Where the part is in the directory of a path's state. */
+export function partPath(directory: string): string {
+  return join(directory, "part");
+}
+
+/** Where the record of the part is. */
+export function partRecordPath(directory: string): string {
+  return join(directory, "part.json");
+}
+
+/** Removes a part and its record. */
+export async function removePart(directory: string): Promise<void> {
+  const recordPath = partRecordPath(directory);
+  if (await statusOf(recordPath) !== undefined) {
+    // First, and for good: bytes of one archive must never be found beside the record of another.
+    await rm(recordPath, { recursive: true });
+    await syncDirectory(directory);
+  }
+  await rm(partPath(directory), { recursive: true, force: true });
+}
 
 /**
- * Opens the part of a file, and takes over what an earlier process left if the sidecar says what it is.
+ * Opens the part of a path's state, with the bytes that an earlier save left if the record says which
+ * archive they are of, and the file is one that only this user has written to.
  *
- * @param path The part's own path; the sidecar's is that with `.json`.
- * @param lock Is asked before each change.
+ * @param isHashed Whether to compute the SHA-256.
+ * @param signal Ends the reading of what is there.
  */
 export async function openPartFile(
-  path: string,
-  checkpoint: CheckpointIds,
-  lock: PathLock,
+  claim: PathClaim,
+  { name, trainingRunId, checkpointId }: PartIdentity,
   isHashed: boolean,
   signal: AbortSignal,
 ): Promise<PartFile> {
-  const sidecarPath = `${path}.json`;
+  const { directory } = claim;
+  const recordPath = partRecordPath(directory);
   const newHash = () => isHashed ? createHash("sha256") : undefined;
-  const file = await open(path, constants.O_RDWR | constants.O_CREAT);
+  const record = await readArchiveRecord(recordPath, { trainingRunId, checkpointId });
+  const found = record && await openTrusted(claim, record);
+  const position = record && found &&
+    { loaded: record.synced, total: record.total, etag: record.etag };
+
+  let identity: ArchiveIdentity = { etag: position?.etag, total: position?.total };
   let hash = newHash();
-  let recorded: Sidecar | undefined;
-  /** How many bytes the file has. */
-  let length = 0;
+  /** How many bytes the file has. What an earlier save wrote beyond them is written again. */
+  let length = position?.loaded ?? 0;
+  /** How many of them are known to be on the disk, and recorded. */
+  let synced = length;
+  let syncedAt = performance.now();
+  let syncing: Promise<void> | undefined;
+  let hasSyncFailed = false;
   /** One is filled while the other is written. */
   let filling = new Uint8Array(BATCH_BYTES);
   let spare = new Uint8Array(BATCH_BYTES);
   let filled = 0;
-  let batchBegunAt = performance.now();
   let written: Promise<void> = Promise.resolve();
 
+  const create = async (): Promise<FileHandle> => {
+    await removePart(directory);
+    identity = { etag: undefined, total: undefined };
+    length = synced = filled = 0;
+    hash = newHash();
+    return await createPrivateFile(partPath(directory));
+  };
+
   const write = async (bytes: Uint8Array) => {
-    await lock.requireHeld();
-    for (let from = 0; from < bytes.byteLength;) {
-      const rest = bytes.byteLength - from;
-      const { bytesWritten } = await file.write(bytes, from, rest, length);
-      from += bytesWritten;
-      length += bytesWritten;
-    }
+    await claim.requireHeld();
+    await writeBytes(file, bytes, length);
+    length += bytes.byteLength;
   };
 
   /** Begins to write what was filled in, once what was written before is. */
@@ -84,90 +134,136 @@ export async function openPartFile(
     const batch = filling.subarray(0, filled);
     [filling, spare] = [spare, filling];
     filled = 0;
-    batchBegunAt = performance.now();
     written = write(batch);
-    written.catch(() => {}); // Whoever awaits it next fails.
+    written.catch(() => {}); // What awaits it next fails.
   };
 
   const flush = async () => {
     await writeBatch();
     await written;
+    await syncing;
   };
 
-  const record = async ({ etag, total }: ArchiveIdentity) => {
-    const { trainingRunId, checkpointId } = checkpoint;
-    recorded = etag === undefined ? undefined : { trainingRunId, checkpointId, etag, total };
-    if (recorded !== undefined) await writeSidecar(sidecarPath, recorded);
+  const recordArchive = async (facts: Pick<ArchiveRecord, "synced" | "total" | "file">) => {
+    const { etag } = identity;
+    if (etag === undefined) return;
+    await claim.requireHeld();
+    await writeRecord(recordPath, { name, trainingRunId, checkpointId, etag, ...facts });
   };
 
-  const startOver = async () => {
-    await written;
-    await lock.requireHeld();
-    // First, and for good: bytes of one archive must never be found beside the tag of another.
-    recorded = undefined;
-    await removeSidecar(sidecarPath);
-    await syncDirectory(path);
-    await file.truncate(0);
-    length = filled = 0;
-    hash = newHash();
-  };
-
-  const takeOver = async (): Promise<ArchivePosition | undefined> => {
-    const { size } = await file.stat();
-    const sidecar = await readSidecar(sidecarPath, checkpoint);
-    if (sidecar === undefined || size === 0 || size > (sidecar.total ?? Infinity)) {
-      // Even an empty one: beside it may be the sidecar of another checkpoint.
-      await startOver();
-      return undefined;
+  /** Runs a sync; after one that failed, no other is believed, though fsync(2) may report success. */
+  const trusted = async (sync: () => Promise<void>) => {
+    if (hasSyncFailed) throw new Error("the disk failed before");
+    try {
+      await sync();
+    } catch (error) {
+      hasSyncFailed = true;
+      throw error;
     }
-    recorded = sidecar;
-    length = size;
-    for await (const chunk of hash ? createReadStream(path, { signal }) : []) hash?.update(chunk);
-    return { loaded: size, total: sidecar.total, etag: sidecar.etag };
   };
 
+  /** Makes sure that the disk has what is written so far, and records how much that is. */
+  const sync = async () => {
+    const reached = length;
+    await trusted(() => file.datasync());
+    await recordArchive({ synced: reached, total: identity.total });
+    synced = reached;
+    syncedAt = performance.now();
+  };
+
+  /** Syncs, while more is written, when it is time to and a later save could use it. */
+  const syncInBackground = async () => {
+    if (hasSyncFailed) await syncing;
+    const isDue = length - synced >= SYNC_BYTES || performance.now() - syncedAt >= SYNC_MS;
+    if (identity.etag === undefined || syncing !== undefined || !isDue) return;
+    await writeBatch();
+    syncing = written.then(sync).then(() => syncing = undefined);
+    syncing.catch(() => hasSyncFailed = true);
+  };
+
+  let file = found ?? await create();
+  const close = async () => {
+    await syncing?.catch(() => {});
+    await file.close();
+  };
+  const remove = async () => {
+    await close();
+    await claim.confirm();
+    await removePart(directory);
+  };
   try {
-    const position = await takeOver();
-    return {
-      position,
-      async append(bytes, archive) {
-        if (archive.etag !== recorded?.etag || archive.total !== recorded?.total) {
-          await record(archive);
-        }
-        hash?.update(bytes);
-        for (let from = 0; from < bytes.byteLength;) {
-          const taken = bytes.subarray(from, from + BATCH_BYTES - filled);
-          filling.set(taken, filled);
-          filled += taken.byteLength;
-          from += taken.byteLength;
-          if (filled === BATCH_BYTES) await writeBatch();
-        }
-        if (performance.now() - batchBegunAt >= BATCH_MS) await writeBatch();
-      },
-      flush,
-      startOver,
-      async sync() {
-        await file.sync();
-        return await file.stat();
-      },
-      sha256: () => hash?.copy().digest("hex"),
-      canBeGoneOnWith: () => length > 0 && recorded !== undefined,
-      async close() {
-        try {
-          await flush();
-        } finally {
-          // Of a write that failed, some bytes may be there.
-          length = (await file.stat()).size;
-          await file.close();
-        }
-      },
-      async remove() {
-        await rm(path, { force: true });
-        await removeSidecar(sidecarPath);
-      },
-    };
+    for await (const chunk of hash === undefined ? [] : readBytes(file, length)) {
+      signal.throwIfAborted();
+      hash?.update(chunk);
+    }
   } catch (error) {
     await file.close();
     throw error;
   }
+
+  return {
+    position,
+    async append(bytes, archive) {
+      identity = { etag: archive.etag, total: archive.total };
+      hash?.update(bytes);
+      for (let from = 0; from < bytes.byteLength;) {
+        const taken = bytes.subarray(from, from + BATCH_BYTES - filled);
+        filling.set(taken, filled);
+        filled += taken.byteLength;
+        from += taken.byteLength;
+        if (filled === BATCH_BYTES) await writeBatch();
+      }
+      await syncInBackground();
+    },
+    async restart() {
+      await written;
+      await close();
+      // A new file: a suspended process may still have a write to the old one under way.
+      file = await create();
+    },
+    async *bytes() {
+      await flush();
+      yield* readBytes(file, length);
+    },
+    async finish() {
+      await flush();
+      if ((await statusOfOpen(file)).size > length) await file.truncate(length);
+      await trusted(() => file.sync());
+      await recordArchive({ synced: length, total: length });
+      synced = length;
+      return await statusOfOpen(file);
+    },
+    format: () => formatOf(file),
+    sha256: () => hash?.copy().digest("hex"),
+    setMode: (mode) => file.chmod(mode),
+    recordFile: ({ size, mtimeMs }) =>
+      recordArchive({ synced: length, total: length, file: { size, mtimeMs } }),
+    close,
+    async park() {
+      try {
+        await claim.confirm();
+        await flush().catch(() => {}); // Of a write that failed, those before it count.
+        if (identity.etag !== undefined && length > synced) await sync().catch(() => {});
+      } finally {
+        await close();
+      }
+      if (synced === 0) await removePart(directory);
+    },
+    remove,
+  };
+}
+
+/** Opens a part if it is one's own, no other user could write to it, and it has what was synced. */
+function openTrusted(
+  { directory, uid }: PathClaim,
+  { synced, total = Infinity }: ArchiveRecord,
+): Promise<FileHandle | undefined> {
+  if (synced === 0 || synced > total) return Promise.resolve(undefined);
+  return openRegularFile(
+    partPath(directory),
+    "write",
+    (part) =>
+      part.links === 1 && !part.isWritableByOthers && part.size >= synced &&
+      (IS_WINDOWS || part.uid === uid),
+  );
 }

@@ -1,13 +1,22 @@
-import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, link, rename, rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { HpcaiError } from "../errors.ts";
+import { isCode, statusOf, statusOfOpen } from "./file_status.ts";
+import { createPrivateFile } from "./regular_file.ts";
 
-/** Keeps other savers from a path, those of other processes too. */
+/** Keeps other processes from a path. */
 export interface PathLock {
-  /** Throws if the lock is not held any more; call it before each change of what it guards. */
+  /** Throws if the lock may have been lost; looks only where it has not for a while. */
   requireHeld(): Promise<void>;
-  /** Lets the others have it, once. Never fails. */
-  release(): Promise<void>;
+  /** Throws if the lock was lost. */
+  confirm(): Promise<void>;
+  /**
+   * Releases the lock. Never fails.
+   *
+   * @param directory A directory that whoever takes over the lock moves, so that a lock that was lost
+   * cannot be removed.
+   */
+  release(directory: string): Promise<void>;
 }
 
 /** How often a holder renews its lock within the time that others wait for a sign of life. */
@@ -15,106 +24,113 @@ const BEATS_PER_LEASE = 6;
 const POLLS_PER_LEASE = 60;
 
 /**
- * Takes a lock, which is a file that its holder touches as long as it lives. A process id would say
- * less: it is reused, means nothing in another container or on another host, and looking it up takes
- * a permission in Deno. Where the file is there already, it is watched: touched, the path is busy;
- * gone, it is free; untouched for `leaseMs`, its holder was killed, and the lock is taken over.
+ * Takes a lock, which is a file that its holder touches while it lives. A process id would say less: it
+ * is reused, means nothing in another container or on another host, and looking it up needs a
+ * permission in Deno. A lock that exists is watched: if it is touched, the path is busy; if it goes,
+ * the path is free; if nothing happens for `leaseMs`, its holder is dead and the lock is taken over.
  *
  * @param path The lock's file.
+ * @param holder A name that no other holder has.
  * @param leaseMs How long a holder may give no sign of life, in milliseconds.
- * @param signal Ends the watching.
- * @throws {HpcaiError} if somebody holds the lock.
+ * @param signal Ends the wait.
+ * @throws {HpcaiError} if another process holds the lock, or what has its name is no file.
  */
 export async function lockPath(
   path: string,
+  holder: string,
   leaseMs: number,
   signal: AbortSignal,
 ): Promise<PathLock> {
   while (true) {
     signal.throwIfAborted();
     try {
-      return hold(path, await open(path, "wx"), leaseMs);
+      const file = await createPrivateFile(path);
+      return hold(path, file, (await statusOfOpen(file)).identity, leaseMs);
     } catch (error) {
       if (!isCode(error, "EEXIST")) throw error;
     }
-    await waitUntilFree(path, leaseMs, signal);
+    await waitUntilFree(path, `${path}.${holder}`, leaseMs, signal);
   }
 }
 
-function hold(path: string, file: FileHandle, leaseMs: number): PathLock {
+function hold(path: string, file: FileHandle, identity: string, leaseMs: number): PathLock {
   let renewedAt = performance.now();
   let isLost = false;
-  const isOwn = async () => (await stat(path)).ino === (await file.stat()).ino;
+  const confirm = async () => {
+    // Open, the file keeps its inode, so that no other file has the same identity.
+    isLost ||= (await statusOf(path))?.identity !== identity;
+    if (isLost) {
+      throw new HpcaiError(
+        "Another process has taken over, since this one gave no sign of life. Run it again to resume.",
+      );
+    }
+  };
   const renew = async () => {
     const time = performance.now();
-    isLost ||= !await isOwn();
-    if (isLost) throw new HpcaiError(`Another process has taken over the lock ${path}`);
+    await confirm();
     const now = new Date();
     await file.utimes(now, now);
     renewedAt = time;
   };
   let beat: Promise<void> = Promise.resolve();
   const timer = setInterval(() => beat = renew().catch(() => {}), leaseMs / BEATS_PER_LEASE);
-  const release = async () => {
-    clearInterval(timer);
-    await beat;
-    try {
-      if (await isOwn()) await rm(path, { force: true });
-    } catch {
-      // Then it is gone, or is left to be taken over.
-    }
-    await file.close().catch(() => {});
-  };
-  let released: Promise<void> | undefined;
   return {
-    // One that was suspended finds out here, before it writes into what is now another's.
+    confirm,
     requireHeld: async () => {
       if (isLost || performance.now() - renewedAt > leaseMs / 2) await renew();
     },
-    release: () => released ??= release(),
+    async release(directory) {
+      clearInterval(timer);
+      await beat;
+      try {
+        await confirm();
+        const released = `${directory}/lock`;
+        await rename(path, released);
+        await discard(released, path, identity);
+      } catch {
+        // Then it was lost, or is left to be taken over.
+      }
+      await file.close().catch(() => {});
+    },
   };
 }
 
-async function waitUntilFree(path: string, leaseMs: number, signal: AbortSignal): Promise<void> {
-  const seen = await stamp(path);
-  const startedAt = performance.now();
-  while (performance.now() - startedAt < leaseMs) {
-    await delay(leaseMs / POLLS_PER_LEASE, undefined, { signal });
-    const current = await stamp(path);
-    if (current === undefined) return;
-    if (current !== seen) throw busy(path);
+async function waitUntilFree(
+  path: string,
+  stale: string,
+  leaseMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const seen = await statusOf(path);
+  if (seen === undefined) return;
+  if (seen.kind !== "file") {
+    throw new HpcaiError(`Cannot lock ${path}: it is a ${seen.kind}, not a file. Remove it.`);
   }
-  // Moved out of the way first, so that of two who take over one does not remove the other's lock.
-  const stale = `${path}.stale`;
+  // Counted, not timed: a machine that was suspended has to see the holder do nothing after that.
+  for (let poll = 0; poll < POLLS_PER_LEASE; poll++) {
+    await delay(leaseMs / POLLS_PER_LEASE, undefined, { signal });
+    const current = await statusOf(path);
+    if (current === undefined) return;
+    if (current.identity !== seen.identity || current.mtimeMs !== seen.mtimeMs) {
+      throw new HpcaiError(
+        "Another process is saving there. Wait for its end, or choose another path.",
+      );
+    }
+  }
+  // Moved first, so that of two who take over one does not remove the other's lock.
   try {
     await rename(path, stale);
   } catch (error) {
     if (isCode(error, "ENOENT")) return;
     throw error;
   }
-  if (await stamp(stale) !== seen) {
-    await rename(stale, path);
-    throw busy(path);
-  }
-  await rm(stale, { force: true });
+  await discard(stale, path, seen.identity);
 }
 
-function busy(path: string): HpcaiError {
-  return new HpcaiError(`Another process is saving there and holds the lock ${path}`);
-}
-
-/** What changes when a lock is renewed or changes hands; `undefined` where there is none. */
-async function stamp(path: string): Promise<string | undefined> {
-  try {
-    const { ino, mtimeMs } = await stat(path);
-    return `${ino} ${mtimeMs}`;
-  } catch (error) {
-    if (isCode(error, "ENOENT")) return undefined;
-    throw error;
-  }
-}
-
-/** Whether an error is the operating system's of that code. */
-export function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
+/** Removes a lock that was moved away from its path; gives it back if it is another one's. */
+async function discard(moved: string, path: string, identity: string): Promise<void> {
+  const isAnother = (await statusOf(moved))?.identity !== identity;
+  // If there is a lock again, the other one has lost its own and will notice.
+  if (isAnother) await link(moved, path).catch(() => {});
+  await rm(moved, { force: true });
 }

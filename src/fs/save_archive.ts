@@ -4,6 +4,7 @@ import { checkpointIds } from "../checkpoint_path.ts";
 import { transportOf } from "../client_transport.ts";
 import { transferSettings } from "../download/download.ts";
 import type {
+  ArchiveFormat,
   DownloadPreparingEvent,
   DownloadProgressEvent,
   TransferSettings,
@@ -13,6 +14,8 @@ import { transfer$ } from "../download/transfer.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import type { RestClient } from "../rest_client.ts";
 import type { CheckpointRef } from "../types.ts";
+import { gunzip } from "./gunzip.ts";
+import { LEASE_MS } from "./path_claim.ts";
 import { openSavedFile, type SavedFile } from "./saved_file.ts";
 
 /** How to save an archive. */
@@ -28,14 +31,18 @@ export interface SaveOptions extends TransferSettings {
   readonly verify?: boolean | undefined;
 }
 
-/** The file is whole, has its name, and outlives a power failure. */
+/** The file is complete, has its name, and outlives a power failure. */
 export interface SaveCompleteEvent {
   /** Tells the events apart. */
   readonly type: "complete";
-  /** How many bytes the file has. */
+  /** How many bytes the archive has as it was transferred, as in the events before. */
   readonly loaded: number;
-  /** Where it is, as `saveArchive$` was told. */
+  /** Where the file is, as `saveArchive$` was given it. */
   readonly path: string;
+  /** How many bytes the file has; not `loaded` where the archive was converted. */
+  readonly size: number;
+  /** What the file is. */
+  readonly format: ArchiveFormat;
   /** The SHA-256 of the file in lower-case hex; `undefined` where the option is off. */
   readonly sha256: string | undefined;
 }
@@ -44,38 +51,39 @@ export interface SaveCompleteEvent {
 export type SaveEvent = DownloadPreparingEvent | DownloadProgressEvent | SaveCompleteEvent;
 
 /**
- * How long a saver that was killed keeps others from its path, in milliseconds. Longer than a disk
- * that is busy may keep a living one from saying so.
- */
-const LEASE_MS = 3_000;
-
-/**
- * Saves a checkpoint's archive as a file, which has its name only once it is whole. Nothing is lost
- * when the process is interrupted or killed: the bytes go to `<path>.part`, and saving to the same
- * path again, from any process, goes on after them where the server still has the same archive.
+ * Saves a checkpoint's archive as a file, which has its name only once it is complete. After an
+ * interruption or a crash, saving to the same path again, from any process, resumes where the server
+ * still has the same archive; after a crash without what was not yet synced to the disk, at most what
+ * arrived in the last second or the last 64 MiB.
  *
- * Beside the file are, meanwhile, `<path>.part`, `<path>.part.json`, which says what archive it is
- * the beginning of, and `<path>.part.lock`; and afterwards `<path>.etag.json`, by which a later save
- * sees that the file is that archive still, and fetches nothing. It may be removed. None of them holds
- * a key or a URL. A server without a strong `ETag` (RFC 9110, section 8.8.3) leaves neither `.json`,
- * and saving starts over.
+ * What is left on disk is in one hidden directory beside the file, `.hpcai-rx`, which only its owner can
+ * read: parts of archives, and for each file a record by which a later save of the same checkpoint finds
+ * the file complete and fetches nothing. It holds no key and no URL. It may be removed while nothing is
+ * saved. A server without a strong `ETag` (RFC 9110, section 8.8.3) leaves nothing in it, and saving
+ * restarts. Where another user owns `.hpcai-rx`, it is `.hpcai-rx-<uid>`.
  *
- * Only one can save to a path at a time. The lock of a process that was killed holds the next one up
- * for 3 seconds.
+ * The file is what its name says: a `.tar.gz` or `.tgz` is compressed where the server's
+ * `Content-Encoding` made a bare tar of it on the way, a `.tar` decompressed. Under other names it is
+ * what arrived. The file's permissions are those of any new file; only a file is ever replaced.
  *
- * Runs on Deno, Node and Bun. In Deno it takes the permissions to read and to write the directory.
+ * Only one can save to a path at a time. A process that was killed keeps the next one waiting for 3
+ * seconds. One that was suspended for longer may lose the path to another; it fails then, and leaves
+ * alone what the other one made.
+ *
+ * Runs on Deno, Node and Bun. In Deno it needs the permissions to read and to write the directory.
  *
  * @param client Whom to ask.
  * @param checkpoint Which checkpoint: its path, what a listing says of it, or its ids.
- * @param path Where to save, for example `checkpoints/final.tar.gz`. Its directory is made.
+ * @param path Where to save, for example `checkpoints/final.tar.gz`. Its directory is made if it does not exist.
  * @param options How to save.
- * @returns Emits progress like `download$`, from the byte on that is there already; at the end
- * `complete`, and completes. Unsubscribing stops at once and keeps the part. Fails like `download$`;
- * with an {@linkcode InvalidArgumentError} before anything is asked for if `path` is a directory, or
- * a file that is not known to be this archive and is not to be overwritten; with an
- * {@linkcode InvalidArchiveError} if `verify` finds the archive damaged; with an
- * {@linkcode HpcaiError} if another process saves to `path`, or the file system refuses or is full.
- * What was there under `path` is then untouched.
+ * @returns Emits progress like `download$`, from the byte that it resumes from; at the end
+ * `complete`, and completes. Unsubscribing stops at once and keeps what arrived; the next save of this
+ * process to `path` waits until that is on the disk. Fails like `download$`; before any request, with a
+ * {@linkcode PathExistsError} if there is a file at `path` that is not known to be this archive and is
+ * not to be overwritten, with an {@linkcode InvalidArgumentError} if what is there is no file, also if
+ * it is a link to one; with an {@linkcode InvalidArchiveError} if `verify` finds the archive damaged;
+ * with an {@linkcode HpcaiError} if another process saves to `path`, the state directory cannot be
+ * trusted, or the file system fails or is full. What was at `path` is then untouched.
  *
  * @example
  * ```ts
@@ -124,6 +132,7 @@ export function saveWithin$(
         transfer$(transport, ids, file.sink, {
           ...transferOptions,
           position: file.position,
+          gunzip,
           isLimited: true,
         }).pipe(
           tap((event) => {
@@ -138,7 +147,7 @@ export function saveWithin$(
             type: "complete",
             loaded,
             path,
-            sha256: file.sha256(),
+            ...file.facts(),
           })),
           finalize(() => file.release()),
         )
@@ -149,7 +158,7 @@ export function saveWithin$(
   });
 }
 
-/** Opens a file, and releases it where it is there only after nobody wants it any more. */
+/** Opens a file, and releases it where it opens only after the unsubscription. */
 function opened$(open: (signal: AbortSignal) => Promise<SavedFile>): Observable<SavedFile> {
   return new Observable((subscriber) => {
     const aborting = new AbortController();

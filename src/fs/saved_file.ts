@@ -1,15 +1,27 @@
 import { createHash } from "node:crypto";
-import { createReadStream, type Stats } from "node:fs";
-import { mkdir, rename, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { link, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import type { ArchiveSink } from "../download/archive_sink.ts";
 import type { ArchivePosition } from "../download/archive_source.ts";
+import type { ArchiveFormat } from "../download/download_event.ts";
 import { HpcaiError, InvalidArgumentError } from "../errors.ts";
 import type { CheckpointIds } from "../types.ts";
-import { syncDirectory } from "./directory.ts";
-import { type ArchiveIdentity, openPartFile, type PartFile } from "./part_file.ts";
-import { isCode, lockPath, type PathLock } from "./path_lock.ts";
-import { readSidecar, removeSidecar, writeSidecar } from "./sidecar.ts";
+import { convertArchive, formatOf, formatOfName } from "./archive_format.ts";
+import { type ArchiveRecord, isOfFile, readArchiveRecord } from "./archive_record.ts";
+import { makeDirectory, syncDirectory } from "./directory.ts";
+import { type FileStatus, isCode, statusOf, statusOfOpen } from "./file_status.ts";
+import {
+  type ArchiveIdentity,
+  openPartFile,
+  type PartFile,
+  partPath,
+  partRecordPath,
+  removePart,
+} from "./part_file.ts";
+import { claimPath, type PathClaim } from "./path_claim.ts";
+import { PathExistsError, toPathError } from "./path_errors.ts";
+import { createPrivateFile, openRegularFile, readBytes, readRegularFile } from "./regular_file.ts";
+import type { StateLocation } from "./state_directory.ts";
 import { verifyArchive } from "./verify_archive.ts";
 
 /** How to save. */
@@ -19,139 +31,173 @@ export interface SavedFileOptions {
   readonly verify: boolean;
   /** How long another saver may give no sign of life, in milliseconds. */
   readonly leaseMs: number;
+  /** Where the state is kept. Default: in the file's own directory. */
+  readonly state?: StateLocation | undefined;
 }
 
-/** A file that gets its name only once it is whole. */
+/** What a file is under its final name. */
+export interface SavedFileFacts {
+  /** How many bytes it has. */
+  readonly size: number;
+  readonly format: ArchiveFormat;
+  /** Its SHA-256 in lower-case hex; `undefined` where none was asked for. */
+  readonly sha256: string | undefined;
+}
+
+/** A file that gets its name once it is complete. */
 export interface SavedFile {
-  /** Which bytes are there already. */
+  /** Which bytes exist already. */
   readonly position: ArchivePosition | undefined;
   /** Takes the bytes after those; when it is closed, the file has its name. */
   readonly sink: ArchiveSink;
-  /** Says which archive the bytes to come are of; has to come before them. */
+  /** Takes which archive the next bytes are of; has to come before them. */
   identify(archive: ArchiveIdentity): void;
-  /** The hash of the whole file in lower-case hex, once the sink is closed. */
-  sha256(): string | undefined;
-  /** Ends it; where the sink is not closed yet, keeps what can be gone on with. Never fails. */
+  /** What the file is; once the sink is closed. */
+  facts(): SavedFileFacts;
+  /** Ends it; where the sink is not closed yet, keeps what can be resumed from. Never fails. */
   release(): Promise<void>;
 }
 
-/** As much as may wait for the disk, so that it and the network overlap. */
+/** As much may wait for the disk, so that it and the network overlap. */
 const QUEUE_BYTES = 512 * 1024;
 
 /**
  * Opens what a save is to write: what an earlier one left, or a new file.
  *
- * @throws {InvalidArgumentError} if there is something at `path` that must not be replaced.
- * @throws {HpcaiError} if another process saves to `path`, or the file system refuses.
+ * @throws {InvalidArgumentError} if what exists at `path` must not be replaced.
+ * @throws {HpcaiError} if another process saves to `path`, or the file system fails.
  */
-export function openSavedFile(
+export async function openSavedFile(
   path: string,
   checkpoint: CheckpointIds,
   options: SavedFileOptions,
   signal: AbortSignal,
 ): Promise<SavedFile> {
-  return orSaveError(path, async () => {
-    // Before anything is made that would have to go again.
-    if ((await statOf(path))?.isDirectory()) throw pathError(path, "is a directory");
-    await mkdir(dirname(path), { recursive: true });
-    const lock = await lockPath(`${path}.part.lock`, options.leaseMs, signal);
+  const ending = new AbortController();
+  const end = () => ending.abort();
+  signal.addEventListener("abort", end);
+  const { leaseMs, state = { root: dirname(path), name: basename(path) } } = options;
+  try {
+    // Before anything is made that would have to be removed.
+    requireReplaceable(path, await statusOf(path));
+    await makeDirectory(dirname(path));
+    const claim = await claimPath(state, leaseMs, ending.signal);
     try {
-      return await openLocked(path, checkpoint, options, lock, signal);
+      return await openClaimed(path, checkpoint, options, claim, ending);
     } catch (error) {
-      await lock.release();
+      ending.abort();
+      await claim.release();
       throw error;
     }
-  });
+  } catch (error) {
+    throw toPathError(`Cannot save ${path}`, error);
+  } finally {
+    signal.removeEventListener("abort", end);
+  }
 }
 
-async function openLocked(
+async function openClaimed(
   path: string,
   { trainingRunId, checkpointId }: CheckpointIds,
   { overwrite, sha256, verify }: SavedFileOptions,
-  lock: PathLock,
-  signal: AbortSignal,
+  claim: PathClaim,
+  ending: AbortController,
 ): Promise<SavedFile> {
-  const checkpoint = { trainingRunId, checkpointId };
-  const partPath = `${path}.part`;
-  const sidecarPath = `${path}.etag.json`;
-  const openPart = () => openPartFile(partPath, checkpoint, lock, sha256, signal);
+  const identity = { name: basename(path), trainingRunId, checkpointId };
+  const openPart = () => openPartFile(claim, identity, sha256, ending.signal);
 
-  const found = await wholeFile(path, sidecarPath, checkpoint);
-  if (found === "another" && !overwrite) {
-    throw pathError(path, "is there already, and is not known to be this archive");
+  const { saved, hasPart } = await findSaved(path, identity, claim);
+  const isKept = saved !== undefined && !(overwrite && hasPart);
+  // What a process left that ended right after the file had got its name.
+  if (isKept && !hasPart) await removePart(claim.directory);
+  if (!overwrite && !isKept && await statusOf(path) !== undefined) {
+    throw existsError(path, "exists, and is not known to be this archive");
   }
-  const isUpdated = overwrite && await statOf(partPath) !== undefined;
-  const whole = found === "another" || isUpdated ? undefined : found;
-  let part: PartFile | undefined = whole === undefined ? await openPart() : undefined;
-  let digest = whole !== undefined && sha256 ? await fileHash(path, signal) : undefined;
+  let part: PartFile | undefined = isKept ? undefined : await openPart();
+  let facts: SavedFileFacts | undefined = isKept
+    ? await factsOf(path, sha256, ending.signal)
+    : undefined;
   let archive: ArchiveIdentity = { etag: undefined, total: undefined };
   let isDamaged = false;
 
   const requirePart = (): PartFile => {
-    if (part === undefined) throw new HpcaiError(`${path}: more bytes came than it has`);
+    if (part === undefined) throw new HpcaiError(`${path} has fewer bytes than arrive`);
     return part;
   };
 
   const restart = async () => {
-    if (part !== undefined) return part.startOver();
-    if (!overwrite) throw pathError(path, "is an archive that the server has another one for now");
+    if (part !== undefined) return part.restart();
+    if (!overwrite) throw existsError(path, "is an archive that has changed on the server");
     part = await openPart();
-    await part.startOver();
+    await part.restart();
   };
 
-  const verifyWhole = async (file: string) => {
+  /** Takes what cannot be read as an archive for damaged, so that it does not pass for right again. */
+  const orDamaged = async <T>(run: () => Promise<T>): Promise<T> => {
     try {
-      await verifyArchive(file, ending.signal);
-    } catch (cause) {
-      isDamaged = !ending.signal.aborted;
-      // What is damaged must not pass for whole the next time.
-      if (isDamaged && part === undefined) await removeSidecar(sidecarPath);
-      throw cause;
+      return await run();
+    } catch (error) {
+      isDamaged = !ending.signal.aborted && error instanceof HpcaiError;
+      throw error;
     }
   };
 
-  /** Gives the part, which is whole, its name. */
-  const commit = async () => {
-    if (part === undefined) {
-      if (verify) await verifyWhole(path);
-      return lock.release();
+  const commitSaved = async () => {
+    if (!verify) return;
+    try {
+      await orDamaged(() => verifyArchive(readRegularFile(path)));
+    } catch (error) {
+      if (isDamaged) await rm(fileRecordPath(claim.directory), { force: true });
+      throw error;
     }
-    await part.flush();
-    const { size, mtimeMs } = await part.sync();
-    if (verify) await verifyWhole(partPath);
-    digest = part.sha256();
-    const { etag } = archive;
-    // Before the name, since the time says which file at the path it is about.
-    if (etag === undefined) await removeSidecar(sidecarPath);
-    else await writeSidecar(sidecarPath, { ...checkpoint, etag, total: size, mtimeMs });
-    if (!overwrite && await statOf(path) !== undefined) {
-      throw pathError(path, "has come to be there while the archive was saved");
-    }
-    await lock.requireHeld();
+  };
+
+  const commitPart = async (part: PartFile) => {
+    const finished = await part.finish();
+    if (verify) await orDamaged(() => verifyArchive(part.bytes()));
+    const file = await orDamaged(() => toFile(part, finished, path, claim, sha256, ending.signal));
+    await part.recordFile(file.status);
     await part.close();
-    await rename(partPath, path);
-    await part.remove();
+    await publish(file, path, overwrite, claim);
+    await retirePart(claim.directory, archive.etag !== undefined);
+    facts = { size: file.status.size, format: file.format, sha256: file.sha256 };
+  };
+
+  /** Gives the archive, which is complete, its name. */
+  const commit = async () => {
+    if (part === undefined) await commitSaved();
+    else await commitPart(part);
     part = undefined;
-    await syncDirectory(path);
-    await lock.release();
+    await claim.swept;
+    await claim.release();
   };
 
-  const removePart = async (part: PartFile) => {
-    await lock.requireHeld();
-    await part.remove();
-  };
-
-  const ending = new AbortController();
   let current: Promise<void> = Promise.resolve();
   /** What release() has to wait for; nothing begins after it. */
   const step = (run: () => Promise<void>): Promise<void> =>
-    current = orSaveError(path, () => {
-      ending.signal.throwIfAborted();
-      return run();
-    });
+    current = (async () => {
+      try {
+        ending.signal.throwIfAborted();
+        await run();
+      } catch (error) {
+        // Where another process has taken over, no path of the state works any more.
+        if (!(error instanceof HpcaiError) && !ending.signal.aborted) await claim.confirm();
+        throw toPathError(`Cannot save ${path}`, error);
+      }
+    })();
+
+  let released: Promise<void> | undefined;
+  const release = async () => {
+    ending.abort();
+    await current.catch(() => {});
+    await (isDamaged ? part?.remove() : part?.park())?.catch(() => {});
+    await claim.release();
+  };
 
   return {
-    position: whole ?? part?.position,
+    position: part === undefined
+      ? saved && { loaded: saved.synced, total: saved.synced, etag: saved.etag }
+      : part.position,
     sink: {
       writable: new WritableStream<Uint8Array>({
         write: (chunk) => step(() => requirePart().append(chunk, archive)),
@@ -159,62 +205,168 @@ async function openLocked(
       }, new ByteLengthQueuingStrategy({ highWaterMark: QUEUE_BYTES })),
       chunks: "borrowed",
       restart: () => step(restart),
+      received: () => part?.bytes() ?? readRegularFile(path),
     },
     identify: (identity) => archive = identity,
-    sha256: () => digest,
-    async release() {
-      if (ending.signal.aborted) return;
-      ending.abort();
-      await current.catch(() => {});
-      if (part !== undefined) {
-        await part.close().catch(() => {});
-        if (isDamaged || !part.canBeGoneOnWith()) await removePart(part).catch(() => {});
-      }
-      await lock.release();
+    facts() {
+      if (facts === undefined) throw new HpcaiError(`${path} is not saved yet`);
+      return facts;
     },
+    release: () => released ??= release(),
   };
 }
 
-/** Which archive the file at a path is, as the sidecar says; "another" where it does not. */
-async function wholeFile(
+/** What an earlier save left of a checkpoint. */
+interface Found {
+  /** The record of the file at the path, where it is that checkpoint's archive and unchanged. */
+  readonly saved: ArchiveRecord | undefined;
+  /** Whether a save has begun that has not ended. */
+  readonly hasPart: boolean;
+}
+
+async function findSaved(
   path: string,
-  sidecarPath: string,
   checkpoint: CheckpointIds,
-): Promise<ArchivePosition | "another" | undefined> {
-  const found = await statOf(path);
-  if (found === undefined) return undefined;
-  const sidecar = await readSidecar(sidecarPath, checkpoint);
-  const isIts = sidecar?.total === found.size && sidecar.mtimeMs === found.mtimeMs;
-  return isIts ? { loaded: found.size, total: found.size, etag: sidecar.etag } : "another";
+  { directory }: PathClaim,
+): Promise<Found> {
+  const file = await statusOf(path);
+  const partRecord = await readArchiveRecord(partRecordPath(directory), checkpoint);
+  if (partRecord !== undefined && isOfFile(partRecord, file)) {
+    // The process ended after the file had got its name.
+    await retirePart(directory, true);
+    return { saved: partRecord, hasPart: false };
+  }
+  const record = await readArchiveRecord(fileRecordPath(directory), checkpoint);
+  const isSaved = record !== undefined && isOfFile(record, file);
+  return { saved: isSaved ? record : undefined, hasPart: partRecord !== undefined };
 }
 
-async function statOf(path: string): Promise<Stats | undefined> {
+/** Where the record of the file under its final name is. */
+function fileRecordPath(directory: string): string {
+  return join(directory, "file.json");
+}
+
+/** Removes a part whose archive has got its name. Its record, if there is one, becomes the file's. */
+async function retirePart(directory: string, hasRecord: boolean): Promise<void> {
+  if (hasRecord) await rename(partRecordPath(directory), fileRecordPath(directory));
+  else await rm(fileRecordPath(directory), { force: true });
+  await removePart(directory);
+  await rm(convertedPath(directory), { force: true });
+}
+
+/** Where an archive is whose format its name does not allow. */
+function convertedPath(directory: string): string {
+  return join(directory, "converted");
+}
+
+/** What a file is that exists. */
+async function factsOf(
+  path: string,
+  isHashed: boolean,
+  signal: AbortSignal,
+): Promise<SavedFileFacts> {
+  const file = await openRegularFile(path, "read");
+  if (file === undefined) throw new HpcaiError(`${path} is no file any more`);
   try {
-    return await stat(path);
+    const hash = isHashed ? createHash("sha256") : undefined;
+    for await (const chunk of hash === undefined ? [] : readBytes(file, Infinity)) {
+      signal.throwIfAborted();
+      hash?.update(chunk);
+    }
+    const { size } = await statusOfOpen(file);
+    return { size, format: await formatOf(file), sha256: hash?.digest("hex") };
+  } finally {
+    await file.close();
+  }
+}
+
+/** A file that only needs its name. */
+interface UnnamedFile extends Omit<SavedFileFacts, "size"> {
+  readonly path: string;
+  readonly status: FileStatus;
+}
+
+/** Makes the file of a finished part: that itself, or another one of the format that the name says. */
+async function toFile(
+  part: PartFile,
+  status: FileStatus,
+  path: string,
+  { directory, fileMode }: PathClaim,
+  isHashed: boolean,
+  signal: AbortSignal,
+): Promise<UnnamedFile> {
+  const format = await part.format();
+  const wanted = formatOfName(path) ?? format;
+  if (format === wanted || format === "unknown" || wanted === "unknown") {
+    await part.setMode(fileMode);
+    return { path: partPath(directory), status, format, sha256: part.sha256() };
+  }
+  const converted = convertedPath(directory);
+  await rm(converted, { force: true });
+  const file = await createPrivateFile(converted);
+  try {
+    const hash = isHashed ? createHash("sha256") : undefined;
+    await convertArchive(part.bytes(), wanted, file, hash, signal);
+    await file.chmod(fileMode);
+    await file.sync();
+    const sha256 = hash?.digest("hex");
+    return { path: converted, status: await statusOfOpen(file), format: wanted, sha256 };
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Gives a file its final name, atomically.
+ *
+ * Whoever takes over moves the directory that the file is in, so that the name is given only by who has
+ * not lost the claim, however long it was suspended before.
+ */
+async function publish(
+  { path, status: { identity } }: UnnamedFile,
+  to: string,
+  overwrite: boolean,
+  claim: PathClaim,
+): Promise<void> {
+  await syncDirectory(claim.directory);
+  await claim.confirm();
+  const replaced = await statusOf(to);
+  requireReplaceable(to, replaced);
+  if (replaced !== undefined && !overwrite) throw createdMeanwhileError(to);
+  await requireIdentity(path, identity);
+  await (overwrite ? rename(path, to) : nameNew(path, to, identity));
+  await requireIdentity(to, identity);
+  await syncDirectory(dirname(to));
+}
+
+/** Gives a file a name that nothing has, even if something gets it at the same moment. */
+async function nameNew(path: string, to: string, identity: string): Promise<void> {
+  try {
+    await link(path, to);
   } catch (error) {
-    if (isCode(error, "ENOENT")) return undefined;
-    throw error;
+    if (isCode(error, "ENOENT")) throw error;
+    if (!isCode(error, "EEXIST")) return await rename(path, to); // It cannot make hard links.
+    // Over a network, the second attempt of one that succeeded may be what fails.
+    if ((await statusOf(to))?.identity !== identity) throw createdMeanwhileError(to);
   }
 }
 
-async function fileHash(path: string, signal: AbortSignal): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { signal })) hash.update(chunk);
-  return hash.digest("hex");
+async function requireIdentity(path: string, identity: string): Promise<void> {
+  if ((await statusOf(path))?.identity === identity) return;
+  throw new HpcaiError(`Cannot save ${path}: another process has replaced the file`);
 }
 
-function pathError(path: string, problem: string): InvalidArgumentError {
-  const advice = "save to another path, or give the option `overwrite`";
-  return new InvalidArgumentError("path", `${path} ${problem}; ${advice}`);
+/** Throws unless what exists at a path is a file. */
+function requireReplaceable(path: string, found: FileStatus | undefined): void {
+  if (found === undefined || found.kind === "file") return;
+  throw new InvalidArgumentError("path", `${path} is a ${found.kind}, not a file`);
 }
 
-/** Gives what the file system says the path that it is about. */
-async function orSaveError<T>(path: string, run: () => Promise<T>): Promise<T> {
-  try {
-    return await run();
-  } catch (cause) {
-    if (cause instanceof HpcaiError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new HpcaiError(`Could not save ${path}: ${reason}`, { cause });
-  }
+function createdMeanwhileError(path: string): PathExistsError {
+  return existsError(path, "was created by another process during the download");
+}
+
+function existsError(path: string, problem: string): PathExistsError {
+  const advice = "save to another path, or replace it with the option `overwrite`";
+  return new PathExistsError("path", `${path} ${problem}; ${advice}`);
 }

@@ -1,11 +1,8 @@
-import { createReadStream } from "node:fs";
 import { tarEntries } from "../download/tar_entries.ts";
 import { unpacked } from "../download/unpacked.ts";
 import { InvalidArchiveError } from "../errors.ts";
 import { gunzip } from "./gunzip.ts";
 import { webStream } from "./web_stream.ts";
-
-const CHUNK_BYTES = 256 * 1024;
 
 /**
  * Reads a `.tar.gz` or a plain tar from its first byte to its last, as extracting it would, which
@@ -14,9 +11,8 @@ const CHUNK_BYTES = 256 * 1024;
  * @throws {InvalidArchiveError} if the archive is broken, or holds nothing.
  * @throws {UnsafeArchiveError} if an entry cannot be read right.
  */
-export async function verifyArchive(path: string, signal: AbortSignal): Promise<void> {
-  const file = createReadStream(path, { highWaterMark: CHUNK_BYTES, signal });
+export async function verifyArchive(bytes: AsyncIterable<Uint8Array>): Promise<void> {
   let entries = 0;
-  for await (const _entry of tarEntries(await unpacked(webStream(file), gunzip))) entries++;
+  for await (const _entry of tarEntries(await unpacked(webStream(bytes), gunzip))) entries++;
   if (entries === 0) throw new InvalidArchiveError("it is no tar, or an empty one");
 }

@@ -1,6 +1,7 @@
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { assert, assertEquals, assertMatch, assertNotMatch } from "@std/assert";
 import { Buffer } from "node:buffer";
+import { stateFiles } from "../fs/path_state.ts";
 import { serve } from "../integration/loopback_server.ts";
 import { environmentOf } from "./cli_host.ts";
 import { inTerminal } from "./cli_process.ts";
@@ -102,8 +103,8 @@ for (
       const stopped = await inTerminal(args, { env, steps: [[" left", send]] });
       assertEquals(stopped.code, expected, stopped.output);
       assertMatch(stopped.output, /Interrupted\. Run the same command again to resume\.\n/);
-      const names = [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
-      assertEquals(names, ["a.tar.gz.part", "a.tar.gz.part.json"]);
+      assertEquals([...Deno.readDirSync(directory)].map(({ name }) => name), [".hpcai-rx"]);
+      assertEquals(stateFiles(`${directory}/a.tar.gz`), ["part", "part.json"]);
 
       assertEquals((await inTerminal(args, { env })).code, 0);
       const ranges = fake.requests.map(({ headers }) => headers.get("Range")).filter((range) =>

@@ -39,8 +39,8 @@ Deno.test("download_checkpoint saves the archive, byte for byte", async () => {
     const path = `${directory}/checkpoints/checkpoint_step_0010.tar.gz`;
     await assertIsArchive(path, new FakeHpcai(), "step_0010");
     assertEquals(await fileNames(`${directory}/checkpoints`), [
+      ".hpcai-rx",
       "checkpoint_step_0010.tar.gz",
-      "checkpoint_step_0010.tar.gz.etag.json",
     ]);
   });
 });
@@ -70,11 +70,10 @@ Deno.test("download_several saves every checkpoint of a run and counts them toge
       /^0 of 4: 0.00 of \? MB\n(\d of 4: .*\n)*4 of 4: 128.00 of 128.00 MB\nAll checkpoints downloaded to: .\/checkpoints\n$/,
     );
     const fake = new FakeHpcai({ archiveBytes: 32 * 1024 ** 2 });
-    const names = fake.checkpoints(RUN).flatMap(({ checkpointPath }) => {
-      const name = `${checkpointPath.replace("://", "_").replaceAll("/", "_")}.tar.gz`;
-      return [name, `${name}.etag.json`];
-    });
-    assertEquals(await fileNames(`${directory}/checkpoints`), names.sort());
+    const names = fake.checkpoints(RUN).map(({ checkpointPath }) =>
+      `${checkpointPath.replace("://", "_").replaceAll("/", "_")}.tar.gz`
+    );
+    assertEquals(await fileNames(`${directory}/checkpoints`), [".hpcai-rx", ...names.sort()]);
     const final = `${directory}/checkpoints/hpcai_${RUN}_weights_final.tar.gz`;
     await assertIsArchive(final, fake, "final");
   });

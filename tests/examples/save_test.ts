@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { createHash } from "node:crypto";
+import { stateOf } from "../fs/path_state.ts";
 import { runTask, taskCommand } from "./run_task.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
@@ -76,7 +77,10 @@ async function interrupted(cwd: string, signal: Deno.Signal): Promise<string> {
 Deno.test("resume_after_interrupt goes on after Ctrl-C, and after it was killed", async () => {
   await inDirectory(async (cwd) => {
     assertMatch(await interrupted(cwd, "SIGINT"), /^Interrupted; run it again to go on\.$/m);
-    const partBytes = () => Deno.statSync(`${cwd}/checkpoints/${NAME}.part`).size;
+    const partBytes = () => {
+      const record = `${stateOf(`${cwd}/checkpoints/${NAME}`)}/part.json`;
+      return JSON.parse(Deno.readTextFileSync(record)).synced;
+    };
     const first = partBytes();
     assert(first > 0);
     assert(!(await interrupted(cwd, "SIGKILL")).includes("Complete"));

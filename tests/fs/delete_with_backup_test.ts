@@ -16,8 +16,8 @@ import {
 } from "@hpcai/rx/fs";
 import { FakeHpcai, type Fault } from "@hpcai/rx/testing";
 import { createHash } from "node:crypto";
-import { setTimeout as delay } from "node:timers/promises";
 import { firstValueFrom, lastValueFrom, takeWhile, tap, toArray } from "rxjs";
+import { whenReleased } from "./path_state.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const PATH = `hpcai://${RUN}/weights/step_0010`;
@@ -79,7 +79,13 @@ Deno.test("progress comes first, then that the backup is complete, then that it 
   const sha256 = setting.hash;
   const events = await setting.run();
   const { path } = setting;
-  const saved = { loaded: ARCHIVE_BYTES, path, sha256 };
+  const saved = {
+    loaded: ARCHIVE_BYTES,
+    path,
+    size: ARCHIVE_BYTES,
+    format: "tar.gz",
+    sha256,
+  };
   assertEquals(events.map(({ type }) => type), ["progress", "progress", "complete", "deleted"]);
   assertEquals<unknown>(events.slice(-2), [
     { type: "complete", ...saved },
@@ -231,9 +237,7 @@ for (const last of ["progress", "complete"]) {
     const events$ = setting.run$().pipe(takeWhile(({ type }) => type !== last));
     await lastValueFrom(events$, { defaultValue: undefined });
     // The files are released behind it.
-    while (setting.files().some((name) => name.endsWith(".lock"))) {
-      await delay(5);
-    }
+    await whenReleased(setting.path);
     setting.assertNothingDeleted();
   });
 }

@@ -7,13 +7,14 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { HpcaiError, InvalidArgumentError, RestClient } from "@hpcai/rx";
-import { saveArchive$, type SaveEvent, type SaveOptions } from "@hpcai/rx/fs";
+import { PathExistsError, saveArchive$, type SaveEvent, type SaveOptions } from "@hpcai/rx/fs";
 import { FakeHpcai, type FakeHpcaiOptions } from "@hpcai/rx/testing";
 import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { firstValueFrom, lastValueFrom, skipWhile, takeWhile, tap, toArray } from "rxjs";
 import { InvalidArchiveError } from "../../src/errors.ts";
 import { serve } from "../integration/loopback_server.ts";
+import { lockOf, plantState, stateFiles, stateOf, stateRoot, whenReleased } from "./path_state.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const CHECKPOINT = { trainingRunId: RUN, checkpointId: "step_0010" };
@@ -52,17 +53,35 @@ class Setting implements AsyncDisposable {
         takeWhile(({ loaded }) => loaded < ARCHIVE_BYTES / 2),
       ),
     );
-    await this.hasNo(".part.lock");
+    await this.isReleased();
   }
 
-  async hasNo(suffix: string): Promise<void> {
-    while (this.files().some((name) => name.endsWith(suffix))) {
-      await delay(5);
-    }
+  async isReleased(): Promise<void> {
+    await whenReleased(this.path);
   }
 
-  files(directory = this.directory): string[] {
-    return [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
+  /** The names in the directory, and what there is of the state of the file. */
+  files(): string[] {
+    const names = [...Deno.readDirSync(this.directory)].map(({ name }) => name).sort();
+    return names.flatMap((name) => name === ".hpcai-rx" ? stateFiles(this.path) : [name]);
+  }
+
+  get etag(): string {
+    return this.fake.archive(RUN, "step_0010").etag;
+  }
+
+  /** Makes a part as a process leaves it that was killed after a sync. */
+  plantPart(bytes: Uint8Array, record: unknown = this.recordOf(bytes.byteLength)): string {
+    return plantState(this.path, {
+      part: bytes,
+      ...(record === null
+        ? {}
+        : { "part.json": typeof record === "string" ? record : JSON.stringify(record) }),
+    });
+  }
+
+  recordOf(synced: number): Record<string, unknown> {
+    return { name: "final.tar.gz", ...CHECKPOINT, etag: this.etag, synced };
   }
 
   assertIsSaved(path = this.path): void {
@@ -74,8 +93,8 @@ class Setting implements AsyncDisposable {
   }
 }
 
-const SAVED = ["final.tar.gz", "final.tar.gz.etag.json"];
-const INTERRUPTED = ["final.tar.gz.part", "final.tar.gz.part.json"];
+const SAVED = ["file.json", "final.tar.gz"];
+const INTERRUPTED = ["part", "part.json"];
 
 function clientOf({ apiKey, fetch }: Pick<FakeHpcai, "apiKey" | "fetch">): RestClient {
   return new RestClient({ apiKey, fetch, retry: { initialDelayMs: 0, maxRetries: 2 } });
@@ -95,6 +114,8 @@ Deno.test("progress comes first, then once that the file is there, with its SHA-
     type: "complete",
     loaded: ARCHIVE_BYTES,
     path: setting.path,
+    size: ARCHIVE_BYTES,
+    format: "tar.gz",
     sha256,
   });
   setting.assertIsSaved();
@@ -109,7 +130,7 @@ Deno.test("the file has its name before the event says so", async () => {
       tap(({ type }) => namesAt[type] ??= setting.files()),
     ),
   );
-  assertEquals(namesAt["progress"], ["final.tar.gz.part", "final.tar.gz.part.lock"]);
+  assertEquals(namesAt["progress"], ["lock", "part"]);
   assertEquals(namesAt["complete"], SAVED);
 });
 
@@ -134,11 +155,11 @@ Deno.test("nothing happens before the subscription", async () => {
   assertEquals([setting.files(), setting.fake.requests.length], [[], 0]);
 });
 
-Deno.test("an interrupted save leaves part and sidecar, and the next goes on from there", async () => {
+Deno.test("an interrupted save leaves a part and its record, and the next resumes from there", async () => {
   await using setting = new Setting();
   await setting.saveSome();
   assertEquals(setting.files(), INTERRUPTED);
-  const { size } = Deno.statSync(`${setting.path}.part`);
+  const { size } = Deno.statSync(`${stateOf(setting.path)}/part`);
   assert(size > 0 && size < ARCHIVE_BYTES);
 
   const events = await setting.save();
@@ -162,45 +183,56 @@ Deno.test("a save that fails for good keeps what another can go on from", async 
   setting.assertIsSaved();
 });
 
-Deno.test("a part is gone on with whatever length it has", async () => {
-  await using setting = new Setting();
-  await setting.saveSome();
+Deno.test("a part is resumed from whatever length is recorded", async () => {
   for (const length of [1, 1_000_000, ARCHIVE_BYTES]) {
-    const whole = setting.archive;
-    Deno.writeFileSync(`${setting.path}.part`, whole.subarray(0, length));
-    const sidecar = { ...CHECKPOINT, etag: setting.fake.archive(RUN, "step_0010").etag };
-    Deno.writeTextFileSync(`${setting.path}.part.json`, JSON.stringify(sidecar));
-    const events = await setting.save({ overwrite: true });
+    await using setting = new Setting();
+    setting.plantPart(setting.archive.subarray(0, length));
+    const events = await setting.save();
     assertEquals(events.at(0)?.loaded, length);
     setting.assertIsSaved();
+    assertEquals(setting.files(), SAVED);
   }
 });
 
-/** Sidecars that say nothing about the part beside them. */
-const useless: Record<string, unknown> = {
-  "no sidecar": undefined,
-  "half a sidecar": '{"trainingRunId": "eb7',
-  "the sidecar of another checkpoint": { ...CHECKPOINT, checkpointId: "final", etag: "ETAG" },
-  "the sidecar of another archive": { ...CHECKPOINT, etag: '"another"' },
-  "a sidecar with a weak tag": { ...CHECKPOINT, etag: 'W/"1"' },
-  "a sidecar of a shorter archive": { ...CHECKPOINT, etag: "ETAG", total: 10 },
-};
-for (const [what, sidecar] of Object.entries(useless)) {
-  Deno.test(`a part with ${what} is started over`, async () => {
+for (const surplus of [500_000, 5_000_000]) {
+  Deno.test(`a part is not trusted beyond what was synced (${surplus} bytes of it)`, async () => {
     await using setting = new Setting();
-    Deno.writeFileSync(`${setting.path}.part`, new Uint8Array(500_000));
-    if (sidecar !== undefined) {
-      const text = typeof sidecar === "string" ? sidecar : JSON.stringify(sidecar);
-      const etag = JSON.stringify(setting.fake.archive(RUN, "step_0010").etag);
-      Deno.writeTextFileSync(`${setting.path}.part.json`, text.replace('"ETAG"', etag));
-    }
+    const bytes = new Uint8Array(1_000_000 + surplus).fill(7);
+    bytes.set(setting.archive.subarray(0, 1_000_000));
+    setting.plantPart(bytes, setting.recordOf(1_000_000));
+    assertEquals((await setting.save()).at(0)?.loaded, 1_000_000);
+    setting.assertIsSaved();
+  });
+}
+
+/** Records that do not say what the part beside them is. */
+const useless: Record<string, (setting: Setting) => unknown> = {
+  "no record": () => null,
+  "half a record": () => '{"trainingRunId": "eb7',
+  "the record of another checkpoint": (setting) => ({
+    ...setting.recordOf(500_000),
+    checkpointId: "final",
+  }),
+  "the record of another archive": (setting) => ({
+    ...setting.recordOf(500_000),
+    etag: '"another"',
+  }),
+  "a record with a weak tag": (setting) => ({ ...setting.recordOf(500_000), etag: 'W/"1"' }),
+  "the record of a shorter archive": (setting) => ({ ...setting.recordOf(500_000), total: 10 }),
+  "the record of more bytes than it has": (setting) => setting.recordOf(500_001),
+  "a record of nothing synced": (setting) => setting.recordOf(0),
+};
+for (const [what, recordOf] of Object.entries(useless)) {
+  Deno.test(`a part with ${what} is dropped`, async () => {
+    await using setting = new Setting();
+    setting.plantPart(new Uint8Array(500_000), recordOf(setting));
     await setting.save();
     setting.assertIsSaved();
     assertEquals(setting.files(), SAVED);
   });
 }
 
-Deno.test("an archive that changes on the way is saved anew, hash included", async () => {
+Deno.test("an archive that changes on the way is saved from its first byte, SHA-256 included", async () => {
   const archives = [1, 2].map((seed) => new FakeHpcai({ seed, archiveBytes: ARCHIVE_BYTES }));
   const ids = archives.map((fake) => {
     const trainingRunId = fake.trainingRunIds[0] ?? "";
@@ -233,7 +265,7 @@ Deno.test("an archive that changes on the way is saved anew, hash included", asy
   assertEquals(hexHash(Deno.readFileSync(setting.path)), expected);
 });
 
-Deno.test("a server without a strong tag leaves no sidecar, and no part that is of no use", async () => {
+Deno.test("a server without a strong tag leaves no record, and no part", async () => {
   await using setting = new Setting();
   const bytes = setting.archive;
   let isWhole = false;
@@ -277,7 +309,7 @@ Deno.test("of a file that is the archive already, nothing is fetched", async () 
 
 /** What may have happened to a file since it was saved. */
 const changes: Record<string, (path: string) => void> = {
-  "has no sidecar": (path) => Deno.removeSync(`${path}.etag.json`),
+  "has no record": (path) => Deno.removeSync(`${stateOf(path)}/file.json`),
   "was written to": (path) => {
     const file = Deno.openSync(path, { write: true });
     file.writeSync(new Uint8Array([1]));
@@ -294,9 +326,9 @@ for (const [what, change] of Object.entries(changes)) {
     const before = hexHash(Deno.readFileSync(setting.path));
     const requests = setting.fake.requests.length;
     const error = await setting.failure();
-    assertInstanceOf(error, InvalidArgumentError);
+    assertInstanceOf(error, PathExistsError);
     assertEquals(error.argument, "path");
-    assertMatch(error.message, /is there already.*`overwrite`/);
+    assertMatch(error.message, /exists, and is not known to be this archive; .*`overwrite`/);
     assertEquals(setting.fake.requests.length, requests);
     assertEquals(hexHash(Deno.readFileSync(setting.path)), before);
   });
@@ -315,12 +347,16 @@ Deno.test("a file of which the server has another archive now is refused, or rep
   await using setting = new Setting();
   await setting.save();
   const { path } = setting;
-  const sidecar = JSON.parse(Deno.readTextFileSync(`${path}.etag.json`));
-  Deno.writeTextFileSync(`${path}.etag.json`, JSON.stringify({ ...sidecar, etag: '"old"' }));
-  assertMatch((await setting.failure()).message, /another one.*`overwrite`/);
+  const readRecord = () => JSON.parse(Deno.readTextFileSync(`${stateOf(path)}/file.json`));
+  const record = readRecord();
+  Deno.writeTextFileSync(
+    `${stateOf(path)}/file.json`,
+    JSON.stringify({ ...record, etag: '"old"' }),
+  );
+  assertMatch((await setting.failure()).message, /has changed on the server; .*`overwrite`/);
   assertEquals(setting.files(), SAVED);
   await setting.save({ overwrite: true });
-  assertEquals(JSON.parse(Deno.readTextFileSync(`${path}.etag.json`)).etag, sidecar.etag);
+  assertEquals(readRecord().etag, record.etag);
 });
 
 Deno.test("what is to be overwritten stays until the new file is whole", async () => {
@@ -342,7 +378,7 @@ Deno.test("a directory at the path is refused, overwrite or not, and nothing is 
     Deno.mkdirSync(setting.path);
     const error = await setting.failure({ overwrite });
     assertInstanceOf(error, InvalidArgumentError);
-    assertStringIncludes(error.message, "is a directory");
+    assertStringIncludes(error.message, "is a directory, not a file");
     assertEquals([setting.files(), setting.fake.requests.length], [["final.tar.gz"], 0]);
   }
 });
@@ -363,7 +399,7 @@ Deno.test("where there is a file instead of a directory, the error says for what
   const path = `${setting.directory}/file/final.tar.gz`;
   const save = () => lastValueFrom(saveArchive$(setting.client, CHECKPOINT, path));
   const { message } = await assertRejects(save, HpcaiError);
-  assertMatch(message, /^Could not save .*final\.tar\.gz: .*(ENOTDIR|EEXIST)/);
+  assertMatch(message, /^Cannot save .*final\.tar\.gz: .*(ENOTDIR|EEXIST)/);
 });
 
 Deno.test("a checkpoint that is not there leaves no file", async () => {
@@ -410,14 +446,15 @@ Deno.test("a second saver is told that there is one, and the first is not distur
   const first = lastValueFrom(save$);
   while (setting.files().length === 0) await delay(5);
   const error = await assertRejects(() => lastValueFrom(save$), HpcaiError);
-  assertMatch(error.message, /^Another process is saving there/);
+  assertMatch(error.message, /^Another save is in progress there/);
   await first;
   setting.assertIsSaved();
 });
 
 Deno.test("a lock whose holder is dead is taken over", async () => {
   await using setting = new Setting();
-  Deno.writeTextFileSync(`${setting.path}.part.lock`, "");
+  plantState(setting.path);
+  Deno.writeTextFileSync(lockOf(setting.path), "");
   await setting.save();
   setting.assertIsSaved();
   assertEquals(setting.files(), SAVED);
@@ -425,29 +462,29 @@ Deno.test("a lock whose holder is dead is taken over", async () => {
 
 Deno.test("unsubscribing while it waits for a lock ends the wait", async () => {
   await using setting = new Setting();
-  Deno.writeTextFileSync(`${setting.path}.part.lock`, "");
+  plantState(setting.path);
+  Deno.writeTextFileSync(lockOf(setting.path), "");
   const saving = saveArchive$(setting.client, CHECKPOINT, setting.path).subscribe();
   await delay(20);
   saving.unsubscribe();
-  assertEquals(setting.files(), ["final.tar.gz.part.lock"]);
+  await delay(60);
+  assertEquals(setting.fake.requests.length, 0);
+  assertEquals(setting.files(), ["lock"]);
 });
 
 Deno.test("unsubscribing at once leaves nothing", async () => {
   await using setting = new Setting();
   saveArchive$(setting.client, CHECKPOINT, setting.path).subscribe().unsubscribe();
-  await delay(20);
-  await setting.hasNo(".part.lock");
+  await delay(50);
   assertEquals([setting.files(), setting.fake.requests.length], [[], 0]);
 });
 
 Deno.test("no file holds the key or a signed URL", async () => {
   await using setting = new Setting({ archiveAnswer: "redirect" });
   await setting.saveSome();
-  const interrupted = setting.files().filter((name) => name.endsWith(".json"));
-  const seen = interrupted.map((name) => Deno.readTextFileSync(`${setting.directory}/${name}`));
+  const seen = [Deno.readTextFileSync(`${stateOf(setting.path)}/part.json`)];
   await setting.save();
-  const left = setting.files().filter((name) => name.endsWith(".json"));
-  seen.push(...left.map((name) => Deno.readTextFileSync(`${setting.directory}/${name}`)));
+  seen.push(Deno.readTextFileSync(`${stateOf(setting.path)}/file.json`));
   assertEquals(seen.length, 2);
   for (const text of seen) {
     assert(!text.includes(setting.fake.apiKey) && !text.includes("//"), text);
@@ -463,7 +500,7 @@ Deno.test("the server preparing the archive is an event", async () => {
     ),
   );
   assertEquals(first.type, "preparing");
-  await setting.hasNo(".part.lock");
+  await setting.isReleased();
 });
 
 /** Saves in another process, with Deno's arguments or under a program that limits it. */
@@ -489,7 +526,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (2**20 + 7, 2**20 + 7))
 os.execvp(sys.argv[1], sys.argv[1:])
 `;
 
-Deno.test("where the disk takes no more, the error says so, and what it took is gone on with", async () => {
+Deno.test("where the disk takes no more, the error says so, and a later save resumes from what it took", async () => {
   await using setting = new Setting();
   const { directory } = setting;
   const { code, stderr } = await saveElsewhere(setting, ["python3", "-c", WITHIN_A_MEBIBYTE], [
@@ -497,10 +534,11 @@ Deno.test("where the disk takes no more, the error says so, and what it took is 
     `--allow-write=${directory}`,
   ]);
   assertEquals(code, 1);
-  assertMatch(stderr, /HpcaiError: Could not save .*final\.tar\.gz: .*File too large/i);
+  assertMatch(stderr, /HpcaiError: Cannot save .*final\.tar\.gz: .*File too large/i);
   assertEquals(setting.files(), INTERRUPTED);
-  const { size } = Deno.statSync(`${setting.path}.part`);
-  assertEquals((await setting.save()).at(0)?.loaded, size);
+  const { synced } = JSON.parse(Deno.readTextFileSync(`${stateOf(setting.path)}/part.json`));
+  assertEquals(synced, 2 ** 20);
+  assertEquals((await setting.save()).at(0)?.loaded, synced);
   setting.assertIsSaved();
 });
 
@@ -508,6 +546,6 @@ Deno.test("without the permission to write, the error says so and nothing is ask
   await using setting = new Setting();
   const { code, stderr } = await saveElsewhere(setting, [], [`--allow-read=${setting.directory}`]);
   assertEquals(code, 1);
-  assertMatch(stderr, /HpcaiError: Could not save .*final\.tar\.gz: Requires write access/);
+  assertMatch(stderr, /HpcaiError: Cannot save .*final\.tar\.gz: Requires write access/);
   assertEquals([setting.files(), setting.fake.requests.length], [[], 0]);
 });

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { seededRandom } from "../../src/testing/seeded_random.ts";
 import { serve } from "../integration/loopback_server.ts";
+import { stateFiles, stateOf } from "./path_state.ts";
 import type { SaverOptions } from "./saver.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
@@ -63,12 +64,12 @@ Deno.test(`a file whose saver is killed ${KILLS} times becomes whole`, async () 
       const saver = startSaver(options, directory);
       // By turns anywhere in the transfer, and from before it runs to somewhere in it.
       if (kill % 2 === 0) await requested;
-      await delay(random.int(kill % 2 === 0 ? 250 : 500));
+      await delay(random.int(kill % 2 === 0 ? 400 : 600));
       saver.kill("SIGKILL");
       await saver.stdout.cancel();
       await saver.status;
-      const { size } = await Deno.stat(`${path}.part`).catch(() => ({ size: 0 }));
-      lengths.push(size);
+      const record = await Deno.readTextFile(`${stateOf(path)}/part.json`).catch(() => "{}");
+      lengths.push(JSON.parse(record).synced ?? 0);
     }
     throttle.isOn = false;
     const { success, stdout } = await startSaver(options, directory).output();
@@ -79,7 +80,8 @@ Deno.test(`a file whose saver is killed ${KILLS} times becomes whole`, async () 
     const saved = createHash("sha256").update(await Deno.readFile(path)).digest("hex");
     assertEquals(saved, sha256);
     const names = await Array.fromAsync(Deno.readDir(directory), ({ name }) => name);
-    assertEquals(names.sort(), ["final.tar.gz", "final.tar.gz.etag.json"]);
+    assertEquals(names.sort(), [".hpcai-rx", "final.tar.gz"]);
+    assertEquals(stateFiles(path), ["file.json"]);
     // Else it would show nothing: most were to be killed within the transfer.
     assert(new Set(lengths).size > 5);
   } finally {

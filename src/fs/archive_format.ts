@@ -1,0 +1,72 @@
+import type { Hash } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
+import { createGunzip, createGzip } from "node:zlib";
+import type { ArchiveFormat } from "../download/download_event.ts";
+import { InvalidArchiveError } from "../errors.ts";
+import { isCode } from "./file_status.ts";
+import { writeBytes } from "./regular_file.ts";
+
+/** Where a tar's first header has its checksum (POSIX.1-2001, pax, "ustar Interchange Format"). */
+const CHECKSUM = { start: 148, end: 156 } as const;
+const HEADER_BYTES = 512;
+
+/** The least that gzip can do: it is about the form, and the disk waits for it. */
+const GZIP_LEVEL = 1;
+
+const ZLIB_CHUNK_BYTES = 256 * 1024;
+
+/** What an archive is by its first bytes. */
+export async function formatOf(file: FileHandle): Promise<ArchiveFormat> {
+  const first = new Uint8Array(HEADER_BYTES);
+  const { bytesRead } = await file.read(first, 0, first.byteLength, 0);
+  if (first[0] === 0x1f && first[1] === 0x8b) return "tar.gz";
+  return bytesRead === HEADER_BYTES && isTarHeader(first) ? "tar" : "unknown";
+}
+
+function isTarHeader(header: Uint8Array): boolean {
+  const { start, end } = CHECKSUM;
+  const digits = new TextDecoder().decode(header.subarray(start, end)).replace(/[\0 ]+$/, "");
+  const sum = header.reduce(
+    (sum, byte, at) => sum + (at >= start && at < end ? 0x20 : byte),
+    0,
+  );
+  return /^ *[0-7]+$/.test(digits) && parseInt(digits, 8) === sum;
+}
+
+/** What an archive has to be by the name of its file; `undefined` where the name does not say. */
+export function formatOfName(name: string): "tar.gz" | "tar" | undefined {
+  if (/\.(?:tar\.gz|tgz)$/i.test(name)) return "tar.gz";
+  return /\.tar$/i.test(name) ? "tar" : undefined;
+}
+
+/**
+ * Writes an archive in another format: compresses a tar, or decompresses a `.tar.gz`.
+ *
+ * @param hash Takes what is written.
+ * @throws {InvalidArchiveError} if the gzip is broken.
+ */
+export async function convertArchive(
+  bytes: AsyncIterable<Uint8Array>,
+  to: "tar.gz" | "tar",
+  file: FileHandle,
+  hash: Hash | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const options = { chunkSize: ZLIB_CHUNK_BYTES };
+  const zlib = to === "tar" ? createGunzip(options) : createGzip({ ...options, level: GZIP_LEVEL });
+  let length = 0;
+  try {
+    await pipeline(bytes, zlib, async (chunks: AsyncIterable<Uint8Array>) => {
+      for await (const chunk of chunks) {
+        hash?.update(chunk);
+        await writeBytes(file, chunk, length);
+        length += chunk.byteLength;
+      }
+    }, { signal });
+  } catch (cause) {
+    const isBroken = isCode(cause, "Z_DATA_ERROR") || isCode(cause, "Z_BUF_ERROR");
+    if (!isBroken || !(cause instanceof Error)) throw cause;
+    throw new InvalidArchiveError(cause.message, { cause });
+  }
+}

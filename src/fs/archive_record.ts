@@ -1,0 +1,77 @@
+import { rename, rm } from "node:fs/promises";
+import * as v from "valibot";
+import type { CheckpointIds } from "../types.ts";
+import type { FileStatus } from "./file_status.ts";
+import { createPrivateFile, openRegularFile } from "./regular_file.ts";
+
+/** How long a record may be; no record comes near it. */
+const MAX_RECORD_BYTES = 65_536;
+
+/**
+ * Which archive a file is, or is to be. Holds what identifies the archive and no more: never a URL,
+ * never a key.
+ */
+export interface ArchiveRecord extends CheckpointIds {
+  /** The name of the file, for people who look into the directory. */
+  readonly name: string;
+  /** The archive's strong entity tag, quotes included. */
+  readonly etag: string;
+  /** How many bytes the archive has, if the server said so. */
+  readonly total?: number | undefined;
+  /** How many bytes of the archive, from its first one, outlive a power failure. */
+  readonly synced: number;
+  /** The file under its final name, once it is known; tells an edit. */
+  readonly file?: { readonly size: number; readonly mtimeMs: number } | undefined;
+}
+
+const byteCount = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+const schema: v.GenericSchema<unknown, ArchiveRecord> = v.object({
+  name: v.string(),
+  trainingRunId: v.string(),
+  checkpointId: v.string(),
+  etag: v.pipe(v.string(), v.startsWith('"')),
+  total: v.optional(byteCount),
+  synced: byteCount,
+  file: v.optional(v.object({ size: byteCount, mtimeMs: v.number() })),
+});
+
+/** Reads a record; `undefined` where there is none, or one of another checkpoint. */
+export async function readArchiveRecord(
+  path: string,
+  { trainingRunId, checkpointId }: CheckpointIds,
+): Promise<ArchiveRecord | undefined> {
+  const file = await openRegularFile(path, "read", ({ size }) => size <= MAX_RECORD_BYTES);
+  if (file === undefined) return undefined;
+  try {
+    const record = v.parse(schema, JSON.parse(await file.readFile("utf8")));
+    // Of two archives a server may make the same tag, such as nginx of length and time.
+    const isItsOwn = record.trainingRunId === trainingRunId &&
+      record.checkpointId === checkpointId;
+    return isItsOwn ? record : undefined;
+  } catch {
+    return undefined; // What cannot be parsed is no record.
+  } finally {
+    await file.close();
+  }
+}
+
+/** Whether a record is of a file as it is now. */
+export function isOfFile({ file }: ArchiveRecord, found: FileStatus | undefined): boolean {
+  return file !== undefined && found?.kind === "file" && file.size === found.size &&
+    file.mtimeMs === found.mtimeMs;
+}
+
+/** Replaces a record atomically, so that it outlives a power failure. */
+export async function writeRecord(path: string, record: object): Promise<void> {
+  const temporary = `${path}.tmp`;
+  await rm(temporary, { force: true });
+  const file = await createPrivateFile(temporary);
+  try {
+    await file.writeFile(`${JSON.stringify(record)}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+}

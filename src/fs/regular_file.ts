@@ -1,0 +1,65 @@
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { type FileStatus, statusOf, statusOfOpen } from "./file_status.ts";
+
+/** No link is followed, no FIFO waited for. Windows has neither flag. */
+const SAFELY = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+
+/** As many bytes are read at a time. */
+const CHUNK_BYTES = 256 * 1024;
+
+/** Makes a file that only its owner may read and write. Fails if anything has that name. */
+export function createPrivateFile(path: string): Promise<FileHandle> {
+  return open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | SAFELY, 0o600);
+}
+
+/**
+ * Opens a file that exists to read it, or to write to it too; `undefined` where there is none, or
+ * anything else has that name.
+ *
+ * @param isTaken Tells whether the file is one to open.
+ */
+export async function openRegularFile(
+  path: string,
+  access: "read" | "write",
+  isTaken: (status: FileStatus) => boolean = () => true,
+): Promise<FileHandle | undefined> {
+  const found = await statusOf(path);
+  if (found?.kind !== "file" || !isTaken(found)) return undefined;
+  const flags = access === "read" ? constants.O_RDONLY : constants.O_RDWR;
+  const file = await open(path, flags | SAFELY);
+  // Deno follows links on its own before it opens a file, so that O_NOFOLLOW alone does not do.
+  if ((await statusOfOpen(file)).identity === found.identity) return file;
+  await file.close();
+  return undefined;
+}
+
+/** Reads an open file up to a byte. */
+export async function* readBytes(file: FileHandle, end: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < end;) {
+    const chunk = new Uint8Array(Math.min(CHUNK_BYTES, end - at));
+    const { bytesRead } = await file.read(chunk, 0, chunk.byteLength, at);
+    if (bytesRead === 0) return;
+    at += bytesRead;
+    yield chunk.subarray(0, bytesRead);
+  }
+}
+
+/** Reads a file that exists, to its end. */
+export async function* readRegularFile(path: string): AsyncGenerator<Uint8Array> {
+  const file = await openRegularFile(path, "read");
+  if (file === undefined) throw new Error(`${path} is no regular file any more`);
+  try {
+    yield* readBytes(file, Infinity);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Writes bytes to a place in an open file. */
+export async function writeBytes(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+  for (let from = 0; from < bytes.byteLength;) {
+    const rest = bytes.byteLength - from;
+    from += (await file.write(bytes, from, rest, at + from)).bytesWritten;
+  }
+}

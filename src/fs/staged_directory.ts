@@ -1,0 +1,95 @@
+import { lstat, mkdir, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import * as v from "valibot";
+import { writeRecord } from "./archive_record.ts";
+import { syncDirectory } from "./directory.ts";
+import { statusOf } from "./file_status.ts";
+import type { PathClaim } from "./path_claim.ts";
+import { openRegularFile } from "./regular_file.ts";
+
+/** What is extracted, what it replaces, and the target's name, in the directory of a path's state. */
+const NEW = "new";
+const OLD = "old";
+const RECORD = "extraction.json";
+
+const recordSchema = v.object({ name: v.string() });
+
+/** Makes the directory that an archive is extracted into before it gets its name. */
+export async function makeStagedDirectory({ directory }: PathClaim): Promise<string> {
+  const staged = join(directory, NEW);
+  await mkdir(staged);
+  return staged;
+}
+
+/**
+ * Gives the staged directory its name, and removes the one that it replaces.
+ *
+ * Whoever takes over moves the state's directory first, so that both renames of a process that has
+ * lost its claim fail: the one of the target for lack of a place to go to.
+ *
+ * @param name The target's name, as `claimPath` was given it.
+ */
+export async function publishStagedDirectory(
+  { directory, confirm }: PathClaim,
+  target: string,
+  name: string,
+): Promise<void> {
+  const staged = join(directory, NEW);
+  const old = join(directory, OLD);
+  const isReplacing = await statusOf(target) !== undefined;
+  if (isReplacing) await writeRecord(join(directory, RECORD), { name });
+  await syncDirectory(directory);
+  await confirm();
+  if (isReplacing) await rename(target, old);
+  try {
+    await rename(staged, target);
+  } catch (error) {
+    if (isReplacing) await rename(old, target);
+    throw error;
+  }
+  await syncDirectory(dirname(target));
+  await settleExtraction(directory, target);
+}
+
+/**
+ * Removes what an extraction left. Where it ended between the two renames of its end, the directory
+ * that it was to replace gets its name back.
+ *
+ * @param target What it was to extract into, if that is known.
+ */
+export async function settleExtraction(
+  directory: string,
+  target: string | undefined,
+): Promise<void> {
+  const old = join(directory, OLD);
+  if (await statusOf(old) !== undefined) {
+    if (target === undefined) return;
+    if (await statusOf(target) === undefined) {
+      await rename(old, target);
+      await syncDirectory(dirname(target));
+    }
+  }
+  for (const name of [NEW, OLD, RECORD, `${RECORD}.tmp`]) {
+    await rm(join(directory, name), { recursive: true, force: true });
+  }
+}
+
+/** Whether an extraction left something in a state directory. */
+export async function hasExtraction(directory: string): Promise<boolean> {
+  for (const name of [NEW, OLD]) {
+    if (await lstat(join(directory, name)).then(() => true, () => false)) return true;
+  }
+  return false;
+}
+
+/** The name of the directory that an extraction was to replace, if it wrote that down. */
+export async function targetName(directory: string): Promise<string | undefined> {
+  const file = await openRegularFile(join(directory, RECORD), "read");
+  try {
+    return v.parse(recordSchema, JSON.parse(await file?.readFile("utf8") ?? "")).name;
+  } catch {
+    return undefined;
+  } finally {
+    await file?.close();
+  }
+}
