@@ -8,7 +8,7 @@ import { toDownloadEvents } from "../download/progress.ts";
 import { readTransfer$ } from "../download/read_transfer.ts";
 import { tarEntries } from "../download/tar_entries.ts";
 import { unpacked } from "../download/unpacked.ts";
-import { HpcaiError, InvalidArgumentError, UnsafeArchiveError } from "../errors.ts";
+import { InvalidArgumentError, UnsafeArchiveError } from "../errors.ts";
 import type { RestClient } from "../rest_client.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { CheckpointIds, CheckpointRef } from "../types.ts";
@@ -201,9 +201,7 @@ function extract$(
       try {
         await fill(tar, claim);
       } catch (error) {
-        // Where another process has taken over, no path of the state works any more.
-        if (!(error instanceof HpcaiError) && !ending.signal.aborted) await claim.confirm();
-        throw error;
+        throw await claim.reasonFor(error);
       } finally {
         ending.abort();
         await settleExtraction(claim.directory, target).finally(() => claim.release());

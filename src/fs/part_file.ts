@@ -35,7 +35,7 @@ export interface PartFile {
   sha256(): string | undefined;
   /** Sets the permissions of the file. */
   setMode(mode: number): Promise<void>;
-  /** Records which file the archive becomes, where there is a record. */
+  /** Records that the archive is complete, and which file it becomes; not where it has no tag. */
   recordFile(file: FileStatus): Promise<void>;
   /** Closes the file. */
   close(): Promise<void>;
@@ -182,9 +182,11 @@ export async function openPartFile(
   };
 
   let file = found ?? await create();
+  let closed: FileHandle | undefined;
   const close = async () => {
     await syncing?.catch(() => {});
-    await file.close();
+    if (closed !== file) await file.close();
+    closed = file;
   };
   const remove = async () => {
     await close();
@@ -229,15 +231,16 @@ export async function openPartFile(
       await flush();
       if ((await statusOfOpen(file)).size > length) await file.truncate(length);
       await trusted(() => file.sync());
-      await recordArchive({ synced: length, total: length });
-      synced = length;
       return await statusOfOpen(file);
     },
     format: () => formatOf(file),
     sha256: () => hash?.copy().digest("hex"),
     setMode: (mode) => file.chmod(mode),
-    recordFile: ({ size, mtimeMs }) =>
-      recordArchive({ synced: length, total: length, file: { size, mtimeMs } }),
+    async recordFile({ size, mtimeMs }) {
+      if (identity.etag === undefined) return;
+      await recordArchive({ synced: length, total: length, file: { size, mtimeMs } });
+      synced = length;
+    },
     close,
     async park() {
       try {

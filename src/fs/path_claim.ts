@@ -11,7 +11,7 @@ import {
   stateKey,
   type StateLocation,
 } from "./state_directory.ts";
-import { hasExtraction, settleExtraction, targetName } from "./staged_directory.ts";
+import { isLeftover, settleExtraction, targetName } from "./staged_directory.ts";
 
 /** The right to write a file or a directory, and its state. */
 export interface PathClaim extends Pick<PathLock, "requireHeld" | "confirm"> {
@@ -24,6 +24,8 @@ export interface PathClaim extends Pick<PathLock, "requireHeld" | "confirm"> {
   readonly fileMode: number;
   /** Who owns what this process makes. */
   readonly uid: number;
+  /** The reason of a failure: that the claim was lost, if it was, since no path of its state works then. */
+  reasonFor(error: unknown): Promise<unknown>;
   /** Resolves once what other extractions into the same directory left is removed. Never fails. */
   readonly swept: Promise<void>;
   /** Releases the claim, and removes what is empty of its state. Never fails. */
@@ -67,8 +69,9 @@ export async function claimPath(
       await settleExtraction(claim.directory, join(location.root, location.name));
       return withSweep(claim, sweep(state, location.root, key, leaseMs, signal));
     } catch (error) {
+      const reason = await claim.reasonFor(error);
       await claim.release();
-      throw error;
+      throw reason;
     }
   }
   throw new HpcaiError("Another process removes the state directory again and again.");
@@ -103,20 +106,31 @@ async function claimState(
     forget();
   };
   try {
-    lock = await lockPath(join(state.path, `${key}.lock`), holder, leaseMs, signal);
-    await takeOver(state, key, directory, lock);
+    const held = lock = await lockPath(join(state.path, `${key}.lock`), holder, leaseMs, signal);
+    await takeOver(state, key, directory, held);
     return {
       directory,
       fileMode: state.fileMode,
       uid: state.uid,
-      requireHeld: lock.requireHeld,
-      confirm: lock.confirm,
+      requireHeld: held.requireHeld,
+      confirm: held.confirm,
+      reasonFor: (error) => reasonFor(held, error),
       release: () => released ??= release(),
     };
   } catch (error) {
+    const reason = lock === undefined ? error : await reasonFor(lock, error);
     await release();
     if (lock === undefined && isCode(error, "ENOENT")) return undefined;
-    throw error;
+    throw reason;
+  }
+}
+
+async function reasonFor(lock: PathLock, error: unknown): Promise<unknown> {
+  try {
+    if (!(error instanceof HpcaiError)) await lock.confirm();
+    return error;
+  } catch (lost) {
+    return lost instanceof HpcaiError ? lost : error;
   }
 }
 
@@ -218,7 +232,10 @@ function withSweep(
   };
 }
 
-/** Removes what extractions to other paths left whose processes are dead. Never fails. */
+/**
+ * Removes what dead processes left of extractions to other paths, and their locks. What they saved stays.
+ * Never fails.
+ */
 async function sweep(
   state: StateDirectory,
   root: string,
@@ -238,16 +255,28 @@ async function sweep(
       await claim.release();
     }
   };
-  try {
+  const findKeys = async () => {
     const keys = new Set<string>();
     for (const name of await readdir(state.path)) {
-      const key = /^([0-9a-f]{32})\.[0-9a-f]{16}$/.exec(name)?.[1];
-      if (key === undefined || key === ownKey || claimed.has(`${state.identity}/${key}`)) continue;
-      if (await hasExtraction(join(state.path, name))) keys.add(key);
+      const [, key = "", kind] = /^([0-9a-f]{32})\.(?:[0-9a-f]{16})?\.?(probe|lock)?$/.exec(name) ??
+        [];
+      if (key === "" || key === ownKey || claimed.has(`${state.identity}/${key}`)) continue;
+      const path = join(state.path, name);
+      if (kind === "probe") await rm(path, { force: true });
+      else if (await (kind === "lock" ? isOld(path, leaseMs) : isLeftover(path))) keys.add(key);
     }
+    return keys;
+  };
+  try {
     // What another process holds stays.
-    await Promise.allSettled([...keys].map(sweepKey));
+    await Promise.allSettled([...await findKeys()].map(sweepKey));
   } catch {
     // The next one does it.
   }
+}
+
+/** Whether a lock looks as if its holder were dead. */
+async function isOld(lock: string, leaseMs: number): Promise<boolean> {
+  const status = await statusOf(lock);
+  return status !== undefined && Date.now() - status.mtimeMs > leaseMs;
 }

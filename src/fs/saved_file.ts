@@ -86,8 +86,9 @@ export async function openSavedFile(
       return await openClaimed(path, checkpoint, options, claim, ending);
     } catch (error) {
       ending.abort();
+      const reason = await claim.reasonFor(error);
       await claim.release();
-      throw error;
+      throw reason;
     }
   } catch (error) {
     throw toPathError(`Cannot save ${path}`, error);
@@ -109,7 +110,7 @@ async function openClaimed(
   const { saved, hasPart } = await findSaved(path, identity, claim);
   const isKept = saved !== undefined && !(overwrite && hasPart);
   // What a process left that ended right after the file had got its name.
-  if (isKept && !hasPart) await removePart(claim.directory);
+  if (isKept && !hasPart) await removeUnnamed(claim.directory);
   if (!overwrite && !isKept && await statusOf(path) !== undefined) {
     throw existsError(path, "exists, and is not known to be this archive");
   }
@@ -180,9 +181,7 @@ async function openClaimed(
         ending.signal.throwIfAborted();
         await run();
       } catch (error) {
-        // Where another process has taken over, no path of the state works any more.
-        if (!(error instanceof HpcaiError) && !ending.signal.aborted) await claim.confirm();
-        throw toPathError(`Cannot save ${path}`, error);
+        throw toPathError(`Cannot save ${path}`, await claim.reasonFor(error));
       }
     })();
 
@@ -250,6 +249,11 @@ function fileRecordPath(directory: string): string {
 async function retirePart(directory: string, hasRecord: boolean): Promise<void> {
   if (hasRecord) await rename(partRecordPath(directory), fileRecordPath(directory));
   else await rm(fileRecordPath(directory), { force: true });
+  await removeUnnamed(directory);
+}
+
+/** Removes what has not got a final name, or has got it as another one. */
+async function removeUnnamed(directory: string): Promise<void> {
   await removePart(directory);
   await rm(convertedPath(directory), { force: true });
 }

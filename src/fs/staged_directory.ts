@@ -1,4 +1,4 @@
-import { lstat, mkdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { writeRecord } from "./archive_record.ts";
@@ -11,6 +11,7 @@ import { openRegularFile } from "./regular_file.ts";
 const NEW = "new";
 const OLD = "old";
 const RECORD = "extraction.json";
+const EXTRACTION = [NEW, OLD, RECORD, `${RECORD}.tmp`];
 
 const recordSchema = v.object({ name: v.string() });
 
@@ -69,17 +70,16 @@ export async function settleExtraction(
       await syncDirectory(dirname(target));
     }
   }
-  for (const name of [NEW, OLD, RECORD, `${RECORD}.tmp`]) {
+  for (const name of EXTRACTION) {
     await rm(join(directory, name), { recursive: true, force: true });
   }
 }
 
-/** Whether an extraction left something in a state directory. */
-export async function hasExtraction(directory: string): Promise<boolean> {
-  for (const name of [NEW, OLD]) {
-    if (await lstat(join(directory, name)).then(() => true, () => false)) return true;
-  }
-  return false;
+/** Whether a state's directory has what an extraction left, or nothing that a save could resume. */
+export async function isLeftover(directory: string): Promise<boolean> {
+  const names = await readdir(directory);
+  const isOfSave = names.some((name) => ![...EXTRACTION, "lock"].includes(name));
+  return !isOfSave || names.includes(NEW) || names.includes(OLD);
 }
 
 /** The name of the directory that an extraction was to replace, if it wrote that down. */

@@ -1,6 +1,11 @@
-/** Saves a checkpoint in a process of its own: `saver.ts <SaverOptions as JSON>`. */
+/**
+ * Saves or extracts a checkpoint in a process of its own, in Deno or in Node:
+ * `saver.ts <SaverOptions as JSON>`. Prints the last event; ends with 1 and the error if it fails.
+ */
 import { RestClient } from "@hpcai/rx";
+import process from "node:process";
 import { lastValueFrom } from "rxjs";
+import { extractWithin$ } from "../../src/fs/extract_archive.ts";
 import { saveWithin$ } from "../../src/fs/save_archive.ts";
 
 /** What it is told. */
@@ -10,9 +15,18 @@ export interface SaverOptions {
   readonly path: string;
   /** How long it waits for the lock of one that was killed, in milliseconds. */
   readonly leaseMs: number;
+  /** Default: what `saveArchive$` defaults to. */
+  readonly overwrite?: boolean;
+  /** Whether to extract the archive into the directory `path`. */
+  readonly isExtracted?: boolean;
 }
 
-const { leaseMs, path, ...clientOptions }: SaverOptions = JSON.parse(Deno.args[0] ?? "");
+const { leaseMs, path, overwrite, isExtracted, ...clientOptions }: SaverOptions = JSON.parse(
+  process.argv[2] ?? "",
+);
+const client = new RestClient({ ...clientOptions, retry: false });
 const checkpoint = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010";
-const save$ = saveWithin$(leaseMs, new RestClient(clientOptions), checkpoint, path, {});
-console.log(JSON.stringify(await lastValueFrom(save$)));
+const events$ = isExtracted
+  ? extractWithin$(leaseMs, client, checkpoint, path, { overwrite })
+  : saveWithin$(leaseMs, client, checkpoint, path, { overwrite });
+console.log(JSON.stringify(await lastValueFrom<unknown>(events$)));
