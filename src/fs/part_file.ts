@@ -72,10 +72,10 @@ export async function removePart(directory: string): Promise<void> {
   const recordPath = partRecordPath(directory);
   if (await statusOf(recordPath) !== undefined) {
     // First, and for good: bytes of one archive must never be found beside the record of another.
-    await rm(recordPath, { recursive: true });
+    await rm(recordPath);
     await syncDirectory(directory);
   }
-  await rm(partPath(directory), { recursive: true, force: true });
+  await rm(partPath(directory), { force: true });
 }
 
 /**

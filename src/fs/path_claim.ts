@@ -11,7 +11,7 @@ import {
   stateKey,
   type StateLocation,
 } from "./state_directory.ts";
-import { isLeftover, settleExtraction, targetName } from "./staged_directory.ts";
+import { isLeftover, isStagedName, settleExtraction, targetName } from "./staged_directory.ts";
 
 /** The right to write a file or a directory, and its state. */
 export interface PathClaim extends Pick<PathLock, "requireHeld" | "confirm"> {
@@ -195,9 +195,19 @@ async function takeOver(
     hasState = false;
   }
   if (!hasState) await mkdir(directory, { mode: 0o700 });
-  await rm(join(directory, "lock"), { force: true });
+  else await removePlanted(directory);
   // From here on whoever takes over finds the directory, and moves it.
   await lock.confirm();
+}
+
+/** Removes what no process that used the directory can have left, and the lock of its last one. */
+async function removePlanted(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    const kind = (await statusOf(path))?.kind;
+    const isRight = isStagedName(name) ? kind === "directory" : kind === "file";
+    if (!isRight || name === "lock") await rm(path, { recursive: true, force: true });
+  }
 }
 
 /** Removes a directory if it is empty. */

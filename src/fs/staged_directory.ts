@@ -75,11 +75,16 @@ export async function settleExtraction(
   }
 }
 
+/** Whether a name in the directory of a path's state is that of a directory. */
+export function isStagedName(name: string): boolean {
+  return name === NEW || name === OLD;
+}
+
 /** Whether a state's directory has what an extraction left, or nothing that a save could resume. */
 export async function isLeftover(directory: string): Promise<boolean> {
   const names = await readdir(directory);
   const isOfSave = names.some((name) => ![...EXTRACTION, "lock"].includes(name));
-  return !isOfSave || names.includes(NEW) || names.includes(OLD);
+  return !isOfSave || names.some(isStagedName);
 }
 
 /** The name of the directory that an extraction was to replace, if it wrote that down. */
