@@ -34,6 +34,7 @@ export type {
   ArchiveEntryType,
 } from "./src/download/archive_entry.ts";
 export type {
+  ArchiveFormat,
   DownloadCompleteEvent,
   DownloadEvent,
   DownloadOptions,

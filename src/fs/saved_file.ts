@@ -315,6 +315,9 @@ async function toFile(
     await file.sync();
     const sha256 = hash?.digest("hex");
     return { path: converted, status: await statusOfOpen(file), format: wanted, sha256 };
+  } catch (error) {
+    await rm(converted, { force: true });
+    throw error;
   } finally {
     await file.close();
   }
