@@ -255,6 +255,40 @@ export class DownloadInterruptedError extends HpcaiError {
   }
 }
 
+/** A transfer was slower than `minBytesPerSecond` allows. It is not retried. */
+export class TransferTooSlowError extends DownloadInterruptedError {
+  /** The name of the class. */
+  override name = "TransferTooSlowError";
+  /** How fast it was, in bytes per second. */
+  readonly bytesPerSecond: number;
+  /** How fast it had to be, in bytes per second. */
+  readonly minBytesPerSecond: number;
+
+  /**
+   * Makes the error.
+   *
+   * @param bytesPerSecond How fast the transfer was, in bytes per second.
+   * @param minBytesPerSecond How fast it had to be, in bytes per second.
+   * @param loaded How many bytes had arrived.
+   * @param total How many bytes the archive has, if known.
+   */
+  constructor(
+    bytesPerSecond: number,
+    minBytesPerSecond: number,
+    loaded: number,
+    total: number | undefined,
+  ) {
+    const rate = Math.floor(bytesPerSecond);
+    super(
+      `the server sent ${rate} bytes per second, less than minBytesPerSecond (${minBytesPerSecond})`,
+      loaded,
+      total,
+    );
+    this.bytesPerSecond = bytesPerSecond;
+    this.minBytesPerSecond = minBytesPerSecond;
+  }
+}
+
 /** Runs kept changing faster than they could be listed, so that some may have been missed. */
 export class InconsistentListingError extends HpcaiError {
   /** The name of the class. */
@@ -314,5 +348,32 @@ export class ArchiveEntryNotFoundError extends HpcaiError {
   constructor(path: string) {
     super(`The archive has no file ${JSON.stringify(path)}; archiveEntries$ lists all`);
     this.path = path;
+  }
+}
+
+/** Something is larger than an option allows. */
+export class LimitExceededError extends HpcaiError {
+  /** The name of the class. */
+  override name = "LimitExceededError";
+  /** The option that sets the limit, for example `maxBytes`. */
+  readonly option: string;
+  /** The limit. */
+  readonly limit: number;
+
+  /**
+   * Makes the error.
+   *
+   * @param option The option that sets the limit.
+   * @param limit The limit.
+   * @param problem What exceeds it; the beginning of a sentence, such as `The archive has more bytes`.
+   * @param options The `cause`, already free of secrets.
+   */
+  constructor(option: string, limit: number, problem: string, options?: ErrorOptions) {
+    super(
+      `${problem} than ${option} allows (${limit}). Raise ${option} if that is right.`,
+      options,
+    );
+    this.option = option;
+    this.limit = limit;
   }
 }

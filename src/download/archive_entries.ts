@@ -20,7 +20,7 @@ export function archiveEntries$(
   return defer(() => {
     requireOptions("options", options);
     const ids = checkpointIds(checkpoint);
-    const settings = transferSettings(options);
+    const settings = { ...transferSettings(options), maxBytes: Infinity, canRestart: false };
     return new Observable<ArchiveEntry>((subscriber) =>
       readTransfer$(transport, ids, settings, async (bytes) => {
         for await (const entry of tarEntries(await unpacked(bytes, decompressionStream))) {

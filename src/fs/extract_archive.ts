@@ -164,6 +164,7 @@ function extract$(
     const counts = { packed: 0, entries: 0, bytes: 0 };
 
     const read = async (packed: ReadableStream<Uint8Array>): Promise<void> => {
+      Object.assign(counts, { packed: 0, entries: 0, bytes: 0 });
       const target = resolve(directory);
       const tar = await unpacked(packed, gunzip);
       const part = join(dirname(target), `.${basename(target)}.${randomUUID().slice(0, 8)}.part`);
@@ -177,7 +178,9 @@ function extract$(
       }
     };
 
-    return readTransfer$(transport, ids, settings, read).pipe(
+    // Its own maxBytes counts what comes out.
+    const transferOptions = { ...settings, maxBytes: Infinity, canRestart: true };
+    return readTransfer$(transport, ids, transferOptions, read).pipe(
       tap((event) => {
         if (event.type === "loaded") counts.packed = event.loaded;
       }),

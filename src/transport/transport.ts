@@ -42,6 +42,8 @@ export interface ApiRequest {
   readonly alsoAccepted?: readonly number[];
   /** A state of the server to wait for without counting it as a failure. */
   readonly patience?: Patience;
+  /** How long after its first failure it is still retried, in milliseconds. Default `maxElapsedMs`. */
+  readonly retryForMs?: number | undefined;
 }
 
 /**
@@ -112,8 +114,8 @@ export function createTransport(options: RestClientOptions): Transport {
         const attempt = ++attempts;
         events.next({ type: "request", ...context() });
         const startedAt = asyncScheduler.now();
-        return abortable((signal) =>
-          answer(request, url, options, signal, read, (status) => {
+        return abortable((controller) =>
+          answer(request, url, options, controller, read, (status) => {
             const durationMs = asyncScheduler.now() - startedAt;
             events.next({ type: "response", ...context(attempt), status, durationMs });
           })
@@ -128,6 +130,7 @@ export function createTransport(options: RestClientOptions): Transport {
         eachAttempt,
         retryTransient(options.retry, {
           patience: request.patience,
+          retryForMs: () => request.retryForMs ?? options.retry.maxElapsedMs,
           isRetried: (error) => isTransient(error) || isExpiredUrl(error, options.baseUrl.origin),
           onRetry: (error, delayMs) => {
             events.next({ type: "retry", ...context(), error, delayMs });
@@ -158,18 +161,18 @@ async function answer<T>(
   request: ApiRequest,
   url: URL,
   options: ResolvedOptions,
-  signal: AbortSignal,
+  controller: AbortController,
   read: ReadAnswer<T>,
   onResponse: (status: number) => void,
 ): Promise<T> {
   const apiKey = typeof options.apiKey === "function"
     ? headerKey(await options.apiKey())
     : options.apiKey;
-  signal.throwIfAborted();
+  controller.signal.throwIfAborted();
   const context: ExchangeContext = {
     options,
     apiKey,
-    signal,
+    controller,
     ...redactor(apiKey, options.headers),
   };
   const { method, headers = {} } = request;
