@@ -13,25 +13,39 @@ export type ByteTransform = ReadableWritablePair<Uint8Array, Uint8Array>;
 
 /**
  * Makes a stream that decompresses gzip: with `node:zlib` where the runtime has it, else with a
- * `DecompressionStream`.
+ * `DecompressionStream`. It is done with a chunk when the write of it resolves.
  *
  * Of the two only zlib accepts several gzip members, and zeros after the last, in every runtime, and
  * names the fault in `code`: `Z_BUF_ERROR` if the input ends early.
  */
 export function gunzip(): ByteTransform {
   const zlib = builtInZlib();
-  if (zlib !== undefined) return zlibTransform(zlib.createGunzip({ chunkSize: ZLIB_CHUNK_BYTES }));
+  return zlib === undefined
+    ? decompressionStream()
+    : zlibTransform(zlib.createGunzip({ chunkSize: ZLIB_CHUNK_BYTES }));
+}
+
+/** A `DecompressionStream`, of which that of Node is not done with a chunk when the write resolves. */
+export function decompressionStream(): ByteTransform {
   const { readable, writable } = new DecompressionStream("gzip");
-  // Its writable side takes more than the bytes that come here.
-  return { readable, writable: writable as WritableStream<Uint8Array> };
+  const writer = writable.getWriter();
+  return {
+    writable: new WritableStream({
+      write: (chunk) => writer.write(chunk.slice()),
+      close: () => writer.close(),
+      abort: (reason) => writer.abort(reason),
+    }),
+    readable,
+  };
 }
 
 /** What is needed of a `zlib.Gunzip`. */
 interface ZlibStream extends AsyncIterable<Uint8Array> {
   on(event: "error", listener: (error: Error) => void): void;
+  on(event: "end", listener: () => void): void;
   write(chunk: Uint8Array, callback: (error?: Error | null) => void): void;
   end(callback: () => void): void;
-  destroy(error?: Error): void;
+  destroy(): void;
 }
 
 /** `node:zlib`, without an import, which a bundler for browsers would have to resolve. */
@@ -44,20 +58,26 @@ function builtInZlib(): { createGunzip(options: { chunkSize: number }): ZlibStre
 }
 
 function zlibTransform(zlib: ZlibStream): ByteTransform {
-  let onError: (error: Error) => void = () => {};
+  let hasEnded = false;
+  let settleWrite: (error?: Error) => void = () => {};
   return {
     writable: new WritableStream({
       start(controller) {
+        // The callback of a write that fails may never be called, nor that of one after the end.
+        zlib.on("end", () => {
+          hasEnded = true;
+          settleWrite();
+        });
         zlib.on("error", (error) => {
           controller.error(error);
-          // Node calls the callback of no write that fails.
-          onError(error);
+          settleWrite(error);
         });
       },
       write: (chunk) =>
         new Promise<void>((resolve, reject) => {
-          onError = reject;
-          zlib.write(chunk, (error) => error ? reject(error) : resolve());
+          if (hasEnded) return resolve();
+          settleWrite = (error) => error ? reject(error) : resolve();
+          zlib.write(chunk, (error) => hasEnded || !error ? resolve() : reject(error));
         }),
       close: () => new Promise<void>((resolve) => zlib.end(() => resolve())),
       abort: () => zlib.destroy(),

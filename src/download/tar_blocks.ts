@@ -77,6 +77,7 @@ export function tarScanner(onHeader: (header: TarHeader) => void = () => {}): Ta
       hasEnded = true;
       return;
     }
+    if (!hasBegun) requireBeginning(header);
     if (octal(header, CHECKSUM) !== checksum(header)) {
       throw new InvalidArchiveError("the checksum of a header is wrong");
     }

@@ -1,5 +1,9 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { FakeHpcai } from "@hpcai/rx/testing";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { type ArchiveEnd, archiveEnd } from "../../src/download/archive_end.ts";
+import { decompressionStream } from "../../src/download/decompress.ts";
+import { InvalidArchiveError } from "../../src/errors.ts";
 import { namesIn } from "../archives/corpus.ts";
 import { withCorpus } from "../archives/with_corpus.ts";
 
@@ -63,6 +67,7 @@ Deno.test("archiveEnd takes each archive of the corpus for complete when it is w
           const isComplete = !ENDLESS.includes(name);
           const end = await endOf(path, bytes);
           assertEquals(await verdict(bytes), isComplete);
+          assertEquals(await verdict(bytes, 1 + Math.floor(Math.random() * 4096)), isComplete);
           const cuts = Array.from(
             { length: LARGE.includes(name) ? CUTS_OF_LARGE : CUTS },
             () => Math.floor(Math.random() * end),
@@ -88,3 +93,80 @@ Deno.test("archiveEnd takes each archive of the corpus for complete when it is w
     }
   });
 });
+
+for (
+  const [what, bytes, expected] of [
+    ["nothing", "", false],
+    ["the first byte of a gzip", "\x1f", false],
+    ["any other byte", "a", "InvalidArchiveError"],
+    ["a short text", '{"error":"no such checkpoint"}', "InvalidArchiveError"],
+    ["a page", `<!doctype html>${"<p>not found</p>".repeat(8)}`, "InvalidArchiveError"],
+    ["a long text", "no archive ".repeat(100), "InvalidArchiveError"],
+    ["the beginning of a tar's header", "a".padEnd(100, "\0") + "0000644\0", false],
+    ["a gzip of something else", gzipSync("something else"), "InvalidArchiveError"],
+    ["a gzip of nothing", gzipSync(""), false],
+  ] as const
+) {
+  for (const chunkBytes of [1, 1000]) {
+    Deno.test(`archiveEnd comes to ${expected} for ${what}, ${chunkBytes} bytes a chunk`, async () => {
+      const archive = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
+      assertEquals(await verdict(archive, chunkBytes), expected);
+    });
+  }
+}
+
+Deno.test("archiveEnd rejects the write of what cannot be an archive", async () => {
+  const end = archiveEnd();
+  await assertRejects(
+    () => end.write(new TextEncoder().encode("<p>not found</p>".repeat(8))),
+    InvalidArchiveError,
+  );
+});
+
+Deno.test("archiveEnd rejects a write after a gzip that holds no tar, with what is wrong", async () => {
+  const end = archiveEnd();
+  // Without a trailer, so that the decompressor wants more.
+  const bytes = gzipSync("no archive ".repeat(10_000)).subarray(0, -8);
+  const error = await assertRejects(async () => {
+    while (true) await end.write(bytes);
+  }, InvalidArchiveError);
+  assertStringIncludes(error.message, "neither gzip nor tar");
+});
+
+Deno.test("archiveEnd leaves nothing behind when it is aborted, before, while and after bytes come", async () => {
+  const archive = gzipSync(new Uint8Array(2 ** 20));
+  archiveEnd().abort();
+  const idle = archiveEnd();
+  await idle.write(archive.subarray(0, 500));
+  idle.abort();
+  const busy = archiveEnd();
+  const write = busy.write(archive);
+  busy.abort();
+  await write;
+  const done = archiveEnd();
+  assertEquals(await feed(done, archive), true);
+  done.abort();
+});
+
+for (
+  const [what, make] of [
+    ["zlib", undefined],
+    ["a DecompressionStream", decompressionStream],
+  ] as const
+) {
+  Deno.test(`archiveEnd tells a cut gzip from a corrupt one with ${what}`, async () => {
+    const fake = new FakeHpcai({ archiveBytes: 200_000 });
+    const tar = gunzipSync(
+      fake.archive("eb78693b-380d-40f8-a709-ffe0da185718", "step_0010").slice(0),
+    );
+    const archive = gzipSync(tar);
+    assertEquals(await feed(archiveEnd(make), archive), true);
+    for (const cut of [2, 11, 1000, archive.length - 8, archive.length - 1]) {
+      assertEquals(await feed(archiveEnd(make), archive.subarray(0, cut)), false);
+    }
+    const corrupt = new Uint8Array(archive);
+    // A block of a type that does not exist.
+    corrupt[10] = 7;
+    await assertRejects(() => feed(archiveEnd(make), corrupt), InvalidArchiveError);
+  });
+}
