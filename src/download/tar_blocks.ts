@@ -4,7 +4,7 @@ import { show } from "../arguments.ts";
 import { InvalidArchiveError, UnsafeArchiveError } from "../errors.ts";
 
 /** Tar counts in blocks of this many bytes (POSIX.1-2001, pax, "ustar Interchange Format"). */
-const BLOCK = 512;
+export const TAR_BLOCK_BYTES = 512;
 
 /** The most bytes that extended headers may have; tens of kilobytes are many. */
 const MAX_EXTENDED_HEADER_BYTES = 2 ** 20;
@@ -64,7 +64,7 @@ export interface TarScanner {
  */
 export function tarScanner(onHeader: (header: TarHeader) => void = () => {}): TarScanner {
   let passing = 0;
-  let wanted = new Uint8Array(BLOCK);
+  let wanted = new Uint8Array(TAR_BLOCK_BYTES);
   let filled = 0;
   let onWanted: (bytes: Uint8Array) => void = readHeader;
   let hasBegun = false;
@@ -102,15 +102,15 @@ export function tarScanner(onHeader: (header: TarHeader) => void = () => {}): Ta
     want(size, (body) => {
       if (flag === "x") nextSize = paxSize(body);
       if (flag === "g") globalSize = paxSize(body) ?? globalSize;
-      want(BLOCK, readHeader);
+      want(TAR_BLOCK_BYTES, readHeader);
     });
   }
 
   /** The map of a sparse file in GNU's form goes on in blocks between the header and the bytes. */
   function readSparseMap(size: number): void {
-    want(BLOCK, (extension) => {
+    want(TAR_BLOCK_BYTES, (extension) => {
       if (extension[SPARSE_MAP_IS_EXTENDED] !== 0) return readSparseMap(size);
-      want(BLOCK, readHeader);
+      want(TAR_BLOCK_BYTES, readHeader);
       passing = paddedSize(size);
     });
   }
@@ -170,7 +170,7 @@ export function checkedTar(): TransformStream<Uint8Array, Uint8Array> {
     flush(controller) {
       if (!scanner.close()) throw new InvalidArchiveError("it ends before the end of the tar");
       // One block was passed on, the decoder wants two.
-      controller.enqueue(new Uint8Array(BLOCK));
+      controller.enqueue(new Uint8Array(TAR_BLOCK_BYTES));
     },
   });
 }
@@ -194,7 +194,7 @@ function notTar(): InvalidArchiveError {
 }
 
 function paddedSize(size: number): number {
-  return Math.ceil(size / BLOCK) * BLOCK;
+  return Math.ceil(size / TAR_BLOCK_BYTES) * TAR_BLOCK_BYTES;
 }
 
 /** The sum of all bytes, those of the checksum itself taken for spaces. */

@@ -301,7 +301,9 @@ function pumpInto(
       /** Throws unless the source has brought the archive to its end. */
       const requireComplete = async (): Promise<void> => {
         const length = total ?? (start > 0 ? announcedTotal : undefined) ?? 0;
-        if (known > 0 || loaded < length || loaded === 0) throw interruption("the server sent no more data");
+        if (known > 0 || loaded < length || loaded === 0) {
+          throw interruption("the server sent no more data");
+        }
         if (followedFrom === Infinity || await followed(() => follower.hasEnded())) return;
         // A rest that reaches the announced length, and yet not the end of the archive, is not its rest.
         throw interruption("the archive ends early", { isDamaged: start > 0 });

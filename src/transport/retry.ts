@@ -131,5 +131,7 @@ export function backoffMs(
   { initialDelayMs, maxDelayMs }: Pick<RetryOptions, "initialDelayMs" | "maxDelayMs">,
   random: () => number,
 ): number {
-  return Math.round(random() * Math.min(maxDelayMs, initialDelayMs * 2 ** Math.min(failures, MAX_DOUBLINGS)));
+  return Math.round(
+    random() * Math.min(maxDelayMs, initialDelayMs * 2 ** Math.min(failures, MAX_DOUBLINGS)),
+  );
 }
