@@ -1,17 +1,17 @@
 /**
- * Where tests get `@std/*` from: from JSR, as deno.json declares it; where a machine reaches npm but
- * not JSR, from the modules in tests/std/ that back it; or from a checkout of denoland/std.
+ * Where tests get `@std/*` from: from JSR, as deno.json declares it; where JSR can't be reached, from
+ * the modules in tests/std/ that stand in for it; or from a checkout of denoland/std.
  */
 import { pathToFileURL } from "node:url";
 import config from "../deno.json" with { type: "json" };
 
 const ROOT = new URL("../", import.meta.url);
-const BACKING = new URL("tests/std/", ROOT);
+const LOCAL = new URL("tests/std/", ROOT);
 
 const JSR_TIMEOUT_MS = 10_000;
 
 /**
- * Takes a leading `--jsr`, `--npm` or `--std DIRECTORY` off the arguments, else finds out whether JSR
+ * Takes a leading `--jsr`, `--local` or `--std DIRECTORY` off the arguments, else finds out whether JSR
  * can be reached, prints which source it is, and returns the flags that make a `deno` subcommand use
  * it.
  */
@@ -23,8 +23,8 @@ export async function stdFlags(
   switch (choice) {
     case "--jsr":
       return { flags: await jsrFlags("as chosen", directory), args: others };
-    case "--npm":
-      return { flags: await npmFlags("as chosen", directory), args: others };
+    case "--local":
+      return { flags: await localFlags("as chosen", directory), args: others };
     case "--std": {
       const [checkout, ...rest] = others;
       if (checkout === undefined) {
@@ -37,7 +37,7 @@ export async function stdFlags(
     default: {
       const flags = await reachesJsr()
         ? await jsrFlags("it can be reached", directory)
-        : await npmFlags("JSR can't be reached", directory);
+        : await localFlags("JSR can't be reached", directory);
       return { flags, args: [...args] };
     }
   }
@@ -61,9 +61,9 @@ async function jsrFlags(reason: string, directory: string): Promise<string[]> {
   return [`--lock=${directory}/deno.lock`];
 }
 
-async function npmFlags(reason: string, directory: string): Promise<string[]> {
+async function localFlags(reason: string, directory: string): Promise<string[]> {
   console.log(`@std/* comes from tests/std/: ${reason}.`);
-  return await mapFlags(await backingModules(BACKING), directory);
+  return await mapFlags(await localModules(LOCAL), directory);
 }
 
 /** Specifiers, such as `@std/testing/time`, and the addresses of their modules. */
@@ -76,12 +76,12 @@ async function mapFlags(std: Modules, directory: string): Promise<string[]> {
 }
 
 /** The modules below a directory, by path: `assert.ts` is `@std/assert`. */
-async function backingModules(directory: URL, prefix = "@std/"): Promise<Modules> {
+async function localModules(directory: URL, prefix = "@std/"): Promise<Modules> {
   const modules: Record<string, string> = {};
   for await (const { name, isDirectory } of Deno.readDir(directory)) {
     const url = new URL(name, directory);
     if (!isDirectory) modules[`${prefix}${name.replace(/\.ts$/, "")}`] = url.href;
-    else Object.assign(modules, await backingModules(new URL(`${url}/`), `${prefix}${name}/`));
+    else Object.assign(modules, await localModules(new URL(`${url}/`), `${prefix}${name}/`));
   }
   return modules;
 }
