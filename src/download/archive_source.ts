@@ -65,7 +65,11 @@ export function openArchive$(
     operation: "downloadCheckpointArchive",
     method: "GET",
     path: ["training_runs", trainingRunId, "checkpoints", ...checkpointId.split("/"), "archive"],
-    headers: { "Accept": "application/gzip", ...rangeHeaders(position) },
+    headers: {
+      "Accept": "application/gzip",
+      "Accept-Encoding": "identity",
+      ...rangeHeaders(position),
+    },
     alsoAccepted: [RANGE_NOT_SATISFIABLE],
     patience: { statuses: PREPARING_STATUSES, ...preparation },
   }, (answer, context) => readArchive(answer, context, position));
