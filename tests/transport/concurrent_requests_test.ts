@@ -1,6 +1,8 @@
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { firstValueFrom, from, lastValueFrom, mergeMap } from "rxjs";
+// Loaded beforehand: the first two downloads might not finish loading it in their own order.
+import "../../src/download/download_to.ts";
 import { ApiTimeoutError } from "../../src/errors.ts";
 import { RestClient } from "../../src/rest_client.ts";
 import type { ClientEvent } from "../../src/transport/client_event.ts";
