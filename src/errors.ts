@@ -375,7 +375,7 @@ export class LimitExceededError extends HpcaiError {
    * @param errorOptions The `cause`, already free of secrets.
    */
   constructor(option: string, limit: number, problem: string, errorOptions?: ErrorOptions) {
-    super(`${problem}; the limit is ${option}: ${limit}`, errorOptions);
+    super(`${problem}; the option ${option} sets the limit ${limit}`, errorOptions);
     this.option = option;
     this.limit = limit;
   }
