@@ -159,11 +159,11 @@ function details(checkpoint: RunCheckpoint): Details {
     ["Checkpoint ID", checkpoint.checkpointId],
     ["Type", checkpoint.checkpointType],
     ["Created", moment(checkpoint.time)],
-    ["Path", checkpoint.checkpointPath],
     ...checkpoint.sizeBytes === undefined ? [] : [["Size", size(checkpoint.sizeBytes)] as const],
     ...checkpoint.expiresAt === undefined
       ? []
       : [["Expires", moment(checkpoint.expiresAt)] as const],
+    ["Path", checkpoint.checkpointPath],
     ["Run ID", trainingRun.trainingRunId],
     ["Base model", trainingRun.baseModel],
     ["LoRA", lora(trainingRun)],
