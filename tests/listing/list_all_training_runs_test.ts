@@ -224,6 +224,29 @@ const contradictions: readonly (readonly [
     (listing, limit, offset) => recounted(listing.page(limit, offset), 2 ** 31 - 1),
   ],
   [
+    "an empty page that counts more than those before",
+    100,
+    "the server counts 250, but lists 100",
+    (listing, limit, offset) =>
+      offset === 0
+        ? recounted(listing.page(limit, offset), 100)
+        : recounted(emptied(listing.page(limit, offset)), 250),
+  ],
+  [
+    "a run that stands on two pages and takes the place of another",
+    249,
+    "the server counts 250, but lists 249",
+    (listing, limit, offset) => {
+      const page = listing.page(limit, offset);
+      return {
+        ...page,
+        trainingRuns: page.trainingRuns.map((run) =>
+          run.trainingRunId === "run-150" ? trainingRun("run-50") : run
+        ),
+      };
+    },
+  ],
+  [
     "a run that stands twice on a page and takes the place of another",
     249,
     "the server counts 250, but lists 249",
