@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertInstanceOf } from "@std/assert";
+import { catchError } from "rxjs";
 import { TestScheduler } from "rxjs/testing";
 import { InvalidArgumentError } from "../../src/errors.ts";
 import { latestCheckpoint } from "../../src/listing/latest_checkpoint.ts";
@@ -74,14 +75,18 @@ Deno.test("a type that is not known is looked for like the known ones", () => {
 Deno.test("a type that is none fails before anything is asked for", () => {
   run(({ cold, expectObservable, expectSubscriptions }) => {
     const listing$ = cold("l|", pages);
-    expectObservable(listing$.pipe(latestCheckpoint(""))).toBe(
-      "#",
-      undefined,
-      new InvalidArgumentError(
-        "type",
-        'must be a checkpoint type, for example "training" or "sampler", but is ""',
-      ),
+    const { message } = new InvalidArgumentError(
+      "type",
+      'must be a checkpoint type, for example "training" or "sampler", but is ""',
     );
+    const failure$ = listing$.pipe(
+      latestCheckpoint(""),
+      catchError((error) => {
+        assertInstanceOf(error, InvalidArgumentError);
+        throw error.message;
+      }),
+    );
+    expectObservable(failure$).toBe("#", undefined, message);
     expectSubscriptions(listing$.subscriptions).toBe([]);
   });
 });
