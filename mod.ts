@@ -60,6 +60,8 @@ export {
   AuthenticationError,
   BadRequestError,
   ConflictError,
+  type ConnectionErrorOptions,
+  type ConnectionObstacle,
   DownloadInterruptedError,
   HpcaiError,
   InconsistentListingError,

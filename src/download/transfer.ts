@@ -276,7 +276,11 @@ function pumpInto(
 
       const requireWithinLimit = (bytes: number) => {
         if (bytes <= maxBytes) return;
-        throw new LimitExceededError("maxBytes", maxBytes, "The archive has more bytes");
+        throw new LimitExceededError(
+          "maxBytes",
+          maxBytes,
+          "The archive has more bytes than allowed",
+        );
       };
 
       const take = async (chunk: Uint8Array): Promise<void> => {
