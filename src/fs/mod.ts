@@ -42,3 +42,4 @@ export type {
   ExtractPreparingEvent,
   ExtractProgressEvent,
 } from "./extract_event.ts";
+export { fileSink, type FileSinkOptions } from "./file_sink.ts";
