@@ -41,5 +41,6 @@ export type {
   ExtractOptions,
   ExtractPreparingEvent,
   ExtractProgressEvent,
+  ExtractRestartEvent,
 } from "./extract_event.ts";
 export { fileSink, type FileSinkOptions } from "./file_sink.ts";
