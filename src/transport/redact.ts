@@ -15,10 +15,10 @@ export interface Redactor {
 /** Shorter values are no signatures, and removing them would spoil any text. */
 const MIN_SECRET_LENGTH = 8;
 
-/** Less than this of a secret without its punctuation is a word that any text may hold. */
-const MIN_PLAIN_LENGTH = 4;
+/** Fewer letters and digits of a secret are a word that any text may hold. */
+const MIN_LETTERS = 4;
 
-/** No message needs more of a text than this, and some patterns are slow with long ones. */
+/** No message needs more of a text than this. */
 const MAX_CHARACTERS = 4096;
 
 /** More of a text is not shown, however much of it was removed. */
@@ -30,61 +30,42 @@ const MAX_SEARCHED = 2 * MAX_SHOWN;
 /** An encoding of an encoding of an encoding: more layers than servers and proxies add. */
 const MAX_LAYERS = 3;
 
-/** What looks like the query of a URL, a query without its URL, or the user of a URL. */
+/** The query of a URL, a query without its URL, and the user of a URL; JSON may escape slashes. */
 const PATTERNS = [
-  /(https?:(?:\\?\/){2}[^\s"<>?]{0,2000}\?)[^\s"<>]*/gi,
-  /(\?)[\w.~%+-]+=[^\s"<>]*/g,
-  /(\/\/)[^\s"<>/?#@]*(?=@)/g,
+  String.raw`(?<=https?:\\?/\\?/[^\s"<>?]{0,2000}\?)[^\s"<>]+`,
+  String.raw`(?<=\?)[\w.~%+-]+=[^\s"<>]*`,
+  String.raw`(?<=//)[^\s"<>/?#@]+(?=@)`,
 ];
 
 /**
- * One character of a text: as it is, or percent-encoded, an HTML entity (hexadecimal, decimal, `&amp;`,
- * another), an escape of JSON or JavaScript, or a tag that breaks a line.
+ * One character of a text: percent-encoded or as JSON and JavaScript escape it, an HTML entity, an
+ * escape without a meaning here, a tag that breaks a line, or the character itself.
  */
 const CHARACTER =
   /(?:%(?:u00)?|\\{1,8}(?:u00|x)|&#x0*)([\da-f]{2});?|&#0*(\d{2,3});?|&(?:(amp)|\w{2,30});|\\{1,8}(?:[nrt]|(?=\W))|<\/?\w{1,9} ?\/?>|[^]/gi;
 
-/** A text, and where in the original each of its characters begins; one number more for the end. */
+/** A text, and where in the original each of its characters is; empty where that is the same. */
 interface Layer {
   readonly text: string;
   readonly at: readonly number[];
 }
 
-/** Removes one layer of encoding. */
-function decode({ text, at }: Layer): Layer {
+/** A text under each of its layers of encoding, the outermost first. */
+function layersOf(text: string, at: readonly number[] = [], layersLeft = MAX_LAYERS): Layer[] {
   let decoded = "";
-  const starts: number[] = [];
   let index = 0;
+  const starts: number[] = [];
   for (const [token, hex, decimal, amp] of text.matchAll(CHARACTER)) {
-    const character = hex !== undefined
-      ? String.fromCharCode(parseInt(hex, 16))
-      : decimal !== undefined
-      ? String.fromCharCode(Number(decimal))
-      : amp !== undefined
-      ? "&"
-      : token.length === 1
-      ? token
-      : "";
-    if (character !== "") starts.push(at[index] ?? 0);
+    const code = hex ? `0x${hex}` : amp ? 38 : decimal;
+    const character = code ? String.fromCharCode(Number(code)) : token.length > 1 ? "" : token;
+    if (character) starts.push(at[index] ?? index);
     decoded += character;
     index += token.length;
   }
-  return { text: decoded, at: [...starts, at[index] ?? 0] };
+  starts.push(at[index] ?? index);
+  const isLast = decoded === text || layersLeft === 0;
+  return [{ text, at }, ...(isLast ? [] : layersOf(decoded, starts, layersLeft - 1))];
 }
-
-/** A text under each of its layers of encoding, the outermost first. */
-function layersOf(text: string): Layer[] {
-  const layers: Layer[] = [{ text, at: Array.from({ length: text.length + 1 }, (_, i) => i) }];
-  for (let [layer] = layers; layer !== undefined && layers.length <= MAX_LAYERS;) {
-    const next = decode(layer);
-    if (next.text === layer.text) break;
-    layers.push(layer = next);
-  }
-  return layers;
-}
-
-/** Letters and digits only: what stays of a secret however it is wrapped, split, quoted and escaped. */
-const plain = (text: string) => text.replace(/[^\da-z]/gi, "");
 
 /** What Base64 makes of a text at each offset in a longer one, without what depends on the rest. */
 function base64Forms(text: string): string[] {
@@ -96,16 +77,17 @@ function base64Forms(text: string): string[] {
 
 /**
  * Makes a redactor. It finds a secret by its letters and digits, in their order, under up to
- * {@linkcode MAX_LAYERS} layers of encoding, so that a new way to write the rest needs no new pattern.
+ * {@linkcode MAX_LAYERS} layers of encoding: however a server wraps, splits, quotes and escapes it.
  *
  * @param apiKey The key, or `undefined` where there is none.
  * @param headers The caller's own headers, whose values can be secrets too.
  */
 export function redactor(apiKey: string | undefined, headers: Headers = new Headers()): Redactor {
-  const secrets = new Set<string>();
-  const hide = (secret: string, minLength = MIN_PLAIN_LENGTH) => {
+  const patterns = new Set(PATTERNS);
+  const hide = (secret: string, minLetters = MIN_LETTERS) => {
     for (const { text } of layersOf(secret)) {
-      if (plain(text).length >= minLength) secrets.add(plain(text));
+      const letters = text.replace(/[\W_]/g, "");
+      if (letters.length >= minLetters) patterns.add([...letters].join(String.raw`[\W_]*`));
     }
   };
   const hideValue = (value: string) => {
@@ -118,38 +100,26 @@ export function redactor(apiKey: string | undefined, headers: Headers = new Head
     hide(apiKey, 1);
     base64Forms(apiKey).forEach((form) => hide(form));
   }
-  for (const value of headers.values()) hideValue(value);
+  headers.forEach(hideValue);
 
   /** Where secrets are in a text: from, and up to but not including. */
   const findSecrets = (text: string): [number, number][] =>
     layersOf(text).flatMap(({ text, at }) => {
-      const found: [number, number][] = [];
-      const add = (from: number, last: number) => found.push([at[from] ?? 0, at[last + 1] ?? 0]);
-      for (const pattern of PATTERNS) {
-        for (const { 0: match, 1: kept = "", index } of text.matchAll(pattern)) {
-          if (match !== kept) add(index + kept.length, index + match.length - 1);
-        }
-      }
-      const indices = Array.from(text.matchAll(/[\da-z]/gi), ({ index }) => index);
-      const searched = plain(text);
-      for (const secret of secrets) {
-        for (
-          let i = searched.indexOf(secret);
-          i >= 0;
-          i = searched.indexOf(secret, i + secret.length)
-        ) add(indices[i] ?? 0, indices[i + secret.length - 1] ?? 0);
-      }
-      return found;
-    });
+      const place = (index: number) => at[index] ?? index;
+      return [...patterns].flatMap((pattern) =>
+        Array.from(
+          text.matchAll(new RegExp(pattern, "gi")),
+          ({ 0: { length }, index }): [number, number] => [place(index), place(index + length)],
+        )
+      );
+    }).sort(([a], [b]) => a - b);
 
   return {
     redact: (text) => {
       let redacted = "";
       let end = 0;
-      const found = findSecrets(text.slice(0, MAX_SEARCHED)).sort(([a], [b]) => a - b);
-      for (const [from, to] of found) {
-        if (from >= MAX_SHOWN) break;
-        if (from >= end) redacted += text.slice(end, from) + REDACTED;
+      for (const [from, to] of findSecrets(text.slice(0, MAX_SEARCHED))) {
+        if (from >= end && from < MAX_SHOWN) redacted += text.slice(end, from) + REDACTED;
         end = Math.max(end, to);
       }
       return (redacted + text.slice(end, MAX_SHOWN)).slice(0, MAX_CHARACTERS);
