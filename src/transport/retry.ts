@@ -44,9 +44,12 @@ export interface RetryBehaviour<T> {
  * of a passing state. 501 and 505 do not pass; neither does a redirect that must not be followed.
  */
 export function isTransient(error: unknown): error is ApiConnectionError | ApiStatusError {
-  if (error instanceof ApiConnectionError) return !(error instanceof ApiRedirectError);
+  if (error instanceof ApiConnectionError) {
+    return !(error instanceof ApiRedirectError) && error.obstacle === undefined;
+  }
   if (!(error instanceof ApiStatusError)) return false;
-  const { status } = error;
+  const { status, shouldRetry } = error;
+  if (shouldRetry !== undefined) return shouldRetry;
   return [408, 409, 425, 429].includes(status) ||
     status >= 500 && status !== 501 && status !== 505;
 }
@@ -107,7 +110,8 @@ export function retryTransient<T>(
 }
 
 function isStatus(error: unknown, statuses: readonly number[]): boolean {
-  return error instanceof ApiStatusError && statuses.includes(error.status);
+  return error instanceof ApiStatusError && error.shouldRetry !== false &&
+    statuses.includes(error.status);
 }
 
 /** A random part of the ceiling after `failures` earlier ones. */
