@@ -34,11 +34,14 @@ export type {
   ArchiveEntryType,
 } from "./src/download/archive_entry.ts";
 export type {
+  ArchiveFormat,
   DownloadCompleteEvent,
   DownloadEvent,
   DownloadOptions,
   DownloadPreparingEvent,
   DownloadProgressEvent,
+  DownloadRestartEvent,
+  DownloadRestartReason,
   TransferSettings,
 } from "./src/download/download_event.ts";
 export {
@@ -71,6 +74,7 @@ export {
   PermissionDeniedError,
   RateLimitError,
   type RequestContext,
+  TransferTooSlowError,
   UnprocessableEntityError,
   UnsafeArchiveError,
 } from "./src/errors.ts";

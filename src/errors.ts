@@ -295,6 +295,40 @@ export class DownloadInterruptedError extends HpcaiError {
   }
 }
 
+/** A transfer was slower than `minBytesPerSecond` allows. It is not retried. */
+export class TransferTooSlowError extends DownloadInterruptedError {
+  /** The name of the class. */
+  override name = "TransferTooSlowError";
+  /** How fast it was, in bytes per second. */
+  readonly bytesPerSecond: number;
+  /** How fast it had to be, in bytes per second. */
+  readonly minBytesPerSecond: number;
+
+  /**
+   * Makes the error.
+   *
+   * @param bytesPerSecond How fast the transfer was, in bytes per second.
+   * @param minBytesPerSecond How fast it had to be, in bytes per second.
+   * @param loaded How many bytes had arrived.
+   * @param total How many bytes the archive has, if known.
+   */
+  constructor(
+    bytesPerSecond: number,
+    minBytesPerSecond: number,
+    loaded: number,
+    total: number | undefined,
+  ) {
+    const rate = Math.floor(bytesPerSecond);
+    super(
+      `the server sent ${rate} bytes per second, less than minBytesPerSecond (${minBytesPerSecond})`,
+      loaded,
+      total,
+    );
+    this.bytesPerSecond = bytesPerSecond;
+    this.minBytesPerSecond = minBytesPerSecond;
+  }
+}
+
 /** Runs kept changing faster than they could be listed, so that some may have been missed. */
 export class InconsistentListingError extends HpcaiError {
   /** The name of the class. */

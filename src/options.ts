@@ -7,10 +7,22 @@ import {
 } from "./arguments.ts";
 import { InvalidArgumentError } from "./errors.ts";
 
-/** How failed requests are tried again. */
+/** How failed requests are retried. By default only time bounds the retries. */
 export interface RetryOptions {
-  /** How often a request is tried again after the first attempt. Default 5. */
+  /**
+   * How many times in a row a request is retried; an integer from 0, or `Infinity`. Default `Infinity`.
+   */
   readonly maxRetries: number;
+  /**
+   * How long after its first failure a call is still retried, in milliseconds. The last attempt is made
+   * then. Default 30 000.
+   */
+  readonly maxElapsedMs: number;
+  /**
+   * How long a transfer that has received bytes is retried without receiving another one, in
+   * milliseconds. Default 300 000.
+   */
+  readonly maxInterruptionMs: number;
   /** The ceiling of the first random delay, in milliseconds; it doubles with each. Default 500. */
   readonly initialDelayMs: number;
   /** The ceiling that the doubling stops at, in milliseconds. Default 10 000. */
@@ -71,7 +83,7 @@ export interface RestClientOptions {
    * A larger one ends the operation with a {@linkcode LimitExceededError}. Default 64 MiB.
    */
   readonly maxJsonBytes?: number | undefined;
-  /** How failed requests are tried again; `false` for never. */
+  /** How failed requests are retried; `false` for never. */
   readonly retry?: Partial<RetryOptions> | false | undefined;
   /** Whether `http:` is allowed to hosts that are not loopback. Default false. */
   readonly allowInsecureHttp?: boolean | undefined;
@@ -95,7 +107,9 @@ const DEFAULT_TIMEOUT_MS = 60_000;
 const DEFAULT_MAX_CONCURRENT_REQUESTS = 8;
 const DEFAULT_MAX_JSON_BYTES = 64 * 2 ** 20;
 const DEFAULT_RETRY: RetryOptions = {
-  maxRetries: 5,
+  maxRetries: Infinity,
+  maxElapsedMs: 30_000,
+  maxInterruptionMs: 300_000,
   initialDelayMs: 500,
   maxDelayMs: 10_000,
   maxRetryAfterMs: 60_000,
@@ -116,18 +130,16 @@ export function resolveOptions(options: RestClientOptions): ResolvedOptions {
     throw new InvalidArgumentError(
       "apiKey",
       isUnreadable("HPCAI_API_KEY")
-        ? "cannot be read from HPCAI_API_KEY without Deno's permission; run with " +
-          "--allow-env=HPCAI_API_KEY,HPCAI_BASE_URL or pass the option apiKey"
+        ? unreadable("HPCAI_API_KEY", "apiKey")
         : "is missing; pass the option apiKey or set the environment variable HPCAI_API_KEY",
     );
   }
-  if (
-    !options.apiKey && given !== undefined && !options.baseUrl && isUnreadable("HPCAI_BASE_URL")
-  ) {
+  const isFromEnvironment = options.apiKey === undefined && given !== undefined;
+  if (isFromEnvironment && options.baseUrl === undefined && isUnreadable("HPCAI_BASE_URL")) {
     throw new InvalidArgumentError(
       "baseUrl",
-      "cannot be read from HPCAI_BASE_URL without Deno's permission, and HPCAI_API_KEY may be for " +
-        "that server only; run with --allow-env=HPCAI_API_KEY,HPCAI_BASE_URL or pass the option baseUrl",
+      // A key of the environment can be for the server that the environment names, and no other.
+      unreadable("HPCAI_BASE_URL", "baseUrl"),
     );
   }
   const apiKey = given === undefined || typeof given === "function" ? given : headerKey(given);
@@ -154,6 +166,11 @@ export function resolveOptions(options: RestClientOptions): ResolvedOptions {
     retry: resolveRetry(options.retry),
     allowInsecureHttp,
   };
+}
+
+function unreadable(variable: string, option: string): string {
+  return `cannot be read from ${variable}, since Deno lacks the permission; run with ` +
+    `--allow-env=HPCAI_API_KEY,HPCAI_BASE_URL, or pass the option ${option}`;
 }
 
 /**
@@ -234,7 +251,11 @@ function resolveRetry(retry: RestClientOptions["retry"]): RetryOptions {
   if (retry !== undefined) requireOptions("retry", retry);
   const given = Object.entries(retry ?? {}).filter(([, value]) => value !== undefined);
   const resolved: RetryOptions = { ...DEFAULT_RETRY, ...Object.fromEntries(given) };
-  requireInteger("retry.maxRetries", resolved.maxRetries, 0);
+  if (resolved.maxRetries !== Infinity) {
+    requireInteger("retry.maxRetries", resolved.maxRetries, 0);
+  }
+  requireMilliseconds("retry.maxElapsedMs", resolved.maxElapsedMs, 0);
+  requireMilliseconds("retry.maxInterruptionMs", resolved.maxInterruptionMs, 0);
   requireMilliseconds("retry.initialDelayMs", resolved.initialDelayMs, 0);
   requireMilliseconds("retry.maxDelayMs", resolved.maxDelayMs, 0);
   requireMilliseconds("retry.maxRetryAfterMs", resolved.maxRetryAfterMs, 0);

@@ -425,11 +425,14 @@ export class RestClient {
    * it is. The bytes go as fast as the stream takes them.
    *
    * @param checkpoint A checkpoint of a listing, its path, or its ids.
-   * @param options `to`, `progressIntervalMs`, `idleTimeoutMs`.
+   * @param options `to`, `progressIntervalMs`, `idleTimeoutMs`, `prepareTimeoutMs`, `maxBytes`,
+   * `minBytesPerSecond`.
    * @returns Emits `progress` at most every `progressIntervalMs`, the first (0 bytes) and the last
-   * always; then `complete`, with the bytes in `body` if there is no `to`; and completes. Fails with
-   * a {@linkcode DownloadInterruptedError} if the bytes break off, stall, or are not as many as
-   * announced; with the stream's own error if that fails. The stream is aborted then.
+   * always; `restart` where the bytes come again from the first one; then `complete`, with the bytes
+   * in `body` if there is no `to`; and completes. Fails with a {@linkcode DownloadInterruptedError} if
+   * the transfer is interrupted and cannot be resumed; with an {@linkcode InvalidArchiveError} if the
+   * length is not certain and the bytes are neither gzip nor tar; with an {@linkcode HpcaiError} whose
+   * cause is the stream's own error if that fails. The stream is aborted then.
    *
    * @example
    * ```ts

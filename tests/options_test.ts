@@ -27,7 +27,9 @@ Deno.test("the defaults are those of the API's reference", () => {
   assertEquals(options.maxConcurrentRequests, 8);
   assertEquals(options.maxJsonBytes, 67_108_864);
   assertEquals(options.retry, {
-    maxRetries: 5,
+    maxRetries: Infinity,
+    maxElapsedMs: 30_000,
+    maxInterruptionMs: 300_000,
     initialDelayMs: 500,
     maxDelayMs: 10_000,
     maxRetryAfterMs: 60_000,
@@ -84,8 +86,8 @@ async function outcomeWith(permissions: readonly string[], options: string): Pro
 Deno.test("a key that Deno may not read is reported as unreadable, without a prompt", async () => {
   assertEquals(
     await outcomeWith([], "{}"),
-    "InvalidArgumentError apiKey: cannot be read from HPCAI_API_KEY without Deno's permission; run " +
-      "with --allow-env=HPCAI_API_KEY,HPCAI_BASE_URL or pass the option apiKey",
+    "InvalidArgumentError apiKey: cannot be read from HPCAI_API_KEY, since Deno lacks the permission; " +
+      "run with --allow-env=HPCAI_API_KEY,HPCAI_BASE_URL, or pass the option apiKey",
   );
 });
 
@@ -93,9 +95,8 @@ Deno.test("a key from the environment does not go to the default host while HPCA
   const keyAlone = ["--allow-env=HPCAI_API_KEY"];
   assertEquals(
     await outcomeWith(keyAlone, "{}"),
-    "InvalidArgumentError baseUrl: cannot be read from HPCAI_BASE_URL without Deno's permission, and " +
-      "HPCAI_API_KEY may be for that server only; run with " +
-      "--allow-env=HPCAI_API_KEY,HPCAI_BASE_URL or pass the option baseUrl",
+    "InvalidArgumentError baseUrl: cannot be read from HPCAI_BASE_URL, since Deno lacks the " +
+      "permission; run with --allow-env=HPCAI_API_KEY,HPCAI_BASE_URL, or pass the option baseUrl",
   );
   assertEquals(
     await outcomeWith(keyAlone, '{ baseUrl: "https://given.example" }'),
@@ -214,6 +215,9 @@ for (
     ["maxConcurrentRequests", { maxConcurrentRequests: 1.5 }],
     ["maxConcurrentRequests", { maxConcurrentRequests: Infinity }],
     ["retry.maxRetries", { retry: { maxRetries: -1 } }],
+    ["retry.maxRetries", { retry: { maxRetries: 1.5 } }],
+    ["retry.maxElapsedMs", { retry: { maxElapsedMs: -1 } }],
+    ["retry.maxInterruptionMs", { retry: { maxInterruptionMs: Infinity } }],
     ["retry.initialDelayMs", { retry: { initialDelayMs: -1 } }],
     ["retry.maxDelayMs", { retry: { maxDelayMs: Infinity } }],
     ["retry.maxRetryAfterMs", { retry: { maxRetryAfterMs: NaN } }],
@@ -248,7 +252,7 @@ Deno.test("an undefined part of retry leaves the default", () => {
     apiKey,
     retry: { maxRetries: undefined, maxDelayMs: 1 } as never,
   });
-  assertEquals([retry.maxRetries, retry.maxDelayMs], [5, 1]);
+  assertEquals([retry.maxRetries, retry.maxDelayMs], [Infinity, 1]);
 });
 
 Deno.test("retry: false means that nothing is tried again", () => {

@@ -29,7 +29,8 @@ export interface ExchangeContext extends Redactor {
   readonly options: ResolvedOptions;
   /** The key, or `undefined` where a proxy adds it. */
   readonly apiKey: string | undefined;
-  readonly signal: AbortSignal;
+  /** Aborts the request, and its body once that is being read. */
+  readonly controller: AbortController;
 }
 
 /** An answer, and the request that it answers: the last one after redirects. */
@@ -138,7 +139,7 @@ export function shownRequest({ method, url }: OutgoingRequest, redact: Redact): 
 }
 
 async function send(request: OutgoingRequest, context: ExchangeContext): Promise<Response> {
-  const { options, apiKey, redact, signal } = context;
+  const { options, apiKey, redact, controller: { signal } } = context;
   const headers = new Headers(request.isTrusted ? options.headers : undefined);
   for (const [name, value] of Object.entries(request.headers)) headers.set(name, value);
   if (request.isTrusted && apiKey !== undefined) headers.set("X-API-Key", apiKey);

@@ -43,6 +43,8 @@ export interface ApiRequest {
   readonly alsoAccepted?: readonly number[];
   /** A state of the server to wait for without counting it as a failure. */
   readonly patience?: Patience;
+  /** How long after its first failure it is still retried, in milliseconds. Default `maxElapsedMs`. */
+  readonly retryForMs?: number | undefined;
 }
 
 /**
@@ -114,8 +116,8 @@ export function createTransport(options: RestClientOptions): Transport {
         const attempt = ++attempts;
         events.next({ type: "request", ...context() });
         const startedAt = asyncScheduler.now();
-        return abortable((signal) =>
-          answer(request, url, options, signal, read, (status) => {
+        return abortable((controller) =>
+          answer(request, url, options, controller, read, (status) => {
             const durationMs = asyncScheduler.now() - startedAt;
             events.next({ type: "response", ...context(attempt), status, durationMs });
           })
@@ -130,6 +132,7 @@ export function createTransport(options: RestClientOptions): Transport {
         eachAttempt,
         retryTransient(options.retry, {
           patience: request.patience,
+          retryForMs: () => request.retryForMs ?? options.retry.maxElapsedMs,
           isRetried: (error) =>
             isTransient(error) || isExpiredUrl(error) && ++renewals <= MAX_RENEWALS,
           onRetry: (error, delayMs) => {
@@ -161,18 +164,19 @@ async function answer<T>(
   request: ApiRequest,
   url: URL,
   options: ResolvedOptions,
-  signal: AbortSignal,
+  controller: AbortController,
   read: ReadAnswer<T>,
   onResponse: (status: number) => void,
 ): Promise<T> {
+  // Not awaited where there is no function, so that the request goes out at once.
   const apiKey = typeof options.apiKey === "function"
     ? await keyFrom(options.apiKey, options)
     : options.apiKey;
-  signal.throwIfAborted();
+  controller.signal.throwIfAborted();
   const context: ExchangeContext = {
     options,
     apiKey,
-    signal,
+    controller,
     ...redactor(apiKey, options.headers),
   };
   const { method, headers = {} } = request;
