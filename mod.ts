@@ -32,6 +32,7 @@ export type {
   ArchiveEntry,
   ArchiveEntryHeader,
   ArchiveEntryType,
+  ReadArchiveEntryOptions,
 } from "./src/download/archive_entry.ts";
 export type {
   ArchiveFormat,
@@ -40,6 +41,8 @@ export type {
   DownloadOptions,
   DownloadPreparingEvent,
   DownloadProgressEvent,
+  DownloadRestartEvent,
+  DownloadRestartReason,
   TransferSettings,
 } from "./src/download/download_event.ts";
 export {
@@ -58,6 +61,8 @@ export {
   AuthenticationError,
   BadRequestError,
   ConflictError,
+  type ConnectionErrorOptions,
+  type ConnectionObstacle,
   DownloadInterruptedError,
   HpcaiError,
   InconsistentListingError,
@@ -65,10 +70,12 @@ export {
   InvalidArchiveError,
   InvalidArgumentError,
   InvalidCheckpointPathError,
+  LimitExceededError,
   NotFoundError,
   PermissionDeniedError,
   RateLimitError,
   type RequestContext,
+  TransferTooSlowError,
   UnprocessableEntityError,
   UnsafeArchiveError,
 } from "./src/errors.ts";

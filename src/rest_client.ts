@@ -7,7 +7,11 @@ import {
 } from "./arguments.ts";
 import { checkpointIds, parseCheckpointPath } from "./checkpoint_path.ts";
 import { setTransport } from "./client_transport.ts";
-import type { ArchiveEntriesOptions, ArchiveEntry } from "./download/archive_entry.ts";
+import type {
+  ArchiveEntriesOptions,
+  ArchiveEntry,
+  ReadArchiveEntryOptions,
+} from "./download/archive_entry.ts";
 import { download$ } from "./download/download.ts";
 import type { DownloadEvent, DownloadOptions } from "./download/download_event.ts";
 import { ApiConnectionError, InternalServerError, NotFoundError } from "./errors.ts";
@@ -15,6 +19,7 @@ import type { Change, WatchOptions } from "./listing/change.ts";
 import type { DeleteCheckpointsOptions, DeleteResult } from "./listing/delete_checkpoints.ts";
 import type { ListAllCheckpointsOptions } from "./listing/list_all_checkpoints.ts";
 import type { ListAllOptions } from "./listing/list_all_training_runs.ts";
+import type { PageQuery } from "./listing/list_pages.ts";
 import type { Pollers } from "./listing/watch.ts";
 import type { RestClientOptions } from "./options.ts";
 import { discardBody } from "./transport/bounded_text.ts";
@@ -29,7 +34,7 @@ import type {
   TrainingRun,
   TrainingRunsResponse,
 } from "./types.ts";
-import { checkpointsListResponse, trainingRun, trainingRunsResponse } from "./wire.ts";
+import { checkpointsPage, trainingRun, trainingRunsResponse } from "./wire.ts";
 
 /** Which page of training runs to list. */
 export interface ListTrainingRunsQuery {
@@ -146,8 +151,9 @@ export class RestClient {
    * Each run is emitted once, as it was first seen.
    *
    * @param options `pageSize` (default 100), `offset` (default 0), `concurrency` (default 4).
-   * @returns Emits each run and completes. Fails with an {@linkcode InconsistentListingError} if the
-   * runs never stand still.
+   * @returns Emits each run and completes. Fails with an {@linkcode InconsistentListingError}, after
+   * all runs that were seen, if they change during each of 64 passes, if the server lists fewer runs
+   * than it counts, or if a pass has more than 10 000 pages.
    *
    * @example
    * ```ts
@@ -187,7 +193,7 @@ export class RestClient {
    * const run = await firstValueFrom(
    *   client.getTrainingRun$("eb78693b-380d-40f8-a709-ffe0da185718"),
    * );
-   * console.log(run.baseModel, run.lastRequestTime.toISOString());
+   * console.log(run.baseModel, run.lastRequestTime?.toISOString());
    * ```
    */
   getTrainingRun$(trainingRunId: string): Observable<TrainingRun> {
@@ -228,11 +234,13 @@ export class RestClient {
   }
 
   /**
-   * Lists the checkpoints of a training run, of both types.
+   * Lists the checkpoints of a training run, of all types. Where the server gives them page by page,
+   * all pages are read, with the same proof as `listAllTrainingRuns$`.
    *
    * @param trainingRunId The run's id.
-   * @returns Emits all of them once and completes. Fails with a {@linkcode NotFoundError} if there
-   * is no such run.
+   * @returns Emits all of them once, in the server's order, and completes. Fails with a
+   * {@linkcode NotFoundError} if there is no such run, and with an
+   * {@linkcode InconsistentListingError} as `listAllTrainingRuns$` does, without emitting.
    *
    * @example
    * ```ts
@@ -251,12 +259,21 @@ export class RestClient {
   listCheckpoints$(trainingRunId: string): Observable<CheckpointsListResponse> {
     return defer(() => {
       requireTrainingRunId(trainingRunId);
-      return this.#transport.request$({
-        operation: "listCheckpoints",
-        method: "GET",
-        path: ["training_runs", trainingRunId, "checkpoints"],
-        headers: ACCEPT_JSON,
-      }, readJson(checkpointsListResponse));
+      const page$ = (query?: PageQuery) =>
+        this.#transport.request$({
+          operation: "listCheckpoints",
+          method: "GET",
+          path: ["training_runs", trainingRunId, "checkpoints"],
+          ...query && { query: { ...query } },
+          headers: ACCEPT_JSON,
+        }, readJson(checkpointsPage(trainingRunId)));
+      return page$().pipe(
+        concatMap((first) =>
+          first.cursor === null
+            ? of({ checkpoints: first.checkpoints })
+            : loaded(importListing, (module) => module.completeCheckpoints$(first, page$))
+        ),
+      );
     });
   }
 
@@ -318,7 +335,7 @@ export class RestClient {
    * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
    *
    * await client.watchTrainingRuns$().pipe(take(3)).forEach(({ type, value }) => {
-   *   console.log(type, value.trainingRunId, value.lastRequestTime.toISOString());
+   *   console.log(type, value.trainingRunId, value.lastRequestTime?.toISOString());
    * });
    * ```
    */
@@ -425,11 +442,14 @@ export class RestClient {
    * it is. The bytes go as fast as the stream takes them.
    *
    * @param checkpoint A checkpoint of a listing, its path, or its ids.
-   * @param options `to`, `progressIntervalMs`, `idleTimeoutMs`.
+   * @param options `to`, `progressIntervalMs`, `idleTimeoutMs`, `prepareTimeoutMs`, `maxBytes`,
+   * `minBytesPerSecond`.
    * @returns Emits `progress` at most every `progressIntervalMs`, the first (0 bytes) and the last
-   * always; then `complete`, with the bytes in `body` if there is no `to`; and completes. Fails with
-   * a {@linkcode DownloadInterruptedError} if the bytes break off, stall, or are not as many as
-   * announced; with the stream's own error if that fails. The stream is aborted then.
+   * always; `restart` where the bytes come again from the first one; then `complete`, with the bytes
+   * in `body` if there is no `to`; and completes. Fails with a {@linkcode DownloadInterruptedError} if
+   * the transfer is interrupted and cannot be resumed; with an {@linkcode InvalidArchiveError} if the
+   * length is not certain and the bytes are neither gzip nor tar; with an {@linkcode HpcaiError} whose
+   * cause is the stream's own error if that fails. The stream is aborted then.
    *
    * @example
    * ```ts
@@ -456,17 +476,21 @@ export class RestClient {
   }
 
   /**
-   * Reads the entries of a checkpoint's archive while it arrives: no more of it is held than is on its
-   * way, and no more is asked of the server than is read.
+   * Reads the entries of a checkpoint's archive while it arrives, in constant memory and with
+   * backpressure.
    *
-   * Read an entry's `body` to its end, or cancel it, and begin within `next` or `concatMap`; a body
-   * that nobody has begun to read by then is skipped. The next entry comes after that.
+   * To read an entry's `body`, begin in `next` or `mergeMap`, and read to its end or cancel; the next
+   * entry is emitted after that. A body that is not being read by then is skipped.
+   *
+   * In browsers, whose `DecompressionStream` takes a single gzip member, an archive of several fails.
    *
    * @param checkpoint A checkpoint of a listing, its path, or its ids.
-   * @param options `idleTimeoutMs`, `prepareTimeoutMs`.
+   * @param options Limits: by default the entries may have 2⁴⁰ bytes together (`maxBytes`), and 100
+   * times as many as the gzip (`maxRatio`). Time-outs.
    * @returns Emits each entry in the archive's order and completes after the last; unsubscribing ends
    * the transfer. Fails as `download$` does; with an {@linkcode InvalidArchiveError} if the archive is
-   * broken, or an {@linkcode UnsafeArchiveError} if it holds a sparse file.
+   * broken; with an {@linkcode UnsafeArchiveError} that names the entry if one is a sparse file or of
+   * an unknown type, has a name that is not UTF-8, or exceeds a limit.
    *
    * @example
    * ```ts
@@ -491,13 +515,16 @@ export class RestClient {
   }
 
   /**
-   * Reads one file out of a checkpoint's archive, and fetches the archive only up to its end.
+   * Reads one file of a checkpoint's archive into memory, and transfers the archive only up to the end
+   * of that file.
    *
    * @param checkpoint A checkpoint of a listing, its path, or its ids.
    * @param path The file's name in the archive; a leading `./` makes no difference.
-   * @returns Emits the file's bytes once and completes; the first file if many have the name. Fails
-   * as `archiveEntries$` does, and with an {@linkcode ArchiveEntryNotFoundError} if there is no such
-   * file.
+   * @param options Limits: by default the file may have 64 MiB (`maxBytes`), and what is read of the
+   * archive 100 times as many bytes as the gzip (`maxRatio`). Time-outs.
+   * @returns Emits the file's bytes once and completes; the first file if several have the name. Fails
+   * as `archiveEntries$` does; with an {@linkcode ArchiveEntryNotFoundError} if there is no such file;
+   * with an {@linkcode UnsafeArchiveError} if it exceeds `maxBytes`, before any of it is read.
    *
    * @example
    * ```ts
@@ -518,10 +545,11 @@ export class RestClient {
   readArchiveEntry$(
     checkpoint: CheckpointRef,
     path: string,
+    options: ReadArchiveEntryOptions = {},
   ): Observable<Uint8Array<ArrayBuffer>> {
     return loaded(
       importArchiveEntries,
-      ({ readArchiveEntry$ }) => readArchiveEntry$(this.#transport, checkpoint, path),
+      ({ readArchiveEntry$ }) => readArchiveEntry$(this.#transport, checkpoint, path, options),
     );
   }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { ArchiveEntry } from "../download/archive_entry.ts";
 import { UnsafeArchiveError } from "../errors.ts";
 import { syncDirectory } from "./directory.ts";
-import { requireInside, safeSegments } from "./entry_path.ts";
+import { isRoot, requireInside, safeSegments } from "./entry_path.ts";
 
 /** Who may execute a file, and so everyone who may read it. */
 const EXECUTABLE_BY_OWNER = 0o100;
@@ -90,6 +90,7 @@ export function entryWriter(root: string, strip: number, maxEntries: number): En
   return {
     async write(entry) {
       const { path: name, type, linkTarget = "" } = entry;
+      if (type === "directory" && isRoot(name)) return undefined;
       const segments = safeSegments(name, name, "name").slice(strip);
       const path = segments.join("/");
       if (type === "directory") {

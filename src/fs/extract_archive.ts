@@ -1,13 +1,13 @@
 import { basename, dirname, resolve } from "node:path";
-import { catchError, concatMap, defer, Observable, tap, throwError } from "rxjs";
+import { catchError, concatMap, defer, Observable, throwError } from "rxjs";
 import { requireInteger, requireOptions, show } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
 import { transportOf } from "../client_transport.ts";
+import { decompress, type DecompressedArchive } from "../download/decompress.ts";
 import { transferSettings } from "../download/download.ts";
 import { toDownloadEvents } from "../download/progress.ts";
 import { readTransfer$ } from "../download/read_transfer.ts";
-import { tarEntries } from "../download/tar_entries.ts";
-import { unpacked } from "../download/unpacked.ts";
+import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RATIO, tarEntries } from "../download/tar_entries.ts";
 import { InvalidArgumentError, UnsafeArchiveError } from "../errors.ts";
 import type { RestClient } from "../rest_client.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -21,7 +21,6 @@ import type {
   ExtractOptions,
 } from "./extract_event.ts";
 import { statusOf } from "./file_status.ts";
-import { gunzip } from "./gunzip.ts";
 import { claimPath, LEASE_MS, type PathClaim } from "./path_claim.ts";
 import { PathExistsError, toPathError } from "./path_errors.ts";
 import {
@@ -31,11 +30,6 @@ import {
 } from "./staged_directory.ts";
 
 const DEFAULT_MAX_ENTRIES = 100_000;
-const DEFAULT_MAX_BYTES = 2 ** 40;
-const DEFAULT_MAX_RATIO = 100;
-
-/** Small archives may be packed well: a tar's padding alone is 1000 to 1. */
-const UNLIMITED_RATIO_BYTES = 64 * 2 ** 20;
 
 /**
  * Extracts a checkpoint's archive into a new directory while it arrives: nothing is kept between
@@ -134,6 +128,7 @@ function extractSettings(options: ExtractOptions): ExtractSettings {
     maxEntries = DEFAULT_MAX_ENTRIES,
     maxBytes = DEFAULT_MAX_BYTES,
     maxRatio = DEFAULT_MAX_RATIO,
+    ...transfer
   } = options;
   requireInteger("strip", strip, 0);
   requireInteger("maxEntries", maxEntries, 0);
@@ -143,7 +138,7 @@ function extractSettings(options: ExtractOptions): ExtractSettings {
     throw new InvalidArgumentError("filter", `must be a function, but is ${show(filter)}`);
   }
   return {
-    ...transferSettings(options),
+    ...transferSettings(transfer),
     overwrite,
     strip,
     filter,
@@ -180,39 +175,40 @@ function extract$(
   leaseMs: number,
 ): Observable<ExtractEvent> {
   return new Observable((subscriber) => {
-    const counts = { packed: 0, entries: 0, bytes: 0 };
-    const ending = new AbortController();
+    const counts = { entries: 0, bytes: 0 };
+    let ending: AbortController | undefined;
     const target = resolve(directory);
     const state = { root: dirname(target), name: basename(target) };
 
-    const fill = async (tar: ReadableStream<Uint8Array>, claim: PathClaim) => {
+    const fill = async (archive: DecompressedArchive, claim: PathClaim, signal: AbortSignal) => {
       const staged = await makeStagedDirectory(claim);
-      await writeEntries(tar, staged, settings, counts, (event) => subscriber.next(event));
-      ending.signal.throwIfAborted();
+      await writeEntries(archive, staged, settings, counts, (event) => subscriber.next(event));
+      signal.throwIfAborted();
       await requireFree(directory, settings.overwrite);
       await publishStagedDirectory(claim, target, state.name);
       await claim.swept;
     };
 
-    const read = async (packed: ReadableStream<Uint8Array>): Promise<void> => {
-      const tar = await unpacked(packed, gunzip);
+    const read = async (bytes: ReadableStream<Uint8Array>): Promise<void> => {
+      Object.assign(counts, { entries: 0, bytes: 0 });
+      const own = ending = new AbortController();
+      const archive = await decompress(bytes);
       await makeDirectory(state.root);
-      const claim = await claimPath(state, leaseMs, ending.signal);
+      const claim = await claimPath(state, leaseMs, own.signal);
       try {
-        await fill(tar, claim);
+        await fill(archive, claim, own.signal);
       } catch (error) {
         throw await claim.reasonFor(error);
       } finally {
-        ending.abort();
+        own.abort();
         await settleExtraction(claim.directory, target).finally(() => claim.release());
       }
     };
 
+    // Its own maxBytes counts what comes out.
+    const transferOptions = { ...settings, maxBytes: Infinity, canRestart: true };
     subscriber.add(
-      readTransfer$(transport, ids, settings, read).pipe(
-        tap((event) => {
-          if (event.type === "loaded") counts.packed = event.loaded;
-        }),
+      readTransfer$(transport, ids, transferOptions, read).pipe(
         toDownloadEvents<ExtractCompleteEvent>(settings.progressIntervalMs, () => {
           const { entries, bytes } = counts;
           return { type: "complete", directory, entries, bytes };
@@ -226,34 +222,21 @@ function extract$(
         complete: () => subscriber.complete(),
       }),
     );
-    return () => ending.abort();
+    return () => ending?.abort();
   });
 }
 
 async function writeEntries(
-  tar: ReadableStream<Uint8Array>,
+  archive: DecompressedArchive,
   root: string,
   { strip, filter, maxEntries, maxBytes, maxRatio }: ExtractSettings,
-  counts: { readonly packed: number; entries: number; bytes: number },
+  counts: { entries: number; bytes: number },
   onEntry: (event: ExtractEntryEvent) => void,
 ): Promise<void> {
   const writer = entryWriter(root, strip, maxEntries);
-  let current = "";
   let seen = 0;
-  let unpackedBytes = 0;
-  const limitRatio = new TransformStream<Uint8Array, Uint8Array>({
-    transform(chunk, controller) {
-      unpackedBytes += chunk.byteLength;
-      if (unpackedBytes > Math.max(UNLIMITED_RATIO_BYTES, counts.packed * maxRatio)) {
-        const problem = `the archive unpacks to more than ${maxRatio} times its size`;
-        throw new UnsafeArchiveError(current, `${problem} (maxRatio)`);
-      }
-      controller.enqueue(chunk);
-    },
-  });
-  for await (const entry of tarEntries(tar.pipeThrough(limitRatio))) {
+  for await (const entry of tarEntries(archive, maxRatio)) {
     const { path, type, size } = entry;
-    current = path;
     if (++seen > maxEntries) {
       throw new UnsafeArchiveError(
         path,

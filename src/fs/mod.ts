@@ -42,4 +42,6 @@ export type {
   ExtractOptions,
   ExtractPreparingEvent,
   ExtractProgressEvent,
+  ExtractRestartEvent,
 } from "./extract_event.ts";
+export { fileSink, type FileSinkOptions } from "./file_sink.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { ArchivePosition } from "../download/archive_source.ts";
 import type { ArchiveFormat } from "../download/download_event.ts";
 import type { CheckpointIds } from "../types.ts";
-import { formatOf } from "./archive_format.ts";
+import { formatOf } from "./file_format.ts";
 import { type ArchiveRecord, readArchiveRecord, writeRecord } from "./archive_record.ts";
 import { syncDirectory } from "./directory.ts";
 import { type FileStatus, IS_WINDOWS, statusOf, statusOfOpen } from "./file_status.ts";

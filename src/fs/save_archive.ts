@@ -7,14 +7,14 @@ import type {
   ArchiveFormat,
   DownloadPreparingEvent,
   DownloadProgressEvent,
+  DownloadRestartEvent,
   TransferSettings,
 } from "../download/download_event.ts";
 import { toDownloadEvents } from "../download/progress.ts";
 import { transfer$ } from "../download/transfer.ts";
-import { InvalidArgumentError } from "../errors.ts";
+import { InvalidArchiveError, InvalidArgumentError } from "../errors.ts";
 import type { RestClient } from "../rest_client.ts";
 import type { CheckpointRef } from "../types.ts";
-import { gunzip } from "./gunzip.ts";
 import { LEASE_MS } from "./path_claim.ts";
 import { openSavedFile, type SavedFile } from "./saved_file.ts";
 
@@ -48,7 +48,11 @@ export interface SaveCompleteEvent {
 }
 
 /** What saving emits: progress, then once that the file is there. */
-export type SaveEvent = DownloadPreparingEvent | DownloadProgressEvent | SaveCompleteEvent;
+export type SaveEvent =
+  | DownloadPreparingEvent
+  | DownloadProgressEvent
+  | DownloadRestartEvent
+  | SaveCompleteEvent;
 
 /**
  * Saves a checkpoint's archive as a file, which has its name only once it is complete. After an
@@ -132,7 +136,6 @@ export function saveWithin$(
         transfer$(transport, ids, file.sink, {
           ...transferOptions,
           position: file.position,
-          gunzip,
           isLimited: true,
         }).pipe(
           tap((event) => {
@@ -140,7 +143,7 @@ export function saveWithin$(
           }),
           // The failure comes once the files are as they will stay.
           catchError(async (error) => {
-            await file.release();
+            await file.release(error instanceof InvalidArchiveError);
             throw error;
           }),
           toDownloadEvents<SaveCompleteEvent>(progressIntervalMs, ({ loaded }) => ({

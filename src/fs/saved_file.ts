@@ -6,7 +6,7 @@ import type { ArchivePosition } from "../download/archive_source.ts";
 import type { ArchiveFormat } from "../download/download_event.ts";
 import { HpcaiError, InvalidArgumentError } from "../errors.ts";
 import type { CheckpointIds } from "../types.ts";
-import { convertArchive, formatOf, formatOfName } from "./archive_format.ts";
+import { convertArchive, formatOf, formatOfName } from "./file_format.ts";
 import { type ArchiveRecord, isOfFile, readArchiveRecord } from "./archive_record.ts";
 import { makeDirectory, syncDirectory } from "./directory.ts";
 import { type FileStatus, isCode, statusOf, statusOfOpen } from "./file_status.ts";
@@ -54,8 +54,12 @@ export interface SavedFile {
   identify(archive: ArchiveIdentity): void;
   /** What the file is; once the sink is closed. */
   facts(): SavedFileFacts;
-  /** Ends it; where the sink is not closed yet, keeps what can be resumed from. Never fails. */
-  release(): Promise<void>;
+  /**
+   * Ends it; where the sink is not closed yet, keeps what can be resumed from. Never fails.
+   *
+   * @param isInvalid Whether the bytes are known to be no beginning of a right archive. Default false.
+   */
+  release(isInvalid?: boolean): Promise<void>;
 }
 
 /** As much may wait for the disk, so that it and the network overlap. */
@@ -186,10 +190,10 @@ async function openClaimed(
     })();
 
   let released: Promise<void> | undefined;
-  const release = async () => {
+  const release = async (isInvalid: boolean) => {
     ending.abort();
     await current.catch(() => {});
-    await (isDamaged ? part?.remove() : part?.park())?.catch(() => {});
+    await (isDamaged || isInvalid ? part?.remove() : part?.park())?.catch(() => {});
     await claim.release();
   };
 
@@ -211,7 +215,7 @@ async function openClaimed(
       if (facts === undefined) throw new HpcaiError(`${path} is not saved yet`);
       return facts;
     },
-    release: () => released ??= release(),
+    release: (isInvalid = false) => released ??= release(isInvalid),
   };
 }
 

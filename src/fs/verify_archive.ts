@@ -1,8 +1,7 @@
+import { decompress } from "../download/decompress.ts";
 import { tarEntries } from "../download/tar_entries.ts";
-import { unpacked } from "../download/unpacked.ts";
 import { InvalidArchiveError } from "../errors.ts";
-import { gunzip } from "./gunzip.ts";
-import { webStream } from "./web_stream.ts";
+import { webStream } from "../download/web_stream.ts";
 
 /**
  * Reads a `.tar.gz` or a plain tar from its first byte to its last, as extracting it would, which
@@ -13,6 +12,6 @@ import { webStream } from "./web_stream.ts";
  */
 export async function verifyArchive(bytes: AsyncIterable<Uint8Array>): Promise<void> {
   let entries = 0;
-  for await (const _entry of tarEntries(await unpacked(webStream(bytes), gunzip))) entries++;
+  for await (const _entry of tarEntries(await decompress(webStream(bytes)))) entries++;
   if (entries === 0) throw new InvalidArchiveError("it is no tar, or an empty one");
 }

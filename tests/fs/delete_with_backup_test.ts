@@ -157,7 +157,7 @@ Deno.test("a run that does not exist fails as the listing of its checkpoints doe
 });
 
 const BROKEN: readonly (readonly [string, Fault])[] = [
-  ["cut short unnoticed", { type: "truncate", afterBytes: 200_000, announceLength: false }],
+  ["another thing", { type: "status", status: 200, body: "gzip" }],
   ["no archive at all", { type: "status", status: 200, body: "<html>Welcome</html>" }],
 ];
 for (const [what, fault] of BROKEN) {
@@ -169,6 +169,16 @@ for (const [what, fault] of BROKEN) {
     assertEquals(setting.files(), []);
   });
 }
+
+Deno.test("what arrives cut short unnoticed is resumed to its end before anything is deleted", async () => {
+  await using setting = new Setting();
+  const fault = { type: "truncate", afterBytes: 200_000, announceLength: false } as const;
+  setting.fake.faults.add(fault, { on: "archive" });
+  const { hash } = setting;
+  await setting.run();
+  assertEquals(hexHash(Deno.readFileSync(setting.path)), hash);
+  assert(!setting.isThere);
+});
 
 Deno.test("where nothing arrives, nothing is deleted", async () => {
   await using setting = new Setting();

@@ -2,14 +2,12 @@ import type { Hash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
+import { archiveFormatProbe } from "../download/archive_format.ts";
 import type { ArchiveFormat } from "../download/download_event.ts";
+import { TAR_BLOCK_BYTES } from "../download/tar_blocks.ts";
 import { InvalidArchiveError } from "../errors.ts";
 import { isCode } from "./file_status.ts";
-import { writeBytes } from "./regular_file.ts";
-
-/** Where a tar's first header has its checksum (POSIX.1-2001, pax, "ustar Interchange Format"). */
-const CHECKSUM = { start: 148, end: 156 } as const;
-const HEADER_BYTES = 512;
+import { readBytes, writeBytes } from "./regular_file.ts";
 
 /** The least that gzip can do: it is about the form, and the disk waits for it. */
 const GZIP_LEVEL = 1;
@@ -18,20 +16,9 @@ const ZLIB_CHUNK_BYTES = 256 * 1024;
 
 /** What an archive is by its first bytes. */
 export async function formatOf(file: FileHandle): Promise<ArchiveFormat> {
-  const first = new Uint8Array(HEADER_BYTES);
-  const { bytesRead } = await file.read(first, 0, first.byteLength, 0);
-  if (first[0] === 0x1f && first[1] === 0x8b) return "tar.gz";
-  return bytesRead === HEADER_BYTES && isTarHeader(first) ? "tar" : "unknown";
-}
-
-function isTarHeader(header: Uint8Array): boolean {
-  const { start, end } = CHECKSUM;
-  const digits = new TextDecoder().decode(header.subarray(start, end)).replace(/[\0 ]+$/, "");
-  const sum = header.reduce(
-    (sum, byte, at) => sum + (at >= start && at < end ? 0x20 : byte),
-    0,
-  );
-  return /^ *[0-7]+$/.test(digits) && parseInt(digits, 8) === sum;
+  const probe = archiveFormatProbe();
+  for await (const first of readBytes(file, TAR_BLOCK_BYTES)) probe.observe(first, 0);
+  return probe.current();
 }
 
 /** What an archive has to be by the name of its file; `undefined` where the name does not say. */
