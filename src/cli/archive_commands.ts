@@ -5,6 +5,7 @@ import { concatMap, defer, filter, take, tap, throwIfEmpty } from "rxjs";
 import { isSameEntryName } from "../download/archive_entries.ts";
 import { extractArchive$ } from "../fs/extract_archive.ts";
 import type { ExtractCompleteEvent } from "../fs/extract_event.ts";
+import { formatOfName } from "../fs/file_format.ts";
 import { saveArchive$, type SaveCompleteEvent } from "../fs/save_archive.ts";
 import type { CheckpointIds } from "../types.ts";
 import { checkpointNamed, nameCheckpoint } from "./arguments.ts";
@@ -21,7 +22,9 @@ interface DestinationOptions {
 /** Adds `checkpoint download`, `checkpoint extract` and `checkpoint cat`. */
 export function addArchiveCommands(checkpoint: Command, action: Action): void {
   nameCheckpoint(checkpoint.command("download"))
-    .description("Save a checkpoint's archive, a .tar.gz. What breaks off goes on when run again.")
+    .description(
+      "Save a checkpoint's archive, a .tar.gz. Run it again to resume after an interruption.",
+    )
     .option("-o, --output <path>", "the file, or a directory for it")
     .option("--force", "replace a file that is there")
     .action(action(
@@ -48,7 +51,7 @@ export function addArchiveCommands(checkpoint: Command, action: Action): void {
 
   nameCheckpoint(checkpoint.command("extract"))
     .description(
-      "Extract a checkpoint's archive into a new directory, which is whole or not there.",
+      "Extract a checkpoint's archive into a new directory, atomically.",
     )
     .option("-o, --output <directory>", "the directory to make")
     .option("--force", "replace a directory that is there, with all that is in it")
@@ -120,8 +123,19 @@ async function requireReplaceable(directory: string, { env }: CliHost): Promise<
   }
 }
 
-function saved({ path, loaded, sha256 }: SaveCompleteEvent): [string, string][] {
-  return [["Saved", path], ["Size", size(loaded)], ["SHA-256", sha256 ?? ""]];
+function saved({ path, size: bytes, format, sha256 }: SaveCompleteEvent): [string, string][] {
+  const expected = formatOfName(path);
+  const isOther = expected !== undefined && expected !== format;
+  const warning: [string, string] = [
+    "Format",
+    `${format}, not the .${expected} that its name says`,
+  ];
+  return [
+    ["Saved", path],
+    ["Size", size(bytes)],
+    ...(isOther ? [warning] : []),
+    ["SHA-256", sha256 ?? ""],
+  ];
 }
 
 function extracted({ directory, entries, bytes }: ExtractCompleteEvent): [string, string][] {

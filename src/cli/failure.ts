@@ -13,6 +13,7 @@ import {
   RateLimitError,
   UnsafeArchiveError,
 } from "../errors.ts";
+import { PathExistsError } from "../fs/path_errors.ts";
 
 /** What the command's exit code says; 130 and 143 are 128 and the signal's number, as in shells. */
 export const EXIT_CODES = {
@@ -53,6 +54,7 @@ const OBSTACLE_ADVICE: Readonly<Record<ConnectionObstacle, string>> = {
   port: "Name another port in --base-url.",
   fetch: "Run it again with --debug to see more.",
 };
+const NAME_ANOTHER = "Name another with -o.";
 const BASE_URL_ADVICE = "Pass one such as https://www.hpc-ai.com/finetunesdk in --base-url or " +
   "HPCAI_BASE_URL.";
 
@@ -120,13 +122,19 @@ function ofArgument(error: InvalidArgumentError): Failure {
   const [problem = message] = message.split("; ");
   const failure = (text: string, advice: string, exitCode: ExitCode = EXIT_CODES.usage) =>
     new Failure(text, advice, exitCode, { cause: error });
+  const isReplaceable = error instanceof PathExistsError;
   switch (error.argument) {
     case "path":
-      return failure(problem, "Pass --force to replace it, or -o to name another.");
+      return failure(
+        problem,
+        isReplaceable ? "Pass --force to replace it, or -o to name another." : NAME_ANOTHER,
+      );
     case "directory":
       return failure(
         problem,
-        "Pass --force to delete it with all that is in it, or -o to name another.",
+        isReplaceable
+          ? "Pass --force to delete it with all that is in it, or -o to name another."
+          : NAME_ANOTHER,
       );
     case "apiKey":
       return failure(`The API key ${problem}.`, KEY_ADVICE, EXIT_CODES.authentication);

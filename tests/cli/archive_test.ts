@@ -61,6 +61,42 @@ Deno.test("download refuses to replace another file, unless forced", () =>
     assertEquals((await Deno.stat(file)).size, 2 ** 20);
   }));
 
+Deno.test("download and extract advise no --force where there is no file or directory to replace", () =>
+  inDirectory(async (directory) => {
+    const file = `${directory}/file`;
+    await Deno.writeTextFile(file, "mine");
+    for (
+      const [command, output] of [["download", "/dev/null"], ["extract", file], [
+        "extract",
+        "/dev/null",
+      ]]
+    ) {
+      for (const force of [[], ["--force"]]) {
+        const args = ["checkpoint", command ?? "", RUN, "final", "-o", output ?? "", ...force];
+        const { code, stderr } = await runCli(new FakeHpcai(), ...args);
+        assertEquals(code, 2);
+        assertMatch(
+          stderr,
+          /is a (device|file), not a (file|directory)\nName another with -o\.\n$/,
+        );
+      }
+    }
+    assertEquals(await Deno.readTextFile(file), "mine");
+  }));
+
+Deno.test("download says so where the file is not what its name says", () =>
+  inDirectory(async (directory) => {
+    const fake = new FakeHpcai();
+    fake.faults.add({ type: "status", status: 200, body: "no archive".repeat(100) }, { times: 2 });
+    const args = ["checkpoint", "download", PATH, "-o"];
+    const { code, stdout } = await runCli(fake, ...args, `${directory}/a.tar.gz`);
+    assertEquals(code, 0);
+    assertMatch(stdout, /\nFormat +unknown, not the \.tar\.gz that its name says\n/);
+    const other = await runCli(fake, ...args, `${directory}/a.bin`);
+    assertEquals(other.code, 0);
+    assert(!other.stdout.includes("Format"));
+  }));
+
 Deno.test("download in JSON tells the outcome; in lines of JSON the progress too", () =>
   inDirectory(async (directory) => {
     const fake = new FakeHpcai();
