@@ -253,7 +253,6 @@ for (const runtime of RUNTIMES) {
       const { code, stderr } = await setting.start(runtime, path, {}, action).outcome;
       assert([undefined, setting.sha256()].includes(hashOf(path)));
       if (code === 1) assertMatch(stderr, /HpcaiError: Cannot save .*(EIO|Input\/output error)/);
-      loseUnsynced(path);
       assertEquals((await setting.save(path)).type, "complete");
       assertEquals(hashOf(path), setting.sha256());
       assertNothingElse(path);
@@ -344,15 +343,3 @@ test("extractArchive$ (node) stopped past its lease before any step destroys not
   });
   assert(steps > 30);
 });
-
-/** What a power failure may do to bytes that are not on the disk. */
-function loseUnsynced(path: string): void {
-  const part = `${stateOf(path)}/part`;
-  try {
-    const { synced } = JSON.parse(Deno.readTextFileSync(`${stateOf(path)}/part.json`));
-    const bytes = Deno.readFileSync(part);
-    if (bytes.byteLength > synced) Deno.writeFileSync(part, bytes.fill(0, synced));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
