@@ -251,14 +251,11 @@ function resolveRetry(retry: RestClientOptions["retry"]): RetryOptions {
   if (retry !== undefined) requireOptions("retry", retry);
   const given = Object.entries(retry ?? {}).filter(([, value]) => value !== undefined);
   const resolved: RetryOptions = { ...DEFAULT_RETRY, ...Object.fromEntries(given) };
-  if (resolved.maxRetries !== Infinity) {
-    requireInteger("retry.maxRetries", resolved.maxRetries, 0);
+  const { maxRetries, ...durations } = resolved;
+  if (maxRetries !== Infinity) requireInteger("retry.maxRetries", maxRetries, 0);
+  for (const [name, value] of Object.entries(durations)) {
+    requireMilliseconds(`retry.${name}`, value, 0);
   }
-  requireMilliseconds("retry.maxElapsedMs", resolved.maxElapsedMs, 0);
-  requireMilliseconds("retry.maxInterruptionMs", resolved.maxInterruptionMs, 0);
-  requireMilliseconds("retry.initialDelayMs", resolved.initialDelayMs, 0);
-  requireMilliseconds("retry.maxDelayMs", resolved.maxDelayMs, 0);
-  requireMilliseconds("retry.maxRetryAfterMs", resolved.maxRetryAfterMs, 0);
   return resolved;
 }
 
