@@ -158,6 +158,7 @@ export class FaultServer implements AsyncDisposable {
       const { framing } = fault.kind;
       if (framing !== undefined && sound.framing !== framing) setFraming(sound, framing);
       await fault.kind.run(this.#context(server, fault, request, connection, sound));
+      if (sound.isLast && connection.isOpen) connection.end();
     }
     this.#isLengthAlwaysSent &&= !isOfStore || isLengthSent(sound);
   }

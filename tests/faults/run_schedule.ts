@@ -69,17 +69,26 @@ interface Run {
   readonly last: AnyEvent | undefined;
 }
 
-/** Runs a schedule in a directory that is its own. */
+/** Makes what saves archives from the API that is at a URL. */
+export type SaverFactory = (baseUrl: string) => typeof saveArchive$;
+
+/**
+ * Runs a schedule in a directory that is its own.
+ *
+ * @param saverAt Another way to save, to see whether what it does wrong is found.
+ */
 export async function runSchedule(
   schedule: Schedule,
   archives: ArchiveVersions,
   directory: string,
+  saverAt: SaverFactory = () => saveArchive$,
 ): Promise<ScheduleResult> {
-  const result = await new ScheduleRun(schedule, archives, `${directory}/as-is`).run();
+  const run = (schedule: Schedule, name: string) =>
+    new ScheduleRun(schedule, archives, `${directory}/${name}`, saverAt).run();
+  const result = await run(schedule, "as-is");
   const { excuse } = result;
   if (excuse === undefined) return result;
-  const verified = { ...schedule, isVerified: true };
-  const again = await new ScheduleRun(verified, archives, `${directory}/verified`).run();
+  const again = await run({ ...schedule, isVerified: true }, "verified");
   const isWrong = again.faults.length > 0 || again.excuse !== undefined;
   const wasRight = again.endings.at(-1) === "complete";
   return {
@@ -93,11 +102,18 @@ class ScheduleRun {
   readonly #schedule: Schedule;
   readonly #directory: string;
   readonly #server: FaultServer;
+  readonly #saverAt: SaverFactory;
   readonly #endings: string[] = [];
   readonly #faults: { fault: Fault; problem: string }[] = [];
   #excuse: Lie | undefined;
 
-  constructor(schedule: Schedule, archives: ArchiveVersions, directory: string) {
+  constructor(
+    schedule: Schedule,
+    archives: ArchiveVersions,
+    directory: string,
+    saverAt: SaverFactory,
+  ) {
+    this.#saverAt = saverAt;
     this.#schedule = schedule;
     this.#directory = directory;
     this.#server = new FaultServer(schedule, archives);
@@ -139,8 +155,9 @@ class ScheduleRun {
     const options = { idleTimeoutMs: IDLE_TIMEOUT_MS, progressIntervalMs: 0 };
     const path = join(this.#directory, "final.tar.gz");
     const target = join(this.#directory, "final");
+    const saver = this.#saverAt(this.#server.baseUrl);
     const save = (overwrite = false) =>
-      saveArchive$(client, CHECKPOINT, path, { ...options, verify, overwrite });
+      saver(client, CHECKPOINT, path, { ...options, verify, overwrite });
     const extract = () => extractArchive$(client, CHECKPOINT, target, options);
     switch (operation) {
       case "save":
@@ -310,7 +327,7 @@ class ScheduleRun {
       if (last.type !== "complete" && last.type !== "deleted") {
         this.#blame("wrong", `complete without the event`);
       } else if (
-        !("sha256" in last) || last.sha256 !== sha256(saved) || last.loaded !== saved.length
+        !("sha256" in last) || last.sha256 !== sha256(saved) || sizeOf(last) !== saved.length
       ) {
         this.#blame(
           "wrong",
@@ -327,9 +344,7 @@ class ScheduleRun {
     } else {
       await this.#judgeTree(target, names);
     }
-    await this.#judgeLeftovers((names) =>
-      names.filter((name) => !name.startsWith("final/") && !isExtractState(name))
-    );
+    await this.#judgeLeftovers((names) => names.filter((name) => !name.startsWith("final/")));
   }
 
   async #judgeTree(target: string, names: readonly string[]): Promise<void> {
@@ -385,16 +400,12 @@ class ScheduleRun {
   }
 }
 
+/** The state of a save as it is documented: what can be resumed from, and which archive a file is. */
+const SAVE_STATE = /^\.hpcai-rx(\/[0-9a-f]+\.[0-9a-f]+\/(part|part\.json|file\.json))?$/;
+
 /** What saving leaves that it should not. */
 function strayFiles(names: readonly string[]): string[] {
-  const state = names.includes("final.tar.gz")
-    ? ["final.tar.gz", "final.tar.gz.etag.json"]
-    : ["final.tar.gz.part", "final.tar.gz.part.json"];
-  return names.filter((name) => !state.includes(name));
-}
-
-function isExtractState(_name: string): boolean {
-  return false;
+  return names.filter((name) => name !== "final.tar.gz" && !SAVE_STATE.test(name));
 }
 
 async function filesIn(directory: string): Promise<string[]> {
@@ -417,7 +428,7 @@ function isSameTar(bytes: Uint8Array, tar: Uint8Array): boolean {
 function isPackedAgain(bytes: Uint8Array, versions: FaultServer["versions"]): boolean {
   try {
     const tar = gunzipSync(bytes);
-    return versions.some((version) => isEqual(version.tar, tar)) &&
+    return versions.some((version) => isSameTar(tar, version.tar)) &&
       !versions.some(({ packed }) => isBeginning(packed, bytes));
   } catch {
     return false;
@@ -427,6 +438,10 @@ function isPackedAgain(bytes: Uint8Array, versions: FaultServer["versions"]): bo
 function isBeginning(bytes: Uint8Array, whole: Uint8Array): boolean {
   return bytes.length > 0 && bytes.length < whole.length &&
     isEqual(bytes, whole.subarray(0, bytes.length));
+}
+
+function sizeOf(event: { readonly loaded: number; readonly size?: number }): number {
+  return event.size ?? event.loaded;
 }
 
 function nameOf(error: unknown): string {
