@@ -34,11 +34,14 @@ export type {
   ArchiveEntryType,
 } from "./src/download/archive_entry.ts";
 export type {
+  ArchiveFormat,
   DownloadCompleteEvent,
   DownloadEvent,
   DownloadOptions,
   DownloadPreparingEvent,
   DownloadProgressEvent,
+  DownloadRestartEvent,
+  DownloadRestartReason,
   TransferSettings,
 } from "./src/download/download_event.ts";
 export {
@@ -57,6 +60,8 @@ export {
   AuthenticationError,
   BadRequestError,
   ConflictError,
+  type ConnectionErrorOptions,
+  type ConnectionObstacle,
   DownloadInterruptedError,
   HpcaiError,
   InconsistentListingError,
@@ -64,10 +69,12 @@ export {
   InvalidArchiveError,
   InvalidArgumentError,
   InvalidCheckpointPathError,
+  LimitExceededError,
   NotFoundError,
   PermissionDeniedError,
   RateLimitError,
   type RequestContext,
+  TransferTooSlowError,
   UnprocessableEntityError,
   UnsafeArchiveError,
 } from "./src/errors.ts";

@@ -22,6 +22,8 @@ function line(event: SaveEvent): string {
   switch (event.type) {
     case "preparing":
       return "The server builds the archive …";
+    case "restart":
+      return `Restarting from the first byte: ${event.reason}`;
     case "progress":
       return bar(event.total ? event.loaded / event.total : 0);
     case "complete":

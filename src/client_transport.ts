@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from "./errors.ts";
 import type { Transport } from "./transport/transport.ts";
 
 const transports = new WeakMap<object, Transport>();
@@ -10,10 +11,10 @@ export function setTransport(client: object, transport: Transport): void {
 /**
  * The transport of a client.
  *
- * @throws {TypeError} if it is no `RestClient`, or one of another copy of this package.
+ * @throws {InvalidArgumentError} if it is no `RestClient`, or one of another copy of this package.
  */
 export function transportOf(client: object): Transport {
   const transport = transports.get(client);
   if (transport !== undefined) return transport;
-  throw new TypeError("client: must be a RestClient of this copy of @hpcai/rx");
+  throw new InvalidArgumentError("client", "must be a RestClient of this copy of @hpcai/rx");
 }

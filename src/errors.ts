@@ -7,7 +7,7 @@ export class HpcaiError extends Error {
   override name = "HpcaiError";
 }
 
-/** An argument or option is not usable. No request was sent. */
+/** An argument or option is invalid. No request was sent. */
 export class InvalidArgumentError extends HpcaiError {
   /** The name of the class. */
   override name = "InvalidArgumentError";
@@ -19,9 +19,10 @@ export class InvalidArgumentError extends HpcaiError {
    *
    * @param argument The argument or option at fault.
    * @param problem What is wrong with it and what would be right; a whole clause.
+   * @param options The `cause`, if the argument is a function that failed.
    */
-  constructor(argument: string, problem: string) {
-    super(`${argument}: ${problem}`);
+  constructor(argument: string, problem: string, options?: ErrorOptions) {
+    super(`${argument}: ${problem}`, options);
     this.argument = argument;
   }
 }
@@ -40,7 +41,24 @@ export interface RequestContext {
   readonly requestUrl: string;
 }
 
-/** No usable answer came: the connection failed or broke. It is tried again before it surfaces. */
+/**
+ * Why no attempt can succeed: the server's certificate is invalid (`certificate`), the runtime has no
+ * permission to connect (`permission`: Deno's `--allow-net`), `fetch` blocks the port (`port`: the
+ * Fetch standard, section "Port blocking"), or the option `fetch` throws or gives no `Response`
+ * (`fetch`).
+ */
+export type ConnectionObstacle = "certificate" | "permission" | "port" | "fetch";
+
+/** What an {@linkcode ApiConnectionError} can be told besides its message and request. */
+export interface ConnectionErrorOptions extends ErrorOptions {
+  /** Why no attempt can succeed, where that is known. */
+  readonly obstacle?: ConnectionObstacle | undefined;
+}
+
+/**
+ * No response was received: the connection failed or was lost. It is retried before it surfaces,
+ * unless it has an `obstacle`.
+ */
 export class ApiConnectionError extends HpcaiError {
   /** The name of the class. */
   override name = "ApiConnectionError";
@@ -48,18 +66,21 @@ export class ApiConnectionError extends HpcaiError {
   readonly method: string;
   /** The request's URL without its query. */
   readonly requestUrl: string;
+  /** Why no attempt can succeed; `undefined` where another one may. */
+  readonly obstacle: ConnectionObstacle | undefined;
 
   /**
    * Makes the error.
    *
    * @param message What happened.
    * @param request The request that failed.
-   * @param options The `cause`, already free of secrets.
+   * @param options The `cause`, already free of secrets, and the `obstacle`.
    */
-  constructor(message: string, request: RequestContext, options?: ErrorOptions) {
+  constructor(message: string, request: RequestContext, options?: ConnectionErrorOptions) {
     super(`${message} (${request.method} ${request.requestUrl})`, options);
     this.method = request.method;
     this.requestUrl = request.requestUrl;
+    this.obstacle = options?.obstacle;
   }
 }
 
@@ -85,8 +106,12 @@ export interface ApiStatus extends RequestContext {
   readonly code?: string | undefined;
   /** Whatever else the server sent, as parsed JSON. */
   readonly details?: unknown;
-  /** How many milliseconds the server asked to wait (`Retry-After`), where it did. */
+  /** How long the server asks to wait (`retry-after-ms`, `Retry-After`), in milliseconds. */
   readonly retryAfterMs?: number | undefined;
+  /** Whether the server asks for another attempt (`x-should-retry`), where it says. */
+  readonly shouldRetry?: boolean | undefined;
+  /** Whether the request followed a redirect or a signed URL. Default false. */
+  readonly isRedirected?: boolean | undefined;
 }
 
 /** The server answered with an error status. The subclasses name the statuses worth telling apart. */
@@ -95,12 +120,25 @@ export class ApiStatusError extends HpcaiError {
   override name = "ApiStatusError";
   /** The HTTP status code. */
   readonly status: number;
-  /** The server's own error code (`error` in the body), where it sent one. */
+  /**
+   * The server's own error code, where it sent one: `error` in a JSON body, `Code` in the XML of an
+   * object store.
+   */
   readonly code: string | undefined;
   /** Whatever else the server sent in `details` or `detail`, as parsed JSON. */
   readonly details: unknown;
-  /** How many milliseconds the server asked to wait (`Retry-After`), where it did. */
+  /** How long the server asks to wait (`retry-after-ms`, `Retry-After`), in milliseconds. */
   readonly retryAfterMs: number | undefined;
+  /**
+   * Whether the server asks for another attempt (`x-should-retry`), where it says. The client obeys:
+   * `true` makes any status one to retry, `false` none.
+   */
+  readonly shouldRetry: boolean | undefined;
+  /**
+   * Whether the request followed a redirect or a signed URL, so that the response need not be the
+   * API's own.
+   */
+  readonly isRedirected: boolean;
   /** The HTTP method of the request. */
   readonly method: string;
   /** The request's URL without its query. */
@@ -117,6 +155,8 @@ export class ApiStatusError extends HpcaiError {
     this.code = answer.code;
     this.details = answer.details;
     this.retryAfterMs = answer.retryAfterMs;
+    this.shouldRetry = answer.shouldRetry;
+    this.isRedirected = answer.isRedirected ?? false;
     this.method = answer.method;
     this.requestUrl = answer.requestUrl;
   }
@@ -255,6 +295,40 @@ export class DownloadInterruptedError extends HpcaiError {
   }
 }
 
+/** A transfer was slower than `minBytesPerSecond` allows. It is not retried. */
+export class TransferTooSlowError extends DownloadInterruptedError {
+  /** The name of the class. */
+  override name = "TransferTooSlowError";
+  /** How fast it was, in bytes per second. */
+  readonly bytesPerSecond: number;
+  /** How fast it had to be, in bytes per second. */
+  readonly minBytesPerSecond: number;
+
+  /**
+   * Makes the error.
+   *
+   * @param bytesPerSecond How fast the transfer was, in bytes per second.
+   * @param minBytesPerSecond How fast it had to be, in bytes per second.
+   * @param loaded How many bytes had arrived.
+   * @param total How many bytes the archive has, if known.
+   */
+  constructor(
+    bytesPerSecond: number,
+    minBytesPerSecond: number,
+    loaded: number,
+    total: number | undefined,
+  ) {
+    const rate = Math.floor(bytesPerSecond);
+    super(
+      `the server sent ${rate} bytes per second, less than minBytesPerSecond (${minBytesPerSecond})`,
+      loaded,
+      total,
+    );
+    this.bytesPerSecond = bytesPerSecond;
+    this.minBytesPerSecond = minBytesPerSecond;
+  }
+}
+
 /** Runs kept changing faster than they could be listed, so that some may have been missed. */
 export class InconsistentListingError extends HpcaiError {
   /** The name of the class. */
@@ -314,5 +388,29 @@ export class ArchiveEntryNotFoundError extends HpcaiError {
   constructor(path: string) {
     super(`The archive has no file ${JSON.stringify(path)}; archiveEntries$ lists all`);
     this.path = path;
+  }
+}
+
+/** Something is larger than an option allows. It is not retried. */
+export class LimitExceededError extends HpcaiError {
+  /** The name of the class. */
+  override name = "LimitExceededError";
+  /** The option that sets the limit, for example `maxJsonBytes`. */
+  readonly option: string;
+  /** The limit, in the unit that the option's name says. */
+  readonly limit: number;
+
+  /**
+   * Makes the error.
+   *
+   * @param option The option that sets the limit.
+   * @param limit The limit.
+   * @param problem What exceeds it; a whole clause.
+   * @param errorOptions The `cause`, already free of secrets.
+   */
+  constructor(option: string, limit: number, problem: string, errorOptions?: ErrorOptions) {
+    super(`${problem}; the option ${option} sets the limit ${limit}`, errorOptions);
+    this.option = option;
+    this.limit = limit;
   }
 }

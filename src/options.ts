@@ -7,10 +7,22 @@ import {
 } from "./arguments.ts";
 import { InvalidArgumentError } from "./errors.ts";
 
-/** How failed requests are tried again. */
+/** How failed requests are retried. By default only time bounds the retries. */
 export interface RetryOptions {
-  /** How often a request is tried again after the first attempt. Default 5. */
+  /**
+   * How many times in a row a request is retried; an integer from 0, or `Infinity`. Default `Infinity`.
+   */
   readonly maxRetries: number;
+  /**
+   * How long after its first failure a call is still retried, in milliseconds. The last attempt is made
+   * then. Default 30 000.
+   */
+  readonly maxElapsedMs: number;
+  /**
+   * How long a transfer that has received bytes is retried without receiving another one, in
+   * milliseconds. Default 300 000.
+   */
+  readonly maxInterruptionMs: number;
   /** The ceiling of the first random delay, in milliseconds; it doubles with each. Default 500. */
   readonly initialDelayMs: number;
   /** The ceiling that the doubling stops at, in milliseconds. Default 10 000. */
@@ -28,15 +40,25 @@ export interface RestClientOptions {
    * The API key, or a function that gives it for each attempt. Default: the environment variable
    * `HPCAI_API_KEY`, where the runtime has it and lets it be read without asking. Needless with a
    * relative `baseUrl`, since then the page's own server adds it.
+   *
+   * A function that fails ends the operation with an {@linkcode InvalidArgumentError}, whose `cause` is
+   * the function's own error. It is not retried.
    */
   readonly apiKey?: string | (() => string | Promise<string>) | undefined;
   /**
    * Where the API is; paths of requests are appended to its path. Default: the environment variable
    * `HPCAI_BASE_URL`, then `https://www.hpc-ai.com/finetunesdk`. A relative URL is for browsers: it
    * names a proxy on the page's own origin.
+   *
+   * A key from the environment goes only where the environment says: in Deno, which may read one
+   * variable and not the other, `HPCAI_BASE_URL` must be readable then.
    */
   readonly baseUrl?: string | URL | undefined;
-  /** What sends requests. Default: `globalThis.fetch`, looked up at each call. */
+  /**
+   * What sends requests. Default: `globalThis.fetch`, looked up at each call. What it rejects with
+   * counts as a lost connection and is retried; that it throws, or gives no `Response`, is a fault of
+   * its own and is not.
+   */
   readonly fetch?: typeof fetch | undefined;
   /** Headers to send with each request to the API's origin, and to no other. */
   readonly headers?: RequestInit["headers"];
@@ -56,7 +78,12 @@ export interface RestClientOptions {
    * room for both.
    */
   readonly maxConcurrentRequests?: number | undefined;
-  /** How failed requests are tried again; `false` for never. */
+  /**
+   * How large a JSON response may be, in bytes after the content coding is removed; a positive integer.
+   * A larger one ends the operation with a {@linkcode LimitExceededError}. Default 64 MiB.
+   */
+  readonly maxJsonBytes?: number | undefined;
+  /** How failed requests are retried; `false` for never. */
   readonly retry?: Partial<RetryOptions> | false | undefined;
   /** Whether `http:` is allowed to hosts that are not loopback. Default false. */
   readonly allowInsecureHttp?: boolean | undefined;
@@ -70,6 +97,7 @@ export interface ResolvedOptions {
   readonly headers: Headers;
   readonly timeoutMs: number;
   readonly maxConcurrentRequests: number;
+  readonly maxJsonBytes: number;
   readonly retry: RetryOptions;
   readonly allowInsecureHttp: boolean;
 }
@@ -77,8 +105,11 @@ export interface ResolvedOptions {
 const DEFAULT_BASE_URL = "https://www.hpc-ai.com/finetunesdk";
 const DEFAULT_TIMEOUT_MS = 60_000;
 const DEFAULT_MAX_CONCURRENT_REQUESTS = 8;
+const DEFAULT_MAX_JSON_BYTES = 64 * 2 ** 20;
 const DEFAULT_RETRY: RetryOptions = {
-  maxRetries: 5,
+  maxRetries: Infinity,
+  maxElapsedMs: 30_000,
+  maxInterruptionMs: 300_000,
   initialDelayMs: 500,
   maxDelayMs: 10_000,
   maxRetryAfterMs: 60_000,
@@ -98,7 +129,19 @@ export function resolveOptions(options: RestClientOptions): ResolvedOptions {
   if (given === undefined && !isRelative) {
     throw new InvalidArgumentError(
       "apiKey",
-      "is missing; pass the option apiKey or set the environment variable HPCAI_API_KEY",
+      isUnreadable("HPCAI_API_KEY")
+        ? "cannot be read from HPCAI_API_KEY without Deno's permission; run with " +
+          "--allow-env=HPCAI_API_KEY,HPCAI_BASE_URL or pass the option apiKey"
+        : "is missing; pass the option apiKey or set the environment variable HPCAI_API_KEY",
+    );
+  }
+  if (
+    !options.apiKey && given !== undefined && !options.baseUrl && isUnreadable("HPCAI_BASE_URL")
+  ) {
+    throw new InvalidArgumentError(
+      "baseUrl",
+      "cannot be read from HPCAI_BASE_URL without Deno's permission, and HPCAI_API_KEY may be for " +
+        "that server only; run with --allow-env=HPCAI_API_KEY,HPCAI_BASE_URL or pass the option baseUrl",
     );
   }
   const apiKey = given === undefined || typeof given === "function" ? given : headerKey(given);
@@ -106,12 +149,14 @@ export function resolveOptions(options: RestClientOptions): ResolvedOptions {
     fetch = (input, init) => globalThis.fetch(input, init),
     timeoutMs = DEFAULT_TIMEOUT_MS,
     maxConcurrentRequests = DEFAULT_MAX_CONCURRENT_REQUESTS,
+    maxJsonBytes = DEFAULT_MAX_JSON_BYTES,
   } = options;
   if (typeof fetch !== "function") {
     throw new InvalidArgumentError("fetch", `must be a function, but is ${show(fetch)}`);
   }
   requireMilliseconds("timeoutMs", timeoutMs, 1);
   requireInteger("maxConcurrentRequests", maxConcurrentRequests, 1);
+  requireInteger("maxJsonBytes", maxJsonBytes, 1);
   return {
     apiKey,
     baseUrl,
@@ -119,6 +164,7 @@ export function resolveOptions(options: RestClientOptions): ResolvedOptions {
     headers: resolveHeaders(options.headers),
     timeoutMs,
     maxConcurrentRequests,
+    maxJsonBytes,
     retry: resolveRetry(options.retry),
     allowInsecureHttp,
   };
@@ -202,7 +248,11 @@ function resolveRetry(retry: RestClientOptions["retry"]): RetryOptions {
   if (retry !== undefined) requireOptions("retry", retry);
   const given = Object.entries(retry ?? {}).filter(([, value]) => value !== undefined);
   const resolved: RetryOptions = { ...DEFAULT_RETRY, ...Object.fromEntries(given) };
-  requireInteger("retry.maxRetries", resolved.maxRetries, 0);
+  if (resolved.maxRetries !== Infinity) {
+    requireInteger("retry.maxRetries", resolved.maxRetries, 0);
+  }
+  requireMilliseconds("retry.maxElapsedMs", resolved.maxElapsedMs, 0);
+  requireMilliseconds("retry.maxInterruptionMs", resolved.maxInterruptionMs, 0);
   requireMilliseconds("retry.initialDelayMs", resolved.initialDelayMs, 0);
   requireMilliseconds("retry.maxDelayMs", resolved.maxDelayMs, 0);
   requireMilliseconds("retry.maxRetryAfterMs", resolved.maxRetryAfterMs, 0);
@@ -220,16 +270,20 @@ interface EnvironmentGlobals {
   readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> };
 }
 
-/**
- * Reads an environment variable where there is one and it may be read. Deno is asked for the state
- * of the permission, since reading without it would prompt. An empty variable counts as not set.
- */
+/** Reads an environment variable where there is one and it may be read. An empty one is not set. */
 function environmentVariable(name: string): string | undefined {
-  // None of these globals is declared where only the web's types are.
+  if (isUnreadable(name)) return undefined;
   const { Deno, process } = globalThis as EnvironmentGlobals;
-  if (Deno?.permissions !== undefined) {
-    const { state } = Deno.permissions.querySync({ name: "env", variable: name });
-    return state === "granted" ? Deno.env.get(name) || undefined : undefined;
-  }
-  return process?.env?.[name] || undefined;
+  return (Deno?.permissions === undefined ? process?.env?.[name] : Deno.env.get(name)) || undefined;
+}
+
+/**
+ * Whether Deno has no permission to read an environment variable, so that it cannot tell whether it is
+ * set. Deno is asked for the state of the permission, since reading without it would prompt.
+ */
+function isUnreadable(variable: string): boolean {
+  // None of these globals is declared where only the web's types are.
+  const { Deno } = globalThis as EnvironmentGlobals;
+  return Deno?.permissions !== undefined &&
+    Deno.permissions.querySync({ name: "env", variable }).state !== "granted";
 }

@@ -1,7 +1,7 @@
 /** `deno task size`: what a browser app downloads for mod.ts, which its users wait for. */
 
 /** Minified and gzipped, without RxJS, which an app that uses this package has anyway. */
-const LIMIT_BYTES = 12_000;
+const LIMIT_BYTES = 13_000;
 
 const MOD = new URL("../mod.ts", import.meta.url);
 

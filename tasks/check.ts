@@ -1,4 +1,7 @@
-/** `deno task check [--jsr | --npm]`: type-checks everything, the examples in docstrings too. */
+/**
+ * `deno task check [--jsr | --local | --std DIRECTORY]`: type-checks everything, the examples in
+ * docstrings too.
+ */
 import { stdFlags } from "./std_source.ts";
 
 const directory = await Deno.makeTempDir();

@@ -1,29 +1,46 @@
 /**
- * Where tests get `@std/*` from: from JSR, as deno.json declares it, or, where a machine reaches npm
- * but not JSR, from the modules in tests/std/ that back it.
+ * Where tests get `@std/*` from: from JSR, as deno.json declares it; where JSR can't be reached, from
+ * the modules in tests/std/ that stand in for it; or from a checkout of denoland/std.
  */
+import { pathToFileURL } from "node:url";
 import config from "../deno.json" with { type: "json" };
 
 const ROOT = new URL("../", import.meta.url);
-const BACKING = new URL("tests/std/", ROOT);
+const LOCAL = new URL("tests/std/", ROOT);
 
 const JSR_TIMEOUT_MS = 10_000;
 
 /**
- * Takes a leading `--jsr` or `--npm` off the arguments, else finds out which of the two it has to be,
- * says so, and returns the flags that make a `deno` subcommand use it.
+ * Takes a leading `--jsr`, `--local` or `--std DIRECTORY` off the arguments, else finds out whether JSR
+ * can be reached, prints which source it is, and returns the flags that make a `deno` subcommand use
+ * it.
  */
 export async function stdFlags(
-  [choice, ...others]: readonly string[],
+  args: readonly string[],
   directory: string,
 ): Promise<{ flags: string[]; args: string[] }> {
-  if (choice === "--jsr" || choice === "--npm") {
-    return { flags: await flagsFor(choice, "chosen by hand", directory), args: others };
+  const [choice, ...others] = args;
+  switch (choice) {
+    case "--jsr":
+      return { flags: await jsrFlags("as chosen", directory), args: others };
+    case "--local":
+      return { flags: await localFlags("as chosen", directory), args: others };
+    case "--std": {
+      const [checkout, ...rest] = others;
+      if (checkout === undefined) {
+        throw new Error("--std needs the path of a denoland/std checkout");
+      }
+      console.log(`@std/* comes from ${checkout}.`);
+      const modules = await checkoutModules(pathToFileURL(`${checkout}/`));
+      return { flags: await mapFlags(modules, directory), args: rest };
+    }
+    default: {
+      const flags = await reachesJsr()
+        ? await jsrFlags("it can be reached", directory)
+        : await localFlags("JSR can't be reached", directory);
+      return { flags, args: [...args] };
+    }
   }
-  const flags = await reachesJsr()
-    ? await flagsFor("--jsr", "it can be reached", directory)
-    : await flagsFor("--npm", "JSR can't be reached", directory);
-  return { flags, args: choice === undefined ? [] : [choice, ...others] };
 }
 
 async function reachesJsr(): Promise<boolean> {
@@ -36,39 +53,80 @@ async function reachesJsr(): Promise<boolean> {
   return (await probe.output()).success;
 }
 
-async function flagsFor(
-  choice: "--jsr" | "--npm",
-  reason: string,
-  directory: string,
-): Promise<string[]> {
-  if (choice === "--jsr") {
-    console.log(`@std/* comes from JSR: ${reason}.`);
-    // deno.lock pins npm packages only, so that machines with and without JSR agree on it: what JSR
-    // adds goes to a copy.
-    await Deno.copyFile(new URL("deno.lock", ROOT), `${directory}/deno.lock`);
-    return [`--lock=${directory}/deno.lock`];
-  }
-  console.log(`@std/* comes from npm by way of tests/std/: ${reason}.`);
-  const imports = importMap(config.imports, await Array.fromAsync(backingModules(BACKING)), ROOT);
+async function jsrFlags(reason: string, directory: string): Promise<string[]> {
+  console.log(`@std/* comes from JSR: ${reason}.`);
+  // deno.lock pins npm packages only, so that machines with and without JSR agree on it: what JSR
+  // adds goes to a copy.
+  await Deno.copyFile(new URL("deno.lock", ROOT), `${directory}/deno.lock`);
+  return [`--lock=${directory}/deno.lock`];
+}
+
+async function localFlags(reason: string, directory: string): Promise<string[]> {
+  console.log(`@std/* comes from tests/std/: ${reason}.`);
+  return await mapFlags(await localModules(LOCAL), directory);
+}
+
+/** Specifiers, such as `@std/testing/time`, and the addresses of their modules. */
+type Modules = Readonly<Record<string, string>>;
+
+async function mapFlags(std: Modules, directory: string): Promise<string[]> {
+  const imports = importMap(config.imports, std, ROOT);
   await Deno.writeTextFile(`${directory}/import_map.json`, JSON.stringify({ imports }));
   return [`--import-map=${directory}/import_map.json`];
 }
 
-/** The paths below tests/std/: `assert.ts`, `testing/time.ts`, … */
-async function* backingModules(directory: URL, prefix = ""): AsyncGenerator<string> {
+/** The modules below a directory, by path: `assert.ts` is `@std/assert`. */
+async function localModules(directory: URL, prefix = "@std/"): Promise<Modules> {
+  const modules: Record<string, string> = {};
   for await (const { name, isDirectory } of Deno.readDir(directory)) {
-    if (isDirectory) yield* backingModules(new URL(`${name}/`, directory), `${prefix}${name}/`);
-    else yield `${prefix}${name}`;
+    const url = new URL(name, directory);
+    if (!isDirectory) modules[`${prefix}${name.replace(/\.ts$/, "")}`] = url.href;
+    else Object.assign(modules, await localModules(new URL(`${url}/`), `${prefix}${name}/`));
+  }
+  return modules;
+}
+
+/**
+ * What the packages of a denoland/std checkout export. They import each other by these specifiers
+ * too, so that all of `@std` comes from the checkout.
+ */
+export async function checkoutModules(checkout: URL): Promise<Modules> {
+  const modules: Record<string, string> = {};
+  for await (const { name: folder, isDirectory } of Deno.readDir(checkout)) {
+    const home = new URL(`${folder}/`, checkout);
+    const manifest = isDirectory ? await readIfPresent(new URL("deno.json", home)) : undefined;
+    if (manifest === undefined) continue;
+    const { name, exports }: PackageManifest = JSON.parse(manifest);
+    if (name === undefined || exports === undefined) continue;
+    const entries = typeof exports === "string" ? { ".": exports } : exports;
+    for (const [entry, path] of Object.entries(entries)) {
+      modules[name + entry.slice(1)] = new URL(path, home).href;
+    }
+  }
+  return modules;
+}
+
+interface PackageManifest {
+  readonly name?: string;
+  readonly exports?: string | Readonly<Record<string, string>>;
+}
+
+async function readIfPresent(file: URL): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(file);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
   }
 }
 
 /**
  * deno.json's imports in an import map's own terms: a package's subpaths have an entry of their own,
- * addresses are absolute, and `@std/*` is what backs it.
+ * addresses are absolute, and `@std/*` is what `std` has.
  */
 export function importMap(
   imports: Readonly<Record<string, string>>,
-  backing: readonly string[],
+  std: Modules,
   root: URL,
 ): Record<string, string> {
   const declared = Object.entries(imports)
@@ -78,9 +136,5 @@ export function importMap(
         ? [[name, address], [`${name}/`, `${address.replace("npm:", "npm:/")}/`]]
         : [[name, new URL(address, root).href]]
     );
-  const backed = backing.map((path) => [
-    `@std/${path.replace(/\.ts$/, "")}`,
-    new URL(`tests/std/${path}`, root).href,
-  ]);
-  return Object.fromEntries([...declared, ...backed]);
+  return { ...Object.fromEntries(declared), ...std };
 }

@@ -1,4 +1,7 @@
-/** `deno task test [--jsr | --npm] [deno test's own arguments]`: without any it runs everything. */
+/**
+ * `deno task test [--jsr | --local | --std DIRECTORY] [deno test's own arguments]`: without the latter
+ * it runs everything.
+ */
 import { stripVTControlCharacters } from "node:util";
 import { stdFlags } from "./std_source.ts";
 

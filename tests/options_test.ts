@@ -26,7 +26,9 @@ Deno.test("the defaults are those of the API's reference", () => {
   assertEquals(options.timeoutMs, 60_000);
   assertEquals(options.maxConcurrentRequests, 8);
   assertEquals(options.retry, {
-    maxRetries: 5,
+    maxRetries: Infinity,
+    maxElapsedMs: 30_000,
+    maxInterruptionMs: 300_000,
     initialDelayMs: 500,
     maxDelayMs: 10_000,
     maxRetryAfterMs: 60_000,
@@ -185,6 +187,9 @@ for (
     ["maxConcurrentRequests", { maxConcurrentRequests: 1.5 }],
     ["maxConcurrentRequests", { maxConcurrentRequests: Infinity }],
     ["retry.maxRetries", { retry: { maxRetries: -1 } }],
+    ["retry.maxRetries", { retry: { maxRetries: 1.5 } }],
+    ["retry.maxElapsedMs", { retry: { maxElapsedMs: -1 } }],
+    ["retry.maxInterruptionMs", { retry: { maxInterruptionMs: Infinity } }],
     ["retry.initialDelayMs", { retry: { initialDelayMs: -1 } }],
     ["retry.maxDelayMs", { retry: { maxDelayMs: Infinity } }],
     ["retry.maxRetryAfterMs", { retry: { maxRetryAfterMs: NaN } }],
@@ -219,7 +224,7 @@ Deno.test("an undefined part of retry leaves the default", () => {
     apiKey,
     retry: { maxRetries: undefined, maxDelayMs: 1 } as never,
   });
-  assertEquals([retry.maxRetries, retry.maxDelayMs], [5, 1]);
+  assertEquals([retry.maxRetries, retry.maxDelayMs], [Infinity, 1]);
 });
 
 Deno.test("retry: false means that nothing is tried again", () => {

@@ -1,8 +1,29 @@
 /** What the tests rely on in `@std`, so that it holds wherever `deno task test` takes it from. */
-import { assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
-import { toArrayBuffer, toText } from "@std/streams";
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertNotEquals,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
+import { toText } from "@std/streams";
 import { assertSpyCalls, spy, stub } from "@std/testing/mock";
 import { FakeTime } from "@std/testing/time";
+
+/** Has no state that is an own enumerable property. */
+class Temperature {
+  readonly #celsius;
+  constructor(celsius: number) {
+    this.#celsius = celsius;
+  }
+  get fahrenheit(): number {
+    return this.#celsius * 1.8 + 32;
+  }
+}
+
+const hidden = (value: number) => Object.defineProperty(new Temperature(1), "hidden", { value });
+const buffer = (...bytes: number[]) => new Uint8Array(bytes).buffer;
+const errorsOfOnePlace = () => [1, 2].map(() => new Error("same")) as [Error, Error];
 
 const different: Record<string, [unknown, unknown]> = {
   "an undefined property and none": [{ a: undefined }, {}],
@@ -14,12 +35,69 @@ const different: Record<string, [unknown, unknown]> = {
   "sets": [new Set([1]), new Set([2])],
   "URLs": [new URL("http://a/1"), new URL("http://a/2")],
   "an instance and a plain object": [new (class Point {})(), {}],
+  "errors that were created in two places": [new Error("same"), new Error("same")],
+  "such errors in an object": [{ error: new Error("same") }, { error: new Error("same") }],
+  "such errors in a map": [new Map([[1, new Error("same")]]), new Map([[1, new Error("same")]])],
+  "causes that were created in two places": [
+    { cause: new Error("same", { cause: new Error("cause") }) },
+    { cause: new Error("same", { cause: new Error("cause") }) },
+  ],
+  "instances whose getters differ": [new Temperature(1), new Temperature(2)],
+  "instances whose hidden properties differ": [hidden(1), hidden(2)],
+  "symbol properties": [{ [Symbol.for("key")]: 1 }, { [Symbol.for("key")]: 2 }],
+  "functions": [() => 1, () => 1],
+  "headers": [new Headers({ a: "1" }), new Headers({ a: "2" })],
+  "buffers": [buffer(1), buffer(2)],
+  "views of different parts of a buffer": [
+    new DataView(buffer(1, 1), 0, 1),
+    new DataView(buffer(1, 1), 1, 1),
+  ],
+  "a boxed number and the number": [Object(1), 1],
 };
 for (const [name, [one, other]] of Object.entries(different)) {
   Deno.test(`assertEquals tells apart: ${name}`, () => {
     assertThrows(() => assertEquals(one, other));
   });
 }
+
+const alike: Record<string, [unknown, unknown]> = {
+  "0 and -0": [0, -0],
+  "objects with and without a prototype": [{}, Object.create(null)],
+  "an error and itself": Array(2).fill(new Error("same")) as [Error, Error],
+  "errors that were created in one place": errorsOfOnePlace(),
+  "functions that are one": Array(2).fill(() => 1) as [unknown, unknown],
+};
+for (const [name, [one, other]] of Object.entries(alike)) {
+  Deno.test(`assertNotEquals fails on: ${name}`, () => {
+    assertThrows(() => assertNotEquals(one, other));
+  });
+}
+
+for (const [name, [one, other]] of Object.entries(different)) {
+  Deno.test(`assertNotEquals passes on: ${name}`, () => {
+    assertNotEquals(one, other);
+  });
+}
+
+Deno.test("assertEquals takes errors that were created in one place for equal", () => {
+  const [one, other] = errorsOfOnePlace();
+  assertEquals(one, other);
+});
+
+Deno.test("assertEquals compares what refers to itself", () => {
+  const loop = (name: string) => {
+    const node: { name: string; next?: unknown } = { name };
+    node.next = node;
+    return node;
+  };
+  assertEquals(loop("a"), loop("a"));
+  assertThrows(() => assertEquals(loop("a"), loop("b")));
+});
+
+Deno.test("assertEquals refuses to compare collections that cannot be read", () => {
+  assertThrows(() => assertEquals(new WeakSet(), new WeakSet()), TypeError);
+  assertThrows(() => assertNotEquals(new WeakMap(), new WeakMap()), TypeError);
+});
 
 Deno.test("assertEquals compares by value, through every level", () => {
   const value = () => ({
@@ -66,10 +144,39 @@ Deno.test("assertRejects fails when nothing is rejected", async () => {
   await assertRejects(() => assertRejects(() => Promise.resolve()));
 });
 
+Deno.test("assertRejects fails when the function throws instead", async () => {
+  await assertRejects(() =>
+    assertRejects(() => {
+      throw new Error("at once");
+    })
+  );
+});
+
+Deno.test("assertRejects fails on what is no promise", async () => {
+  const notAsync = (() => "value") as unknown as () => Promise<void>;
+  await assertRejects(() => assertRejects(notAsync));
+});
+
+Deno.test("a class of errors is asked of errors only", async () => {
+  await assertRejects(() => assertRejects(() => Promise.reject("text"), Error));
+  assertThrows(() =>
+    assertThrows(() => {
+      throw "text";
+    }, Error)
+  );
+});
+
 Deno.test("a stream is read to its end", async () => {
-  const bytes = () => new Blob(["hé"]).stream();
-  assertEquals(await toText(bytes()), "hé");
-  assertEquals(new Uint8Array(await toArrayBuffer(bytes())), new Uint8Array([0x68, 0xc3, 0xa9]));
+  assertEquals(await toText(new Blob(["hé"]).stream()), "hé");
+  assertEquals(await toText(ReadableStream.from(["h", "é"])), "hé");
+});
+
+Deno.test("a stream that is locked, or none, is refused", async () => {
+  const locked = new Blob(["text"]).stream();
+  locked.getReader();
+  await assertRejects(() => toText(locked), TypeError);
+  // @ts-expect-error: only web streams are read
+  await assertRejects(async () => await toText(["text"].values()), TypeError);
 });
 
 Deno.test("a stub replaces a method until its block ends, and records the calls", async () => {
@@ -81,6 +188,61 @@ Deno.test("a stub replaces a method until its block ends, and records the calls"
     assertEquals(fake.calls[0]?.args[0], "https://example.com/");
   }
   assertEquals(globalThis.fetch, original);
+});
+
+Deno.test("a stub is called with the object, and records what it returns or throws", () => {
+  const list = { items: [1], at: (_index: number): number | undefined => undefined };
+  using fake = stub(list, "at", function (index) {
+    if (index > 0) throw new RangeError("out of range");
+    return this.items[index];
+  });
+  assertEquals(list.at(0), 1);
+  const error = assertThrows(() => list.at(1), RangeError);
+  assertEquals(fake.calls, [{ args: [0], self: list, returned: 1 }, {
+    args: [1],
+    self: list,
+    error,
+  }]);
+});
+
+Deno.test("a call is recorded once it has ended", () => {
+  const double = spy((depth: number): number => {
+    if (depth > 0) double(depth - 1);
+    return double.calls.length;
+  });
+  assertEquals(double(1), 1);
+  assertEquals(double.calls.map(({ args }) => args), [[0], [1]]);
+});
+
+Deno.test("a stub takes methods only, and each but once", () => {
+  const settings: { limit: number; run: () => void } = { limit: 1, run: () => {} };
+  assertThrows(() => stub(settings, "limit", () => {}), Error, "not an instance method");
+  using _run = stub(settings, "run", () => {});
+  assertThrows(() => stub(settings, "run", () => {}), Error, "already");
+  const frozen = Object.freeze({ run: () => {} });
+  assertThrows(() => stub(frozen, "run", () => {}), Error, "non-configurable");
+});
+
+Deno.test("a stub is restored but once, and leaves the property as it was", () => {
+  const settings = Object.create({ run: () => "inherited" });
+  const fake = stub(settings, "run", () => "fake");
+  assertEquals(settings.run(), "fake");
+  assertEquals(Object.keys(settings), []);
+  assertThrows(() => settings.run = () => "assigned", TypeError);
+  fake.restore();
+  assertEquals(settings.run(), "inherited");
+  assertThrows(() => fake.restore(), Error, "already restored");
+});
+
+Deno.test("a spy of a function cannot be restored", () => {
+  assertThrows(() => spy().restore(), Error, "cannot be restored");
+});
+
+Deno.test("assertSpyCalls fails on fewer calls and on more", () => {
+  const recorded = spy();
+  recorded();
+  assertThrows(() => assertSpyCalls(recorded, 0));
+  assertThrows(() => assertSpyCalls(recorded, 2));
 });
 
 Deno.test("a spy records what it is called with", () => {
@@ -115,6 +277,106 @@ Deno.test("AbortSignal.timeout keeps the fake time", () => {
   time.tick(1);
   assertInstanceOf(signal.reason, DOMException);
   assertEquals(signal.reason.name, "TimeoutError");
+});
+
+Deno.test("a stub of Date.now is ignored while time is fake", () => {
+  using time = new FakeTime(1_000);
+  using _now = stub(Date, "now", () => 7);
+  time.tick(1);
+  assertEquals(Date.now(), 1_001);
+  assertEquals(new Date().getTime(), 1_001);
+  assertEquals(Date(), new Date(1_001).toString());
+  assertInstanceOf(new Date(), Date);
+});
+
+Deno.test("timers fire in the order of their times, then in that of their creation", () => {
+  using time = new FakeTime(0);
+  const fired: string[] = [];
+  setTimeout(() => fired.push("20"), 20);
+  setTimeout(() => fired.push("10, first"), 10);
+  setTimeout((word) => fired.push(word), 10, "10, second");
+  time.tick(20);
+  assertEquals(fired, ["10, first", "10, second", "20"]);
+});
+
+Deno.test("an interval comes before a timer that it sets for the same time", () => {
+  using time = new FakeTime(0);
+  const fired: string[] = [];
+  const interval = setInterval(() => {
+    fired.push("interval");
+    setTimeout(() => fired.push("timer"), 10);
+  }, 10);
+  time.tick(20);
+  clearInterval(interval);
+  assertEquals(fired, ["interval", "interval", "timer"]);
+});
+
+Deno.test("a timer that a timer sets for now fires within the same tick", () => {
+  using time = new FakeTime(0);
+  const firedAt: number[] = [];
+  setTimeout(() => setTimeout(() => firedAt.push(Date.now()), 0), 10);
+  time.tick(10);
+  assertEquals(firedAt, [10]);
+});
+
+Deno.test("a timer can be as long as a number", () => {
+  using time = new FakeTime(0);
+  let firedAt = NaN;
+  setTimeout(() => firedAt = Date.now(), 2 ** 32);
+  time.tick(2 ** 32 - 1);
+  assertEquals(firedAt, NaN);
+  time.tick(1);
+  assertEquals(firedAt, 2 ** 32);
+});
+
+Deno.test("a timer that is cleared does not fire, whatever clears it", () => {
+  using time = new FakeTime(0);
+  const fired: string[] = [];
+  clearInterval(setTimeout(() => fired.push("timer"), 10));
+  clearTimeout(setInterval(() => fired.push("interval"), 10));
+  clearTimeout(undefined);
+  time.tick(10);
+  assertEquals(fired, []);
+});
+
+Deno.test("an error of a timer stops the clock at its time", () => {
+  using time = new FakeTime(0);
+  const fired: string[] = [];
+  setTimeout(() => {
+    throw new RangeError("out of range");
+  }, 10);
+  setTimeout(() => fired.push("later"), 20);
+  assertThrows(() => time.tick(30), RangeError, "out of range");
+  assertEquals(time.now, 10);
+  assertEquals(fired, []);
+});
+
+Deno.test("time cannot go back", () => {
+  using time = new FakeTime(0);
+  assertThrows(() => time.tick(-1), RangeError);
+});
+
+Deno.test("time is faked but once, from a time that there is", () => {
+  assertThrows(() => new FakeTime(new Date(NaN)), TypeError);
+  using _time = new FakeTime(0);
+  assertThrows(() => new FakeTime(0), Error, "already faked");
+});
+
+Deno.test("time is restored but once, and timers of that time are refused then", () => {
+  const time = new FakeTime(0);
+  const { setTimeout, clearInterval } = globalThis;
+  time.restore();
+  assertThrows(() => time.restore(), Error, "already restored");
+  assertThrows(() => setTimeout(() => {}, 1), Error, "not faked");
+  assertThrows(() => clearInterval(1), Error, "not faked");
+});
+
+Deno.test("AbortSignal.timeout is real again once FakeTime is restored", () => {
+  const before = AbortSignal.timeout;
+  const time = new FakeTime(0);
+  assertNotEquals(AbortSignal.timeout, before);
+  time.restore();
+  assertEquals(AbortSignal.timeout, before);
 });
 
 Deno.test("time is real again once FakeTime is restored", () => {

@@ -2,7 +2,12 @@ import { SingleBar } from "cli-progress";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { defer, finalize, type MonoTypeOperatorFunction, Observable, tap } from "rxjs";
-import type { DownloadPreparingEvent, DownloadProgressEvent } from "../download/download_event.ts";
+import type {
+  DownloadPreparingEvent,
+  DownloadProgressEvent,
+  DownloadRestartEvent,
+  DownloadRestartReason,
+} from "../download/download_event.ts";
 import { type CliHost, interruption } from "./host.ts";
 import { count, type Paint, printable, size, timeLeft } from "./text.ts";
 
@@ -86,7 +91,10 @@ export class Terminal {
 
   /** Shows how far a download is: a bar, rate and time left. */
   bar<T extends { readonly type: string }>(label: string): MonoTypeOperatorFunction<T> {
-    return this.#live((event) => isProgress(event) ? this.#barLine(label, event) : undefined);
+    return this.#live((event) => {
+      if (isRestart(event)) this.note(`Restarting from the first byte: ${RESTARTS[event.reason]}.`);
+      return isProgress(event) ? this.#barLine(label, event) : undefined;
+    });
   }
 
   /** Counts what is found, where finding it takes a while. */
@@ -176,8 +184,19 @@ interface Payload {
   readonly text: string;
 }
 
+/** Why a download restarts, in words. */
+const RESTARTS: Readonly<Record<DownloadRestartReason, string>> = {
+  "not-resumable": "the server cannot resume an interrupted download",
+  "archive-changed": "the server has another archive now",
+  "archive-damaged": "what was received was no right archive",
+};
+
 type Progress = DownloadPreparingEvent | DownloadProgressEvent;
 
 function isProgress(event: { readonly type: string }): event is Progress {
   return event.type === "progress" || event.type === "preparing";
+}
+
+function isRestart(event: { readonly type: string }): event is DownloadRestartEvent {
+  return event.type === "restart";
 }

@@ -9,7 +9,7 @@ import { memorySink } from "./archive_sink.ts";
 import { transferSettings } from "./download.ts";
 import { readTransfer$ } from "./read_transfer.ts";
 import { tarEntries } from "./tar_entries.ts";
-import { decompressionStream, unpacked } from "./unpacked.ts";
+import { decompress } from "./decompress.ts";
 
 /** Emits the entries of an archive while it arrives; what `RestClient.archiveEntries$` promises. */
 export function archiveEntries$(
@@ -20,10 +20,10 @@ export function archiveEntries$(
   return defer(() => {
     requireOptions("options", options);
     const ids = checkpointIds(checkpoint);
-    const settings = transferSettings(options);
+    const settings = { ...transferSettings(options), maxBytes: Infinity, canRestart: false };
     return new Observable<ArchiveEntry>((subscriber) =>
       readTransfer$(transport, ids, settings, async (bytes) => {
-        for await (const entry of tarEntries(await unpacked(bytes, decompressionStream))) {
+        for await (const entry of tarEntries(await decompress(bytes))) {
           subscriber.next(entry);
         }
       }).subscribe({

@@ -40,4 +40,4 @@ export interface ArchiveEntry extends ArchiveEntryHeader {
 }
 
 /** How to read the entries of an archive. */
-export type ArchiveEntriesOptions = Omit<TransferSettings, "progressIntervalMs">;
+export type ArchiveEntriesOptions = Omit<TransferSettings, "progressIntervalMs" | "maxBytes">;

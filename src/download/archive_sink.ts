@@ -13,10 +13,12 @@ export interface ArchiveSink {
   /** What it does with a chunk; default that it hands it on. */
   readonly chunks?: ChunkUse | undefined;
   /**
-   * Drops what was written, so that the bytes can come anew from the first one. Missing where that
-   * cannot be done.
+   * Drops what was written, so that the bytes can be written again from the first one. Missing where
+   * that cannot be done.
    */
   readonly restart?: () => Promise<void> | void;
+  /** Reads what was written. Missing where that cannot be done. */
+  readonly received?: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
 /** A sink that keeps the bytes. */
@@ -43,6 +45,7 @@ export function memorySink(): MemorySink {
       abort: restart,
     }),
     restart,
+    received: () => chunks,
     takeBody() {
       const body = allocate(byteLength);
       let end = byteLength;

@@ -1,5 +1,5 @@
 import { concatMap, defer, type Observable, tap } from "rxjs";
-import { requireMilliseconds, requireOptions, show } from "../arguments.ts";
+import { requireInteger, requireMilliseconds, requireOptions, show } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -56,12 +56,16 @@ export function transferSettings(
     progressIntervalMs = DEFAULT_PROGRESS_INTERVAL_MS,
     idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS,
     prepareTimeoutMs = DEFAULT_PREPARE_TIMEOUT_MS,
+    maxBytes = Infinity,
+    minBytesPerSecond = 0,
   }: TransferSettings,
 ): TransferOptions & { readonly progressIntervalMs: number } {
   requireMilliseconds("progressIntervalMs", progressIntervalMs, 0);
   requireMilliseconds("idleTimeoutMs", idleTimeoutMs, 1);
   requireMilliseconds("prepareTimeoutMs", prepareTimeoutMs, 0);
-  return { progressIntervalMs, idleTimeoutMs, prepareTimeoutMs };
+  if (maxBytes !== Infinity) requireInteger("maxBytes", maxBytes, 0);
+  requireInteger("minBytesPerSecond", minBytesPerSecond, 0);
+  return { progressIntervalMs, idleTimeoutMs, prepareTimeoutMs, maxBytes, minBytesPerSecond };
 }
 
 function requireUnlocked(to: unknown): void {

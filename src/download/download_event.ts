@@ -20,18 +20,50 @@ export interface DownloadPreparingEvent extends Omit<DownloadProgressEvent, "typ
   readonly retryInMs: number;
 }
 
+/** Why what was received had to be dropped. */
+export type DownloadRestartReason =
+  /** The server cannot resume: it has no strong entity tag, or supports no ranges. */
+  | "not-resumable"
+  /** The server has another archive now: its entity tag or its length is another. */
+  | "archive-changed"
+  /** What was received is no beginning of a right archive. */
+  | "archive-damaged";
+
+/**
+ * The download begins again with the first byte, since it was interrupted and could not be resumed;
+ * else like a progress event. Only after this event `loaded` is less than before.
+ */
+export interface DownloadRestartEvent extends Omit<DownloadProgressEvent, "type"> {
+  /** Tells the events apart. */
+  readonly type: "restart";
+  /** Why what was received was dropped. */
+  readonly reason: DownloadRestartReason;
+}
+
+/** What the bytes of an archive are, by their first bytes. */
+export type ArchiveFormat = "tar.gz" | "tar" | "unknown";
+
 /** The whole archive has arrived, and the sink has taken and closed it. */
 export interface DownloadCompleteEvent {
   /** Tells the events apart. */
   readonly type: "complete";
   /** How many bytes the archive has. */
   readonly loaded: number;
-  /** The archive, a `.tar.gz`; `undefined` where it went into a sink. */
+  /** The archive; `undefined` where it went into a sink. */
   readonly body: Uint8Array<ArrayBuffer> | undefined;
+  /**
+   * What the bytes are. `tar` where the server says `Content-Encoding: gzip` of a stored `.tar.gz`, since
+   * `fetch` has decompressed it then.
+   */
+  readonly format: ArchiveFormat;
 }
 
 /** What a download emits: progress, then once that it is complete. */
-export type DownloadEvent = DownloadPreparingEvent | DownloadProgressEvent | DownloadCompleteEvent;
+export type DownloadEvent =
+  | DownloadPreparingEvent
+  | DownloadProgressEvent
+  | DownloadRestartEvent
+  | DownloadCompleteEvent;
 
 /** What every way to download can be told. */
 export interface TransferSettings {
@@ -44,6 +76,17 @@ export interface TransferSettings {
   readonly idleTimeoutMs?: number | undefined;
   /** How long the server may build the archive, in milliseconds. Default 300 000. */
   readonly prepareTimeoutMs?: number | undefined;
+  /**
+   * How many bytes the archive may have, as it is transferred. One that has more fails with a
+   * `LimitExceededError`, before its first byte where the server announces the length. Default: any.
+   */
+  readonly maxBytes?: number | undefined;
+  /**
+   * The lowest rate of the server, in bytes per second, over each `idleTimeoutMs` of waiting for it; time
+   * that the sink takes does not count. A slower transfer fails with a `TransferTooSlowError`. Default 0:
+   * any.
+   */
+  readonly minBytesPerSecond?: number | undefined;
 }
 
 /** How to download. */

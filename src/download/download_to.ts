@@ -1,6 +1,7 @@
 import type { Observable } from "rxjs";
 import type { Transport } from "../transport/transport.ts";
 import type { CheckpointIds } from "../types.ts";
+import { archiveFormatProbe } from "./archive_format.ts";
 import { type ArchiveSink, memorySink } from "./archive_sink.ts";
 import type { DownloadCompleteEvent, DownloadEvent } from "./download_event.ts";
 import { toDownloadEvents } from "./progress.ts";
@@ -17,11 +18,13 @@ export function downloadTo$(
 ): Observable<DownloadEvent> {
   const memory = memorySink();
   const sink: ArchiveSink = to === undefined ? memory : { writable: to, chunks: "kept" };
-  return transfer$(transport, checkpoint, sink, options).pipe(
+  const format = archiveFormatProbe();
+  return transfer$(transport, checkpoint, sink, { ...options, observe: format.observe }).pipe(
     toDownloadEvents<DownloadCompleteEvent>(progressIntervalMs, ({ loaded }) => ({
       type: "complete",
       loaded,
       body: to === undefined ? memory.takeBody() : undefined,
+      format: format.current(),
     })),
   );
 }

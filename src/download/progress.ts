@@ -1,5 +1,9 @@
 import { asyncScheduler, Observable, type OperatorFunction } from "rxjs";
-import type { DownloadPreparingEvent, DownloadProgressEvent } from "./download_event.ts";
+import type {
+  DownloadPreparingEvent,
+  DownloadProgressEvent,
+  DownloadRestartEvent,
+} from "./download_event.ts";
 import type { TransferEvent, TransferLoaded } from "./transfer.ts";
 
 /** The rate is that of the last seconds, so that it follows the network but does not flicker. */
@@ -13,7 +17,8 @@ interface Sample {
 
 /**
  * Turns what happens in a transfer into download events: progress at most every `intervalMs`, the
- * first and the last always, and at the end one that says that it is complete.
+ * first and the last always, what else happens as it happens, and at the end one that says that it is
+ * complete.
  *
  * @param intervalMs The least time between two progress events, in milliseconds.
  * @param complete Makes the last event.
@@ -21,18 +26,19 @@ interface Sample {
 export function toDownloadEvents<C>(
   intervalMs: number,
   complete: (last: TransferLoaded) => C,
-): OperatorFunction<TransferEvent, DownloadPreparingEvent | DownloadProgressEvent | C> {
+): OperatorFunction<
+  TransferEvent,
+  DownloadPreparingEvent | DownloadProgressEvent | DownloadRestartEvent | C
+> {
   return (transfer$) =>
     new Observable((subscriber) => {
       let samples: Sample[] = [];
       let emitted: TransferLoaded | undefined;
       let last: TransferLoaded | undefined;
       const emit = (event: TransferLoaded, time: number) => {
-        const { loaded, total } = event;
-        // A transfer that starts over has no rate yet, nor has one whose clock was set back.
-        const isReset = emitted !== undefined && loaded < emitted.loaded ||
-          time < (samples.at(-1)?.time ?? time);
-        if (isReset) samples = [];
+        const { loaded, announcedTotal: total } = event;
+        // One whose clock was set back has no rate yet.
+        if (time < (samples.at(-1)?.time ?? time)) samples = [];
         emitted = event;
         samples.push({ time, loaded });
         while (time - (samples[1]?.time ?? time) >= RATE_WINDOW_MS) samples.shift();
@@ -42,8 +48,12 @@ export function toDownloadEvents<C>(
       };
       return transfer$.subscribe({
         next: (event) => {
-          if (event.type === "preparing") {
-            const { loaded = 0, total } = last ?? {};
+          if (event.type !== "loaded") {
+            if (event.type === "restart") {
+              last = emitted = undefined;
+              samples = [];
+            }
+            const { loaded = 0, announcedTotal: total } = last ?? {};
             const unknown = { bytesPerSecond: 0, remainingMs: undefined };
             return subscriber.next({ ...event, loaded, total, ...unknown });
           }
@@ -82,8 +92,7 @@ function remaining(
   loaded: number,
   bytesPerSecond: number,
 ): number | undefined {
-  // More than all where the length was that of other bytes, as with a hidden content coding.
-  if (total === undefined || loaded > total) return undefined;
+  if (total === undefined) return undefined;
   if (loaded === total) return 0;
   return bytesPerSecond > 0 ? (total - loaded) / bytesPerSecond * 1000 : undefined;
 }

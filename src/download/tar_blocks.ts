@@ -4,7 +4,7 @@ import { show } from "../arguments.ts";
 import { InvalidArchiveError, UnsafeArchiveError } from "../errors.ts";
 
 /** Tar counts in blocks of this many bytes (POSIX.1-2001, pax, "ustar Interchange Format"). */
-const BLOCK = 512;
+export const TAR_BLOCK_BYTES = 512;
 
 /** The most bytes that extended headers may have; tens of kilobytes are many. */
 const MAX_EXTENDED_HEADER_BYTES = 2 ** 20;
@@ -14,6 +14,12 @@ const NAME = [0, 100] as const;
 const SIZE = [124, 12] as const;
 const CHECKSUM = [148, 8] as const;
 const TYPE_FLAG = 156;
+/** Mode, owner, group and size: octal, or GNU's base 256, whose first bit is set. */
+const NUMBERS = [[100, 8], [108, 8], [116, 8], SIZE] as const;
+const OCTAL: Uint8Array = new TextEncoder().encode("01234567 \0");
+/** Whether more of a GNU sparse file's map follows: its header, and each block of its map. */
+const SPARSE_IS_EXTENDED = 482;
+const SPARSE_MAP_IS_EXTENDED = 504;
 
 /** A file, also in the old form and the contiguous one, which are read alike. */
 const FILES = "0\x007";
@@ -21,54 +27,92 @@ const FILES = "0\x007";
 const BODYLESS = "123456";
 /** Extended headers: of one member, of all, and GNU's long names. */
 const EXTENDED = "xgLK";
+/** A sparse file in GNU's form. */
+const SPARSE = "S";
+
+/** What the scanner tells of the header of an entry. */
+export interface TarHeader {
+  /** The name in the header, which an extended header before it may replace. */
+  readonly name: string;
+  /** The type flag. */
+  readonly flag: string;
+}
+
+/** Follows the bytes of a tar archive, header by header. */
+export interface TarScanner {
+  /**
+   * Takes the next bytes.
+   *
+   * @returns How many of them belong to the archive: all, until its end.
+   * @throws {InvalidArchiveError} if they are not those of an archive.
+   */
+  write(chunk: Uint8Array): number;
+  /**
+   * No more bytes come.
+   *
+   * @returns Whether they reached the end of the archive.
+   * @throws {InvalidArchiveError} if they are no archive, nor the beginning of one.
+   */
+  close(): boolean;
+}
 
 /**
- * Makes a stream that passes a tar archive on, and looks at what its decoder does not show: the type
- * flags. The decoder takes for a file what it does not know, so that a sparse file (GNU's `S`, whose
- * holes are not in the archive) would come out wrong.
+ * Makes a scanner that ends the archive as GNU tar does: one block of zeros is the end, and what
+ * follows it is ignored. An archive without any has lost its end, and maybe files.
  *
- * It also ends the archive as GNU tar does: one block of zeros is the end, and what follows it is
- * ignored. An archive without any has lost its end, and maybe files.
+ * @param onHeader Looks at the header of each entry. What it throws, `write` throws.
  */
-export function checkedTar(): TransformStream<Uint8Array, Uint8Array> {
+export function tarScanner(onHeader: (header: TarHeader) => void = () => {}): TarScanner {
   let passing = 0;
-  let wanted = new Uint8Array(BLOCK);
+  let wanted = new Uint8Array(TAR_BLOCK_BYTES);
   let filled = 0;
   let onWanted: (bytes: Uint8Array) => void = readHeader;
-  let nextSize: number | undefined;
+  let hasBegun = false;
   let hasEnded = false;
+  let globalSize: number | undefined;
+  let nextSize: number | undefined;
 
   function readHeader(header: Uint8Array): void {
     if (header.every((byte) => byte === 0)) {
       hasEnded = true;
       return;
     }
+    if (!hasBegun) requireBeginning(header);
     if (octal(header, CHECKSUM) !== checksum(header)) {
       throw new InvalidArchiveError("the checksum of a header is wrong");
     }
-    const name = show(text(header, NAME));
+    hasBegun = true;
+    const name = text(header, NAME);
     const flag = String.fromCharCode(header[TYPE_FLAG] ?? 0);
-    const size = nextSize ?? fieldSize(header);
+    if (EXTENDED.includes(flag)) return readExtendedHeader(name, flag, fieldSize(header));
+    onHeader({ name, flag });
+    const size = nextSize ?? globalSize ?? fieldSize(header);
     nextSize = undefined;
     if (BODYLESS.includes(flag)) return;
-    if (!Number.isSafeInteger(size)) {
-      throw new InvalidArchiveError(`the size of ${name} is not a number of bytes`);
-    }
-    if (EXTENDED.includes(flag)) {
-      if (size > MAX_EXTENDED_HEADER_BYTES) {
-        throw new InvalidArchiveError(`the extended header ${name} has ${size} bytes`);
-      }
-      if (flag === "x" || flag === "g") return want(size, readExtendedHeader);
-    } else if (!FILES.includes(flag)) {
-      const kind = flag === "S" ? "a sparse file" : `of the unknown type ${show(flag)}`;
-      throw new UnsafeArchiveError(text(header, NAME), `it is ${kind}, which cannot be read right`);
-    }
-    passing = padded(size);
+    requireSize(name, size);
+    if (flag === SPARSE && header[SPARSE_IS_EXTENDED] !== 0) return readSparseMap(size);
+    passing = paddedSize(size);
   }
 
-  function readExtendedHeader(body: Uint8Array): void {
-    nextSize = paxSize(body);
-    want(BLOCK, readHeader);
+  function readExtendedHeader(name: string, flag: string, size: number): void {
+    requireSize(name, size);
+    if (size > MAX_EXTENDED_HEADER_BYTES) {
+      throw new InvalidArchiveError(`the extended header ${show(name)} has ${size} bytes`);
+    }
+    want(size, (body) => {
+      if (flag === "x") nextSize = paxSize(body);
+      if (flag === "g") globalSize = paxSize(body) ?? globalSize;
+      want(TAR_BLOCK_BYTES, readHeader);
+    });
+  }
+
+  /** The map of a sparse file in GNU's form goes on in blocks between the header and the bytes. */
+  function readSparseMap(size: number): void {
+    want(TAR_BLOCK_BYTES, (extension) => {
+      if (extension[SPARSE_MAP_IS_EXTENDED] !== 0) return readSparseMap(size);
+      want(TAR_BLOCK_BYTES, readHeader);
+      passing = paddedSize(size);
+    });
   }
 
   function want(size: number, then: (bytes: Uint8Array) => void): void {
@@ -76,13 +120,13 @@ export function checkedTar(): TransformStream<Uint8Array, Uint8Array> {
     wanted = new Uint8Array(size);
     onWanted = (bytes) => {
       // Set before, since what reads them may want others.
-      passing = padded(size) - size;
+      passing = paddedSize(size) - size;
       then(bytes);
     };
   }
 
-  return new TransformStream({
-    transform(chunk, controller) {
+  return {
+    write(chunk) {
       let offset = 0;
       while (offset < chunk.byteLength && !hasEnded) {
         const passed = Math.min(passing, chunk.byteLength - offset);
@@ -96,27 +140,70 @@ export function checkedTar(): TransformStream<Uint8Array, Uint8Array> {
         filled = 0;
         onWanted(wanted);
       }
-      if (offset > 0) controller.enqueue(chunk.subarray(0, offset));
+      if (!hasBegun && !hasEnded) requireBeginning(wanted.subarray(0, filled));
+      return offset;
+    },
+    close() {
+      const [, nameLength] = NAME;
+      if (!hasBegun && !hasEnded && filled > 0 && filled <= nameLength) throw notTar();
+      return hasEnded;
+    },
+  };
+}
+
+/**
+ * Makes a stream that passes a tar archive on, and looks at what its decoder does not show: the type
+ * flags. The decoder takes for a file what it does not know, so that a sparse file (GNU's `S`, whose
+ * holes are not in the archive) would come out wrong.
+ */
+export function checkedTar(): TransformStream<Uint8Array, Uint8Array> {
+  const scanner = tarScanner(({ name, flag }) => {
+    if ((FILES + BODYLESS).includes(flag)) return;
+    const kind = flag === SPARSE ? "a sparse file" : `of the unknown type ${show(flag)}`;
+    throw new UnsafeArchiveError(name, `it is ${kind}, which cannot be read right`);
+  });
+  return new TransformStream({
+    transform(chunk, controller) {
+      const length = scanner.write(chunk);
+      if (length > 0) controller.enqueue(chunk.subarray(0, length));
     },
     flush(controller) {
-      if (!hasEnded) throw new InvalidArchiveError("it breaks off before its end");
+      if (!scanner.close()) throw new InvalidArchiveError("it ends before the end of the tar");
       // One block was passed on, the decoder wants two.
-      controller.enqueue(new Uint8Array(BLOCK));
+      controller.enqueue(new Uint8Array(TAR_BLOCK_BYTES));
     },
   });
 }
 
-function padded(size: number): number {
-  return Math.ceil(size / BLOCK) * BLOCK;
+function requireSize(name: string, size: number): void {
+  if (Number.isSafeInteger(size)) return;
+  throw new InvalidArchiveError(`the size of ${show(name)} is not a number of bytes`);
+}
+
+/** Throws unless the numbers of the first header, as far as they have come, are numbers. */
+function requireBeginning(header: Uint8Array): void {
+  const areNumbers = NUMBERS.every(([start, length]) => {
+    const field = header.subarray(start, start + length);
+    return (field[0] ?? 0) >= 0x80 || field.every((byte) => OCTAL.includes(byte));
+  });
+  if (!areNumbers) throw notTar();
+}
+
+function notTar(): InvalidArchiveError {
+  return new InvalidArchiveError("it is neither gzip nor tar");
+}
+
+function paddedSize(size: number): number {
+  return Math.ceil(size / TAR_BLOCK_BYTES) * TAR_BLOCK_BYTES;
 }
 
 /** The sum of all bytes, those of the checksum itself taken for spaces. */
 function checksum(header: Uint8Array): number {
   const [start, length] = CHECKSUM;
-  return header.reduce(
-    (sum, byte, index) => sum + (index >= start && index < start + length ? 0x20 : byte),
-    0,
-  );
+  let sum = 0x20 * length;
+  for (const byte of header.subarray(0, start)) sum += byte;
+  for (const byte of header.subarray(start + length)) sum += byte;
+  return sum;
 }
 
 function text(header: Uint8Array, [start, length]: readonly [number, number]): string {

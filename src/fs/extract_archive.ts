@@ -9,7 +9,7 @@ import { transferSettings } from "../download/download.ts";
 import { toDownloadEvents } from "../download/progress.ts";
 import { readTransfer$ } from "../download/read_transfer.ts";
 import { tarEntries } from "../download/tar_entries.ts";
-import { unpacked } from "../download/unpacked.ts";
+import { decompress } from "../download/decompress.ts";
 import { HpcaiError, InvalidArgumentError, UnsafeArchiveError } from "../errors.ts";
 import type { RestClient } from "../rest_client.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -21,7 +21,6 @@ import type {
   ExtractEvent,
   ExtractOptions,
 } from "./extract_event.ts";
-import { gunzip } from "./gunzip.ts";
 
 const DEFAULT_MAX_ENTRIES = 100_000;
 const DEFAULT_MAX_BYTES = 2 ** 40;
@@ -164,8 +163,9 @@ function extract$(
     const counts = { packed: 0, entries: 0, bytes: 0 };
 
     const read = async (packed: ReadableStream<Uint8Array>): Promise<void> => {
+      Object.assign(counts, { packed: 0, entries: 0, bytes: 0 });
       const target = resolve(directory);
-      const tar = await unpacked(packed, gunzip);
+      const tar = await decompress(packed);
       const part = join(dirname(target), `.${basename(target)}.${randomUUID().slice(0, 8)}.part`);
       try {
         await mkdir(dirname(target), { recursive: true });
@@ -177,7 +177,9 @@ function extract$(
       }
     };
 
-    return readTransfer$(transport, ids, settings, read).pipe(
+    // Its own maxBytes counts what comes out.
+    const transferOptions = { ...settings, maxBytes: Infinity, canRestart: true };
+    return readTransfer$(transport, ids, transferOptions, read).pipe(
       tap((event) => {
         if (event.type === "loaded") counts.packed = event.loaded;
       }),

@@ -2,6 +2,7 @@ import type { ArchiveEntryHeader } from "../download/archive_entry.ts";
 import type {
   DownloadPreparingEvent,
   DownloadProgressEvent,
+  DownloadRestartEvent,
   TransferSettings,
 } from "../download/download_event.ts";
 
@@ -14,6 +15,15 @@ export interface ExtractProgressEvent extends DownloadProgressEvent {
 /** The server still builds the archive, and is asked again. */
 export interface ExtractPreparingEvent extends DownloadPreparingEvent {
   /** How many entries have been extracted. */
+  readonly entries: number;
+}
+
+/**
+ * What was extracted is removed, and the extraction begins again: the download was interrupted and
+ * could not be resumed.
+ */
+export interface ExtractRestartEvent extends DownloadRestartEvent {
+  /** How many entries have been extracted: 0. */
   readonly entries: number;
 }
 
@@ -43,11 +53,12 @@ export interface ExtractCompleteEvent {
 export type ExtractEvent =
   | ExtractPreparingEvent
   | ExtractProgressEvent
+  | ExtractRestartEvent
   | ExtractEntryEvent
   | ExtractCompleteEvent;
 
 /** How to extract. */
-export interface ExtractOptions extends TransferSettings {
+export interface ExtractOptions extends Omit<TransferSettings, "maxBytes"> {
   /** Whether a directory that exists is replaced, at the end. Default: it is an error. */
   readonly overwrite?: boolean | undefined;
   /**

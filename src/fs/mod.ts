@@ -41,4 +41,5 @@ export type {
   ExtractOptions,
   ExtractPreparingEvent,
   ExtractProgressEvent,
+  ExtractRestartEvent,
 } from "./extract_event.ts";

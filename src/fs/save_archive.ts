@@ -6,6 +6,7 @@ import { transferSettings } from "../download/download.ts";
 import type {
   DownloadPreparingEvent,
   DownloadProgressEvent,
+  DownloadRestartEvent,
   TransferSettings,
 } from "../download/download_event.ts";
 import { toDownloadEvents } from "../download/progress.ts";
@@ -41,7 +42,11 @@ export interface SaveCompleteEvent {
 }
 
 /** What saving emits: progress, then once that the file is there. */
-export type SaveEvent = DownloadPreparingEvent | DownloadProgressEvent | SaveCompleteEvent;
+export type SaveEvent =
+  | DownloadPreparingEvent
+  | DownloadProgressEvent
+  | DownloadRestartEvent
+  | SaveCompleteEvent;
 
 /**
  * How long a saver that was killed keeps others from its path, in milliseconds. Longer than a disk

@@ -1,9 +1,8 @@
 import { createReadStream } from "node:fs";
 import { tarEntries } from "../download/tar_entries.ts";
-import { unpacked } from "../download/unpacked.ts";
+import { decompress } from "../download/decompress.ts";
 import { InvalidArchiveError } from "../errors.ts";
-import { gunzip } from "./gunzip.ts";
-import { webStream } from "./web_stream.ts";
+import { webStream } from "../download/web_stream.ts";
 
 const CHUNK_BYTES = 256 * 1024;
 
@@ -17,6 +16,6 @@ const CHUNK_BYTES = 256 * 1024;
 export async function verifyArchive(path: string, signal: AbortSignal): Promise<void> {
   const file = createReadStream(path, { highWaterMark: CHUNK_BYTES, signal });
   let entries = 0;
-  for await (const _entry of tarEntries(await unpacked(webStream(file), gunzip))) entries++;
+  for await (const _entry of tarEntries(await decompress(webStream(file)))) entries++;
   if (entries === 0) throw new InvalidArchiveError("it is no tar, or an empty one");
 }

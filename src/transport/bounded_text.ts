@@ -1,22 +1,28 @@
 /**
- * Reads a body's text up to a limit, and gives up the rest of it.
+ * Reads a body's text up to a limit and cancels the rest.
  *
  * @param response Whose body to read.
- * @param maxBytes How many bytes to read at most.
+ * @param maxBytes How many bytes to read at most, counted after the content coding is removed.
+ * @returns The text, and whether it is the whole body.
  */
-export async function boundedText(response: Response, maxBytes: number): Promise<string> {
-  if (response.body === null) return "";
+export async function boundedText(
+  response: Response,
+  maxBytes: number,
+): Promise<{ text: string; isWhole: boolean }> {
+  // Some runtimes have no body streams, and give the text alone.
+  const reader = response.body?.getReader();
+  if (reader === undefined) return { text: await response.text(), isWhole: true };
   const decoder = new TextDecoder();
   let text = "";
-  let bytes = 0;
-  for (const reader = response.body.getReader();;) {
+  for (let bytes = 0;;) {
     const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
-    text += decoder.decode(value, { stream: true });
+    if (done) return { text: text + decoder.decode(), isWhole: true };
+    text += decoder.decode(value.subarray(0, maxBytes - bytes), { stream: true });
     bytes += value.byteLength;
-    if (bytes >= maxBytes) {
-      await reader.cancel();
-      return text;
+    if (bytes > maxBytes) {
+      // Not waited for: a body that does not end need not be quick to cancel.
+      reader.cancel().catch(() => {});
+      return { text, isWhole: false };
     }
   }
 }

@@ -1,6 +1,13 @@
-import { ApiConnectionError, ApiRedirectError, type RequestContext } from "../errors.ts";
+import { show } from "../arguments.ts";
+import {
+  ApiConnectionError,
+  ApiRedirectError,
+  type ConnectionObstacle,
+  type RequestContext,
+} from "../errors.ts";
 import { insecurity, type ResolvedOptions } from "../options.ts";
 import { discardBody } from "./bounded_text.ts";
+import { connectionObstacle } from "./connection_obstacle.ts";
 import { type Redact, redactedCause, type Redactor, shownUrl } from "./redact.ts";
 
 /** A request as it goes out. */
@@ -22,7 +29,8 @@ export interface ExchangeContext extends Redactor {
   readonly options: ResolvedOptions;
   /** The key, or `undefined` where a proxy adds it. */
   readonly apiKey: string | undefined;
-  readonly signal: AbortSignal;
+  /** Aborts the request, and its body once that is being read. */
+  readonly controller: AbortController;
 }
 
 /** An answer, and the request that it answers: the last one after redirects. */
@@ -131,36 +139,60 @@ export function shownRequest({ method, url }: OutgoingRequest, redact: Redact): 
 }
 
 async function send(request: OutgoingRequest, context: ExchangeContext): Promise<Response> {
-  const { options, apiKey, redact, signal } = context;
+  const { options, apiKey, redact, controller: { signal } } = context;
   const headers = new Headers(request.isTrusted ? options.headers : undefined);
   for (const [name, value] of Object.entries(request.headers)) headers.set(name, value);
   if (request.isTrusted && apiKey !== undefined) headers.set("X-API-Key", apiKey);
+  const { method, url } = request;
+  // Called without a receiver, since a browser's fetch takes none but the window.
+  const { fetch } = options;
+  // A fetch that throws does so by a fault of its own: what the network does, a promise tells.
+  let obstacle: ConnectionObstacle | undefined = "fetch";
   try {
-    const { method, url } = request;
-    // Called without a receiver, since a browser's fetch takes none but the window.
-    const { fetch } = options;
-    const response = await fetch(url.href, { method, headers, redirect: "manual", signal });
-    if (!signal.aborted) return response;
-    // A fetch that does not heed the signal.
-    await discardBody(response);
-    throw signal.reason;
+    const responding = fetch(url.href, { method, headers, redirect: "manual", signal });
+    obstacle = undefined;
+    const response = await responding;
+    if (signal.aborted) {
+      // A fetch that does not heed the signal.
+      await discardBody(response);
+      throw signal.reason;
+    }
+    if (isResponse(response)) return response;
+    obstacle = "fetch";
+    throw new TypeError(`expected an unread Response, got ${show(response)}`);
   } catch (error) {
-    throw connectionError("The connection failed", error, request, redact);
+    obstacle ??= connectionObstacle(error, url);
+    const problem = obstacle === undefined ? "The connection failed" : PROBLEMS[obstacle];
+    throw connectionError(problem, error, request, redact, obstacle);
   }
 }
 
-/** The error for something that the runtime threw while a request was under way. */
+const PROBLEMS: Readonly<Record<ConnectionObstacle, string>> = {
+  certificate: "The server's certificate is invalid",
+  permission: "The runtime has no permission to connect",
+  port: "fetch blocks the port",
+  fetch: "The fetch function failed",
+};
+
+/** Whether a value is a response that nobody has read, be it of another realm or another library. */
+function isResponse(value: Partial<Response> | null | undefined): boolean {
+  return typeof value?.status === "number" && typeof value.headers?.get === "function" &&
+    !value.bodyUsed;
+}
+
+/** The error for something that the runtime threw while a request was in flight. */
 export function connectionError(
   problem: string,
   thrown: unknown,
   request: OutgoingRequest,
   redact: Redact,
+  obstacle?: ConnectionObstacle,
 ): ApiConnectionError {
   const cause = redactedCause(thrown, redact);
   return new ApiConnectionError(
     `${problem}: ${deepestReason(cause)}`,
     shownRequest(request, redact),
-    { cause },
+    { cause, obstacle },
   );
 }
 
@@ -168,5 +200,6 @@ export function connectionError(
 export function deepestReason(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   if (cause.cause !== undefined) return deepestReason(cause.cause);
-  return cause.message || cause.name;
+  // Node's AggregateError, of a host with several addresses, has no message.
+  return cause.message || ("code" in cause ? String(cause.code) : cause.name);
 }

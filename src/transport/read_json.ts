@@ -1,6 +1,7 @@
 import * as v from "valibot";
-import { ApiResponseValidationError } from "../errors.ts";
+import { ApiResponseValidationError, LimitExceededError } from "../errors.ts";
 import type { WireSchema } from "../wire.ts";
+import { boundedText } from "./bounded_text.ts";
 import { type Answer, connectionError, type ExchangeContext, shownRequest } from "./exchange.ts";
 import { excerpt } from "./status_error.ts";
 import type { ReadAnswer } from "./transport.ts";
@@ -37,12 +38,20 @@ export function readJson<T>(schema: WireSchema<T>): ReadAnswer<T> {
   };
 }
 
-async function bodyText(answer: Answer, { redact }: ExchangeContext): Promise<string> {
-  try {
-    return await answer.response.text();
-  } catch (error) {
-    throw connectionError("The connection broke within the answer", error, answer.request, redact);
-  }
+async function bodyText(
+  { response, request }: Answer,
+  { options: { maxJsonBytes }, redact }: ExchangeContext,
+): Promise<string> {
+  const { text, isWhole } = await boundedText(response, maxJsonBytes).catch((error) => {
+    throw connectionError("The connection was lost during the response", error, request, redact);
+  });
+  if (isWhole) return text;
+  const { method, requestUrl } = shownRequest(request, redact);
+  throw new LimitExceededError(
+    "maxJsonBytes",
+    maxJsonBytes,
+    `The response to ${method} ${requestUrl} is too large`,
+  );
 }
 
 /** Where a fault is, as one would write it in JavaScript: `training_runs[3].is_lora`. */

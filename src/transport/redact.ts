@@ -1,64 +1,132 @@
 /** Stands where a secret stood. */
 const REDACTED = "[redacted]";
 
-/** Takes the secrets out of a text that came from outside. */
+/** Removes the secrets from a text that came from outside. */
 export type Redact = (text: string) => string;
 
-/** Knows what is secret in a request and its answers. */
+/** Knows what is secret in a request and its responses. */
 export interface Redactor {
-  /** Takes the key, known queries and all that looks like the query of a URL out of a text. */
+  /** Removes the key, known queries and all that looks like the query of a URL from a text. */
   readonly redact: Redact;
   /** Makes the values in a URL's query secret wherever they stand, as a signature is. */
   hideQuery(url: URL): void;
 }
 
-/** Shorter values are no signatures, and taking them out would spoil any text. */
+/** Shorter values are no signatures, and removing them would spoil any text. */
 const MIN_SECRET_LENGTH = 8;
 
-/** The query of a URL; JSON may escape its slashes. */
-const URL_QUERY = /(https?:(?:\\?\/){2}[^\s"<>?]*)\?[^\s"<>]*/gi;
+/** Fewer letters and digits of a secret are a word that any text may hold. */
+const MIN_LETTERS = 4;
 
-/** What looks like a query without its URL. */
-const BARE_QUERY = /\?[\w.~%+-]+=[^\s"<>]*/g;
-
-/** User name and password in a URL. */
-const USERINFO = /(\/\/)[^\s"<>/?#@]*@/g;
-
-/** No message needs more of a text than this, and the patterns take their time with long ones. */
+/** No message needs more of a text than this. */
 const MAX_CHARACTERS = 4096;
 
+/** More of a text is not shown, however much of it was removed. */
+const MAX_SHOWN = 2 * MAX_CHARACTERS;
+
+/** More of a text is not searched: room for a secret that begins where the shown part ends. */
+const MAX_SEARCHED = 2 * MAX_SHOWN;
+
+/** An encoding of an encoding of an encoding: more layers than servers and proxies add. */
+const MAX_LAYERS = 3;
+
+/** The query of a URL, a query without its URL, and the user of a URL; JSON may escape slashes. */
+const PATTERNS = [
+  String.raw`(?<=https?:\\?/\\?/[^\s"<>?]{0,2000}\?)[^\s"<>]+`,
+  String.raw`(?<=\?)[\w.~%+-]+=[^\s"<>]*`,
+  String.raw`(?<=//)[^\s"<>/?#@]+(?=@)`,
+];
+
 /**
- * Makes a redactor.
+ * One character of a text: percent-encoded or as JSON and JavaScript escape it, an HTML entity, an
+ * escape without a meaning here, a tag that breaks a line, or the character itself.
+ */
+const CHARACTER =
+  /(?:%(?:u00)?|\\{1,8}(?:u00|x)|&#x0*)([\da-f]{2});?|&#0*(\d{2,3});?|&(?:(amp)|\w{2,30});|\\{1,8}(?:[nrt]|(?=\W))|<\/?\w{1,9} ?\/?>|[^]/gi;
+
+/** A text, and where in the original each of its characters is; empty where that is the same. */
+interface Layer {
+  readonly text: string;
+  readonly at: readonly number[];
+}
+
+/** A text under each of its layers of encoding, the outermost first. */
+function layersOf(text: string, at: readonly number[] = [], layersLeft = MAX_LAYERS): Layer[] {
+  let decoded = "";
+  let index = 0;
+  const starts: number[] = [];
+  for (const [token, hex, decimal, amp] of text.matchAll(CHARACTER)) {
+    const code = hex ? `0x${hex}` : amp ? 38 : decimal;
+    const character = code ? String.fromCharCode(Number(code)) : token.length > 1 ? "" : token;
+    if (character) starts.push(at[index] ?? index);
+    decoded += character;
+    index += token.length;
+  }
+  starts.push(at[index] ?? index);
+  const isLast = decoded === text || layersLeft === 0;
+  return [{ text, at }, ...(isLast ? [] : layersOf(decoded, starts, layersLeft - 1))];
+}
+
+/** What Base64 makes of a text at each offset in a longer one, without what depends on the rest. */
+function base64Forms(text: string): string[] {
+  return [0, 1, 2].map((offset) =>
+    btoa("\0".repeat(offset) + text)
+      .slice(offset && offset + 1, Math.floor((offset + text.length) * 4 / 3))
+  );
+}
+
+/**
+ * Makes a redactor. It finds a secret by its letters and digits, in their order, under up to
+ * {@linkcode MAX_LAYERS} layers of encoding: however a server wraps, splits, quotes and escapes it.
  *
  * @param apiKey The key, or `undefined` where there is none.
  * @param headers The caller's own headers, whose values can be secrets too.
  */
 export function redactor(apiKey: string | undefined, headers: Headers = new Headers()): Redactor {
-  const secrets = new Set<string>();
-  const hide = (secret: string) => {
-    // Servers repeat what they got as it is, percent-encoded, or as JSON has it.
-    const inJson = JSON.stringify(secret).slice(1, -1);
-    for (
-      const form of [secret, encodeURIComponent(secret), inJson, inJson.replaceAll("/", "\\/")]
-    ) {
-      secrets.add(form);
+  const patterns = new Set(PATTERNS);
+  const hide = (secret: string, minLetters = MIN_LETTERS) => {
+    for (const { text } of layersOf(secret)) {
+      const letters = text.replace(/[\W_]/g, "");
+      if (letters.length >= minLetters) patterns.add([...letters].join(String.raw`[\W_]*`));
     }
   };
-  if (apiKey !== undefined) hide(apiKey);
-  for (const value of headers.values()) if (value.length >= MIN_SECRET_LENGTH) hide(value);
+  const hideValue = (value: string) => {
+    // Also without a scheme such as `Bearer`.
+    for (const part of [value, value.replace(/^\S+\s+/, "")]) {
+      if (part.length >= MIN_SECRET_LENGTH) hide(part);
+    }
+  };
+  if (apiKey !== undefined) {
+    hide(apiKey, 1);
+    base64Forms(apiKey).forEach((form) => hide(form));
+  }
+  headers.forEach(hideValue);
+
+  /** Where secrets are in a text: from, and up to but not including. */
+  const findSecrets = (text: string): [number, number][] =>
+    layersOf(text).flatMap(({ text, at }) => {
+      const place = (index: number) => at[index] ?? index;
+      return [...patterns].flatMap((pattern) =>
+        Array.from(
+          text.matchAll(new RegExp(pattern, "gi")),
+          ({ 0: { length }, index }): [number, number] => [place(index), place(index + length)],
+        )
+      );
+    }).sort(([a], [b]) => a - b);
+
   return {
-    redact: (text) =>
-      // Before the text is cut, since half a secret would not be found.
-      [...secrets].reduce((redacted, secret) => redacted.replaceAll(secret, REDACTED), text)
-        .slice(0, MAX_CHARACTERS)
-        .replace(URL_QUERY, `$1?${REDACTED}`)
-        .replace(BARE_QUERY, `?${REDACTED}`)
-        .replace(USERINFO, `$1${REDACTED}@`),
+    redact: (text) => {
+      let redacted = "";
+      let end = 0;
+      for (const [from, to] of findSecrets(text.slice(0, MAX_SEARCHED))) {
+        if (from >= end && from < MAX_SHOWN) redacted += text.slice(end, from) + REDACTED;
+        end = Math.max(end, to);
+      }
+      return (redacted + text.slice(end, MAX_SHOWN)).slice(0, MAX_CHARACTERS);
+    },
     hideQuery: ({ search, searchParams }) => {
       const encoded = search.slice(1).split("&").map((pair) => pair.slice(pair.indexOf("=") + 1));
-      for (const value of [...encoded, ...searchParams.values()]) {
-        if (value.length >= MIN_SECRET_LENGTH) hide(value);
-      }
+      [...encoded, ...searchParams.values()].forEach(hideValue);
     },
   };
 }
@@ -78,8 +146,10 @@ export function redactedCause(thrown: unknown, redact: Redact, depth = MAX_CAUSE
       ? undefined
       : { cause: redactedCause(thrown.cause, redact, depth - 1) },
   );
-  cause.name = thrown.name;
-  const code = "code" in thrown && typeof thrown.code === "string" ? { code: thrown.code } : {};
+  cause.name = redact(String(thrown.name));
+  const code = "code" in thrown && typeof thrown.code === "string"
+    ? { code: redact(thrown.code) }
+    : {};
   return Object.assign(cause, code);
 }
 

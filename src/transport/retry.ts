@@ -27,13 +27,18 @@ export interface Patience {
 
 /** What `retryTransient` can be told besides counts and delays. */
 export interface RetryBehaviour<T> {
-  /** Which errors are tried again; default {@linkcode isTransient}. */
+  /** Which errors are retried; default {@linkcode isTransient}. */
   readonly isRetried?: (error: unknown) => boolean;
   /** Is told of each failed attempt that another one follows, and of the wait in milliseconds. */
   readonly onRetry?: (error: HpcaiError, delayMs: number) => void;
-  /** What is waited for without counting, unless nothing is to be tried again. */
+  /** What is waited for without counting, unless nothing is to be retried. */
   readonly patience?: Patience | undefined;
-  /** Which values restore the count; default all. */
+  /**
+   * Gives how long retries go on without progress, in milliseconds: from the last progress, or from the
+   * first failure where there was none. Default `maxElapsedMs`.
+   */
+  readonly retryForMs?: () => number;
+  /** Which values restore count and time; default all. */
   readonly isProgress?: (value: T) => boolean;
   /** Gives numbers from 0 up to but not including 1. */
   readonly random?: () => number;
@@ -44,18 +49,23 @@ export interface RetryBehaviour<T> {
  * of a passing state. 501 and 505 do not pass; neither does a redirect that must not be followed.
  */
 export function isTransient(error: unknown): error is ApiConnectionError | ApiStatusError {
-  if (error instanceof ApiConnectionError) return !(error instanceof ApiRedirectError);
+  if (error instanceof ApiConnectionError) {
+    return !(error instanceof ApiRedirectError) && error.obstacle === undefined;
+  }
   if (!(error instanceof ApiStatusError)) return false;
-  const { status } = error;
+  const { status, shouldRetry } = error;
+  if (shouldRetry !== undefined) return shouldRetry;
   return [408, 409, 425, 429].includes(status) ||
     status >= 500 && status !== 501 && status !== 505;
 }
 
 /**
- * Resubscribes after a transient error, up to `maxRetries` times without progress in between: as late
- * as the server asks for with `Retry-After`, else after a random part of an exponentially growing
- * ceiling ("full jitter"), so that many clients do not come back at the same moment. All other errors
- * pass at once, and so does one whose `Retry-After` exceeds `maxRetryAfterMs`.
+ * Resubscribes after a transient error, until `retryForMs` have passed without progress, and at most
+ * `maxRetries` times in a row: as late as the server asks for with `Retry-After`, else after a random
+ * part of an exponentially growing ceiling ("full jitter"), so that many clients do not come back at
+ * the same moment. A wait that would outlast the time is cut to its end, so that the last attempt is
+ * made then. All other errors pass at once, and so does one whose `Retry-After` exceeds
+ * `maxRetryAfterMs`.
  */
 export function retryTransient<T>(
   options: RetryOptions,
@@ -63,6 +73,7 @@ export function retryTransient<T>(
     isRetried = isTransient,
     onRetry = () => {},
     patience,
+    retryForMs = () => options.maxElapsedMs,
     isProgress = () => true,
     random = Math.random,
   }: RetryBehaviour<T> = {},
@@ -70,29 +81,33 @@ export function retryTransient<T>(
   return (source$) =>
     defer(() => {
       let waitsSince: number | undefined;
+      let failsSince: number | undefined;
       let failures = 0;
       let waits = 0;
       const delayAfter = (error: HpcaiError): number | undefined => {
+        const now = asyncScheduler.now();
         const retryAfterMs = error instanceof ApiStatusError ? error.retryAfterMs : undefined;
         const isWaitedFor = patience !== undefined && options.maxRetries > 0 &&
           isStatus(error, patience.statuses);
         if (isWaitedFor) {
           const delayMs = retryAfterMs ?? backoffMs(waits++, options, random);
-          const endsAt = asyncScheduler.now() + delayMs;
-          waitsSince ??= asyncScheduler.now();
-          if (endsAt - waitsSince > patience.limitMs) return undefined;
+          waitsSince ??= now;
+          if (now + delayMs - waitsSince > patience.limitMs) return undefined;
           patience.onWait(delayMs);
           return delayMs;
         }
         if (!isRetried(error) || failures >= options.maxRetries) return undefined;
-        const delayMs = retryAfterMs ?? backoffMs(failures, options, random);
-        if (retryAfterMs !== undefined && retryAfterMs > options.maxRetryAfterMs) return undefined;
-        failures++;
-        return delayMs;
+        failsSince ??= now;
+        const remainingMs = failsSince + retryForMs() - now;
+        if (remainingMs <= 0 || (retryAfterMs ?? 0) > options.maxRetryAfterMs) return undefined;
+        const backoff = backoffMs(failures++, options, random);
+        return retryAfterMs ?? Math.min(backoff, remainingMs);
       };
       return source$.pipe(
         tap((value) => {
-          if (isProgress(value)) failures = 0;
+          if (!isProgress(value)) return;
+          failures = 0;
+          failsSince = asyncScheduler.now();
         }),
         retry({
           delay: (error) => {
@@ -107,8 +122,12 @@ export function retryTransient<T>(
 }
 
 function isStatus(error: unknown, statuses: readonly number[]): boolean {
-  return error instanceof ApiStatusError && statuses.includes(error.status);
+  return error instanceof ApiStatusError && error.shouldRetry !== false &&
+    statuses.includes(error.status);
 }
+
+/** More would be no number where the first delay is 0. */
+const MAX_DOUBLINGS = 30;
 
 /** A random part of the ceiling after `failures` earlier ones. */
 export function backoffMs(
@@ -116,5 +135,7 @@ export function backoffMs(
   { initialDelayMs, maxDelayMs }: Pick<RetryOptions, "initialDelayMs" | "maxDelayMs">,
   random: () => number,
 ): number {
-  return Math.round(random() * Math.min(maxDelayMs, initialDelayMs * 2 ** failures));
+  return Math.round(
+    random() * Math.min(maxDelayMs, initialDelayMs * 2 ** Math.min(failures, MAX_DOUBLINGS)),
+  );
 }

@@ -1,19 +1,16 @@
-import { type ApiStatusError, apiStatusError, type RequestContext } from "../errors.ts";
+import { type ApiStatus, type ApiStatusError, apiStatusError } from "../errors.ts";
 import { boundedText } from "./bounded_text.ts";
 import type { Redact } from "./redact.ts";
 
 /** No error message needs more of a body than this. */
 const MAX_ERROR_BODY_BYTES = 64 * 1024;
 
-/** More of a body than this is not searched for markup. */
-const MAX_SHOWN = 4096;
-
 /** How much of a body that is no JSON an error's message repeats, in characters. */
 const EXCERPT_CHARACTERS = 200;
 
 /**
  * Reads an error answer in any of the shapes that servers of this API have: `{error, message,
- * details}`, FastAPI's `{detail}`, a proxy's HTML, or nothing.
+ * details}`, FastAPI's `{detail}`, an object store's XML, a proxy's HTML, or nothing.
  *
  * @param response The answer, its body unread.
  * @param request Which request it answers.
@@ -21,17 +18,24 @@ const EXCERPT_CHARACTERS = 200;
  */
 export async function statusError(
   response: Response,
-  request: RequestContext,
+  request: Pick<ApiStatus, "method" | "requestUrl" | "isRedirected">,
   redact: Redact,
 ): Promise<ApiStatusError> {
-  const text = await boundedText(response, MAX_ERROR_BODY_BYTES).catch(() => "");
+  const { text } = await boundedText(response, MAX_ERROR_BODY_BYTES).catch(() => ({ text: "" }));
+  const { headers } = response;
+  const shouldRetry = headers.get("x-should-retry");
   return apiStatusError({
     ...request,
     ...describe(text, redact),
     status: response.status,
-    retryAfterMs: retryAfterMs(response.headers.get("Retry-After")),
+    retryAfterMs: milliseconds(headers.get("retry-after-ms"), 1) ??
+      retryAfterMs(headers.get("Retry-After")),
+    shouldRetry: shouldRetry === "true" || (shouldRetry === "false" ? false : undefined),
   });
 }
+
+/** The error code in the XML of S3, Google Cloud Storage and Azure. */
+const XML_CODE = /<Error>[^]*?<Code>\s*([\w.-]+)\s*<\/Code>/;
 
 interface Description {
   readonly message: string;
@@ -42,7 +46,12 @@ interface Description {
 function describe(text: string, redact: Redact): Description {
   if (text.trim() === "") return { message: "the server gave no reason" };
   const body = parseRedacted(text, redact);
-  if (!isRecord(body)) return { message: `the server answered ${excerpt(text, redact)}` };
+  if (!isRecord(body)) {
+    return {
+      message: `the server answered ${excerpt(text, redact)}`,
+      code: XML_CODE.exec(redact(text))?.[1],
+    };
+  }
   const { error, message, detail, details = typeof detail === "string" ? undefined : detail } =
     body;
   const code = typeof error === "string" ? error : undefined;
@@ -70,6 +79,8 @@ function validationFaults(detail: unknown): string | undefined {
 }
 
 function parseRedacted(text: string, redact: Redact): unknown {
+  // A response that is no error can be larger; to search all of it would take too long.
+  if (text.length > MAX_ERROR_BODY_BYTES) return undefined;
   try {
     return JSON.parse(text, (_key, value) => {
       if (typeof value === "string") return redact(value);
@@ -92,7 +103,7 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 /** The beginning of a body on one line, without markup and secrets, in quotes; empty if it is. */
 export function excerpt(text: string, redact: Redact): string {
   const json = parseRedacted(text, redact);
-  const plain = (json === undefined ? redact(text) : JSON.stringify(json).slice(0, MAX_SHOWN))
+  const plain = redact(json === undefined ? text : JSON.stringify(json))
     .replace(/<(style|script)\b[\s\S]*?<\/\1>|<[^<>]*>/gi, " ").replace(/\s+/g, " ").trim();
   if (plain === "") return "";
   return JSON.stringify(
@@ -102,9 +113,14 @@ export function excerpt(text: string, redact: Redact): string {
 
 /** Reads `Retry-After`: seconds or a date (RFC 9110, section 10.2.3). */
 function retryAfterMs(header: string | null): number | undefined {
-  if (header === null) return undefined;
-  if (/^\s*\d+(\.\d+)?\s*$/.test(header)) return Math.ceil(Number(header) * 1000);
+  const delayMs = milliseconds(header, 1000);
   // Date.parse takes nearly anything.
-  const date = /GMT\s*$/.test(header) ? Date.parse(header) : NaN;
+  if (delayMs !== undefined || !/GMT\s*$/.test(header ?? "")) return delayMs;
+  const date = Date.parse(header ?? "");
   return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+}
+
+/** Reads a number of a unit that has so many milliseconds. */
+function milliseconds(header: string | null, unitMs: number): number | undefined {
+  return /^\s*\d+(\.\d+)?\s*$/.test(header ?? "") ? Math.ceil(Number(header) * unitMs) : undefined;
 }

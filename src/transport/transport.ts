@@ -8,7 +8,7 @@ import {
   throwError,
   timeout,
 } from "rxjs";
-import { ApiStatusError, ApiTimeoutError } from "../errors.ts";
+import { ApiStatusError, ApiTimeoutError, InvalidArgumentError } from "../errors.ts";
 import {
   headerKey,
   type ResolvedOptions,
@@ -21,6 +21,7 @@ import type { ClientEvent, ClientEventContext, Operation } from "./client_event.
 import { concurrencyLimit } from "./concurrency_limit.ts";
 import {
   type Answer,
+  deepestReason,
   exchange,
   type ExchangeContext,
   MAX_REDIRECTS,
@@ -42,6 +43,8 @@ export interface ApiRequest {
   readonly alsoAccepted?: readonly number[];
   /** A state of the server to wait for without counting it as a failure. */
   readonly patience?: Patience;
+  /** How long after its first failure it is still retried, in milliseconds. Default `maxElapsedMs`. */
+  readonly retryForMs?: number | undefined;
 }
 
 /**
@@ -100,6 +103,7 @@ export function createTransport(options: RestClientOptions): Transport {
       const requestId = ++lastRequestId;
       const shown = shownUrl(url);
       let attempts = 0;
+      let renewals = 0;
       let isAnswered = false;
       const context = (attempt = attempts): ClientEventContext => ({
         requestId,
@@ -112,8 +116,8 @@ export function createTransport(options: RestClientOptions): Transport {
         const attempt = ++attempts;
         events.next({ type: "request", ...context() });
         const startedAt = asyncScheduler.now();
-        return abortable((signal) =>
-          answer(request, url, options, signal, read, (status) => {
+        return abortable((controller) =>
+          answer(request, url, options, controller, read, (status) => {
             const durationMs = asyncScheduler.now() - startedAt;
             events.next({ type: "response", ...context(attempt), status, durationMs });
           })
@@ -128,7 +132,9 @@ export function createTransport(options: RestClientOptions): Transport {
         eachAttempt,
         retryTransient(options.retry, {
           patience: request.patience,
-          isRetried: (error) => isTransient(error) || isExpiredUrl(error, options.baseUrl.origin),
+          retryForMs: () => request.retryForMs ?? options.retry.maxElapsedMs,
+          isRetried: (error) =>
+            isTransient(error) || isExpiredUrl(error) && ++renewals <= MAX_RENEWALS,
           onRetry: (error, delayMs) => {
             events.next({ type: "retry", ...context(), error, delayMs });
           },
@@ -158,18 +164,16 @@ async function answer<T>(
   request: ApiRequest,
   url: URL,
   options: ResolvedOptions,
-  signal: AbortSignal,
+  controller: AbortController,
   read: ReadAnswer<T>,
   onResponse: (status: number) => void,
 ): Promise<T> {
-  const apiKey = typeof options.apiKey === "function"
-    ? headerKey(await options.apiKey())
-    : options.apiKey;
-  signal.throwIfAborted();
+  const apiKey = await currentKey(options);
+  controller.signal.throwIfAborted();
   const context: ExchangeContext = {
     options,
     apiKey,
-    signal,
+    controller,
     ...redactor(apiKey, options.headers),
   };
   const { method, headers = {} } = request;
@@ -191,8 +195,22 @@ export async function requireSuccess(
   { redact }: ExchangeContext,
   alsoAccepted: readonly number[] = [],
 ): Promise<void> {
-  if (answer.response.ok || alsoAccepted.includes(answer.response.status)) return;
-  throw await statusError(answer.response, shownRequest(answer.request, redact), redact);
+  const { response, request } = answer;
+  if (response.ok || alsoAccepted.includes(response.status)) return;
+  const isRedirected = request.redirectsLeft < MAX_REDIRECTS;
+  throw await statusError(response, { ...shownRequest(request, redact), isRedirected }, redact);
+}
+
+/** The key for an attempt, or `undefined` where a proxy adds it. */
+async function currentKey({ apiKey, headers }: ResolvedOptions): Promise<string | undefined> {
+  if (typeof apiKey !== "function") return apiKey;
+  try {
+    return headerKey(await apiKey());
+  } catch (cause) {
+    if (cause instanceof InvalidArgumentError) throw cause;
+    const reason = redactor(undefined, headers).redact(deepestReason(cause));
+    throw new InvalidArgumentError("apiKey", `the function failed: ${reason}`, { cause });
+  }
 }
 
 function routeUrl(baseUrl: URL, { path, query = {} }: ApiRequest): URL {
@@ -201,10 +219,19 @@ function routeUrl(baseUrl: URL, { path, query = {} }: ApiRequest): URL {
   return new URL(`${baseUrl.href.replace(/\/+$/, "")}/${route}${search && `?${search}`}`);
 }
 
-/** A storage refuses a signed URL that has run out; a new attempt asks the API for a fresh one. */
-function isExpiredUrl(error: unknown, apiOrigin: string): boolean {
-  return error instanceof ApiStatusError && (error.status === 401 || error.status === 403) &&
-    new URL(error.requestUrl).origin !== apiOrigin;
+/** How often one request asks for a new signed URL. A storage that refuses more refuses them all. */
+const MAX_RENEWALS = 3;
+
+/**
+ * Whether a signed URL has expired, so that another attempt, which asks the API for a new one, may
+ * help: a storage refuses it with 401 or 403, or with 400 and a code such as `ExpiredToken`.
+ */
+function isExpiredUrl(error: unknown): boolean {
+  if (!(error instanceof ApiStatusError && error.isRedirected)) return false;
+  const { status, code = "", shouldRetry } = error;
+  return shouldRetry !== false &&
+    (status === 401 || status === 403 ||
+      status === 400 && /Expired|Token|^AccessDenied$/.test(code));
 }
 
 function timeoutError(
@@ -212,7 +239,7 @@ function timeoutError(
   { method }: ApiRequest,
   requestUrl: string,
 ): ApiTimeoutError {
-  return new ApiTimeoutError(`No whole answer came within ${timeoutMs} ms`, { method, requestUrl });
+  return new ApiTimeoutError(`The request timed out after ${timeoutMs} ms`, { method, requestUrl });
 }
 
 /** Calls a function now and gives its outcome, value or error, as often as it is asked for. */

@@ -1,5 +1,6 @@
-import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { extractInChild, namesIn, outcome, treeOf } from "./corpus.ts";
+import { run, withCorpus } from "./with_corpus.ts";
 
 /** Archives in whose extraction a symbolic link is made. */
 const LINKING = [
@@ -49,27 +50,6 @@ const REASONS: Readonly<Record<string, RegExp>> = {
 };
 
 const EXTENSION = /\.tar(\.gz)?$/;
-
-/** Runs a program, which must succeed. */
-async function run(program: string, ...args: string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command(program, { args }).output();
-  assert(success, `${program}: ${new TextDecoder().decode(stderr)}`);
-}
-
-/** Makes the corpus, does something with it, and removes it. */
-async function withCorpus(use: (root: string) => Promise<void>): Promise<void> {
-  const root = await Deno.makeTempDir();
-  try {
-    const program = new URL("make_archives.py", import.meta.url).pathname;
-    await run("python3", program, `${root}/corpus`);
-    const nodeProgram = new URL("make_node_archives.ts", import.meta.url).pathname;
-    const permissions = ["--allow-env", "--allow-read", "--allow-sys", `--allow-write=${root}`];
-    await run(Deno.execPath(), "run", "--no-prompt", ...permissions, nodeProgram, `${root}/corpus`);
-    await use(`${root}/corpus`);
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
-}
 
 /** Extracts an archive into a new directory, whose parent's names are then checked. */
 async function extractAlone(archivePath: string, parent: string) {

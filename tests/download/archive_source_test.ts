@@ -10,6 +10,7 @@ import { createTransport } from "../../src/transport/transport.ts";
 
 const BEGINNING: ArchivePosition = { loaded: 0, total: undefined, etag: undefined };
 const HALF: ArchivePosition = { loaded: 5, total: 10, etag: '"a"' };
+const TAG = { "ETag": '"a"' };
 const RANGE = { "Range": "bytes=5-", "If-Range": '"a"' };
 
 interface Opened {
@@ -43,7 +44,7 @@ async function open(position: ArchivePosition, ...responses: Response[]): Promis
   return { source, requests, body: await new Response(source.body ?? null).text() };
 }
 
-function part(contentRange: string, headers: Record<string, string> = {}): Response {
+function part(contentRange: string, headers: Record<string, string> = TAG): Response {
   return new Response("56789", {
     status: 206,
     headers: { "Content-Range": contentRange, ...headers },
@@ -57,8 +58,8 @@ function whole(headers: Record<string, string> = {}): Response {
 }
 
 /** Where a source begins, and what is known of its archive. */
-function known({ loaded, total, etag, isExact }: ArchiveSource) {
-  return { loaded, total, etag, isExact };
+function known({ loaded, total, etag, announcedTotal }: ArchiveSource) {
+  return { loaded, total, etag, announcedTotal };
 }
 
 const URL_OF_ARCHIVE = "https://api.example/api/v1/training_runs/run/checkpoints/a/b%20c/archive";
@@ -66,7 +67,7 @@ const URL_OF_ARCHIVE = "https://api.example/api/v1/training_runs/run/checkpoints
 Deno.test("the whole archive is asked for without a range, with the key", async () => {
   const { source, requests, body } = await open(BEGINNING, whole({ "ETag": '"a"' }));
   assertEquals(requests, [[URL_OF_ARCHIVE, { "X-API-Key": "k" }]]);
-  assertEquals(known(source), { loaded: 0, total: 10, etag: '"a"', isExact: true });
+  assertEquals(known(source), { loaded: 0, total: 10, etag: '"a"', announcedTotal: 10 });
   assertEquals(body, "0123456789");
 });
 
@@ -86,14 +87,14 @@ for (
 ) {
   Deno.test(`of an archive with ${what} only the rest is believed`, async () => {
     const { source } = await open(BEGINNING, whole(headers));
-    assertEquals(known(source), { loaded: 0, total, etag, isExact: true });
+    assertEquals(known(source), { loaded: 0, total, etag, announcedTotal: total });
   });
 }
 
 Deno.test("the rest is asked for by range and tag, and begins where it was asked for", async () => {
   const { source, requests, body } = await open(HALF, part("bytes 5-9/10"));
   assertEquals(requests, [[URL_OF_ARCHIVE, { ...RANGE, "X-API-Key": "k" }]]);
-  assertEquals(known(source), { ...HALF, isExact: true });
+  assertEquals(known(source), { ...HALF, announcedTotal: 10 });
   assertEquals(body, "56789");
 });
 
@@ -102,9 +103,32 @@ Deno.test("bytes that belong to no known tag are not gone on with", async () => 
   assertEquals(requests, [[URL_OF_ARCHIVE, { "X-API-Key": "k" }]]);
 });
 
-Deno.test("the length that comes with the rest is taken where none was known", async () => {
+Deno.test("openArchive$ takes a length that only a range announces as announced, not as certain", async () => {
   const { source } = await open({ ...HALF, total: undefined }, part("BYTES 5-9/10"));
-  assertEquals(source.total, 10);
+  assertEquals(known(source), { ...HALF, total: undefined, announcedTotal: 10 });
+});
+
+Deno.test("openArchive$ keeps a certain length where a later response of the same tag has none", async () => {
+  const { source } = await open(HALF, whole({ "ETag": '"a"', "Content-Length": "" }));
+  assertEquals(known(source), { loaded: 0, total: 10, etag: '"a"', announcedTotal: 10 });
+  const { source: other } = await open(HALF, whole({ "ETag": '"b"', "Content-Length": "" }));
+  assertEquals(other.total, undefined);
+});
+
+Deno.test("openArchive$ asks for the archive as it is stored", async () => {
+  let encoding: string | null | undefined;
+  const transport = createTransport({
+    apiKey: "k",
+    fetch: (_input, init) => {
+      encoding = new Headers(init?.headers).get("Accept-Encoding");
+      return Promise.resolve(whole());
+    },
+  });
+  const ids = { trainingRunId: "run", checkpointId: "c" };
+  const preparation = { limitMs: 0, onWait: () => {} };
+  const { body } = await firstValueFrom(openArchive$(transport, ids, BEGINNING, preparation));
+  await body?.cancel();
+  assertEquals(encoding, "identity");
 });
 
 for (
@@ -114,10 +138,20 @@ for (
     ["is of an unknown length", part("bytes 5-9/*")],
     ["is counted in another unit", part("lines 5-9/10")],
     ["is of another tag", part("bytes 5-9/10", { "ETag": '"b"' })],
+    ["has no tag", part("bytes 5-9/10", {})],
+    ["ends before it begins", part("bytes 5-3/10")],
+    ["ends after the archive", part("bytes 5-10/10")],
     ["has a weak tag", part("bytes 5-9/10", { "ETag": 'W/"a"' })],
-    ["is encoded", part("bytes 5-9/10", { "Content-Encoding": "br" })],
+    ["is encoded", part("bytes 5-9/10", { ...TAG, "Content-Encoding": "br" })],
     ["has several ranges", part("", { "Content-Type": "multipart/byteranges; boundary=x" })],
     ["cannot be had", new Response(null, { status: 416 })],
+    [
+      "cannot be had, since another archive is that long",
+      new Response(null, {
+        status: 416,
+        headers: { "Content-Range": "bytes */5", "ETag": '"b"' },
+      }),
+    ],
     [
       "cannot be had, since the archive is longer",
       new Response(null, { status: 416, headers: { "Content-Range": "bytes */11" } }),
@@ -140,7 +174,7 @@ for (
       ["https://storage.example/a?signature=s", RANGE],
       ["https://storage.example/a?signature=s", {}],
     ]);
-    assertEquals(known(source), { loaded: 0, total: 10, etag: '"a"', isExact: true });
+    assertEquals(known(source), { loaded: 0, total: 10, etag: '"a"', announcedTotal: 10 });
     assertEquals(body, "0123456789");
   });
 }
@@ -151,7 +185,7 @@ Deno.test("a range that cannot be satisfied, as all is there, is an archive with
     new Response(null, { status: 416, headers: { "Content-Range": "bytes */10" } }),
   );
   assertEquals(source.body, undefined);
-  assertEquals(known(source), { loaded: 10, total: 10, etag: '"a"', isExact: true });
+  assertEquals(known(source), { loaded: 10, total: 10, etag: '"a"', announcedTotal: 10 });
 });
 
 Deno.test("a signed URL in JSON may be relative, and is asked for the rest with the key only on the API's origin", async () => {

@@ -18,9 +18,21 @@ import {
   InvalidArgumentError,
   NotFoundError,
 } from "../../src/errors.ts";
+import { LoraArchive } from "../../src/testing/lora_archive.ts";
 
 const CHECKPOINT = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010";
 const HELLO = new TextEncoder().encode("hello");
+const HELLO_LENGTH = { "Content-Length": "5" };
+/** Of bodies that do not end. */
+const HUGE_LENGTH = { "Content-Length": String(2 ** 50) };
+/** A real archive of 20 000 bytes. */
+const ARCHIVE = new LoraArchive({
+  byteLength: 20_000,
+  name: "a",
+  baseModel: "m",
+  rank: 1,
+  mtime: 0,
+}).slice(0, 20_000);
 
 /** A client whose every request is answered so. */
 function clientOf(response: () => Response): RestClient {
@@ -37,6 +49,12 @@ function archive(body: BodyInit | null, headers: HeadersInit = {}): Response {
 
 function events(client: RestClient, options?: DownloadOptions): Promise<DownloadEvent[]> {
   return lastValueFrom(client.download$(CHECKPOINT, options).pipe(toArray()));
+}
+
+/** The cause has to be the very error that the stream failed with. */
+async function assertFailsWith(cause: Error, run: () => Promise<unknown>): Promise<void> {
+  const error = await assertRejects(run, HpcaiError);
+  assertEquals(error.cause === cause, true);
 }
 
 /** A stream that notes what happens to it. */
@@ -70,21 +88,38 @@ Deno.test("the first event says 0 bytes, the last that all are there, with the b
 Deno.test("the bytes go into the stream that is given, which is closed before `complete`", async () => {
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const text = toText(readable);
-  const all = await events(clientOf(() => archive(HELLO)), { to: writable });
-  assertEquals(all.at(-1), { type: "complete", loaded: 5, body: undefined });
+  const all = await events(clientOf(() => archive(HELLO, HELLO_LENGTH)), { to: writable });
+  assertEquals(all.at(-1), {
+    type: "complete",
+    loaded: 5,
+    body: undefined,
+    format: "unknown",
+  });
   assertEquals(await text, "hello");
   assertEquals(writable.locked, false);
 });
 
-Deno.test("without a length the total is unknown, and the end of the body is the end", async () => {
-  const [first] = await events(clientOf(() => archive(HELLO)));
+Deno.test("download$ of a body without a length knows no total, and ends with the archive", async () => {
+  const all = await events(clientOf(() => archive(ARCHIVE)));
+  const [first] = all;
   assertEquals(first?.type === "progress" && first.total, undefined);
+  const last = all.at(-1);
+  assertEquals(last?.type === "complete" && [last.body, last.format], [ARCHIVE, "tar.gz"]);
+});
+
+Deno.test("download$ says in `complete` that fetch has decompressed an archive to a tar", async () => {
+  const gunzip = new DecompressionStream("gzip");
+  const tar = await new Response(new Blob([ARCHIVE]).stream().pipeThrough(gunzip)).bytes();
+  const all = await events(clientOf(() => archive(tar, { "Content-Encoding": "gzip" })));
+  const last = all.at(-1);
+  assertEquals(last?.type === "complete" && [last.loaded, last.format], [tar.byteLength, "tar"]);
 });
 
 Deno.test("under a content coding the announced length is not that of the bytes, and is not used", async () => {
   const headers = { "Content-Length": "999", "Content-Encoding": "gzip" };
-  const all = await events(clientOf(() => archive(HELLO, headers)));
-  assertEquals(all.at(-1)?.loaded, 5);
+  const all = await events(clientOf(() => archive(ARCHIVE, headers)));
+  assertEquals(all.at(-1)?.loaded, 20_000);
+  assertEquals(all.some((event) => "total" in event && event.total !== undefined), false);
 });
 
 for (
@@ -114,14 +149,14 @@ Deno.test("a connection that breaks is an interruption, with a cause that holds 
       start: (controller) => controller.enqueue(HELLO),
       pull: () => Promise.reject(new TypeError("reset https://s.example/a?sig=1 sk-secret")),
     });
-  const error = await assertRejects(() => events(clientOf(() => archive(body()))));
+  const error = await assertRejects(() => events(clientOf(() => archive(body(), HUGE_LENGTH))));
   assertInstanceOf(error, DownloadInterruptedError);
-  assertEquals([error.loaded, error.total], [5, undefined]);
-  assertStringIncludes(error.message, "the connection broke");
+  assertEquals([error.loaded, error.total], [5, 2 ** 50]);
+  assertStringIncludes(error.message, "the connection was lost");
   assertNotMatch(Deno.inspect(error, { depth: 9 }), /sig=1|sk-secret/);
 });
 
-Deno.test("a stream that fails makes the download fail with its own error", async () => {
+Deno.test("download$ fails with an HpcaiError whose cause is the stream's own error", async () => {
   const full = new Error("disk full");
   const to = new WritableStream<Uint8Array>({ write: () => Promise.reject(full) });
   const cancelled = Promise.withResolvers<void>();
@@ -130,14 +165,17 @@ Deno.test("a stream that fails makes the download fail with its own error", asyn
       pull: (controller) => controller.enqueue(HELLO),
       cancel: () => cancelled.resolve(),
     });
-  assertEquals(await assertRejects(() => events(clientOf(() => archive(endless())), { to })), full);
+  await assertFailsWith(
+    full,
+    () => events(clientOf(() => archive(endless(), HUGE_LENGTH)), { to }),
+  );
   await cancelled.promise;
 });
 
 Deno.test("a stream that cannot be closed makes the download fail", async () => {
   const full = new Error("disk full");
   const to = new WritableStream<Uint8Array>({ close: () => Promise.reject(full) });
-  assertEquals(await assertRejects(() => events(clientOf(() => archive(HELLO)), { to })), full);
+  await assertFailsWith(full, () => events(clientOf(() => archive(HELLO, HELLO_LENGTH)), { to }));
 });
 
 Deno.test("a stream that is closed already makes the download fail at once", async () => {
@@ -151,7 +189,8 @@ Deno.test("a stream that is closed already makes the download fail at once", asy
         controller.enqueue(HELLO);
       },
     });
-  await assertRejects(() => events(clientOf(() => archive(endless())), { to }), TypeError);
+  const failed = () => events(clientOf(() => archive(endless(), HUGE_LENGTH)), { to });
+  assertInstanceOf((await assertRejects(failed, HpcaiError)).cause, TypeError);
   assertEquals(pulled < 10, true);
 });
 
@@ -164,11 +203,11 @@ Deno.test("a stream that fails while the server is silent makes the download fai
     },
   });
   const silent = () => new ReadableStream<Uint8Array>({ pull: () => failing.resolve() });
-  assertEquals(await assertRejects(() => events(clientOf(() => archive(silent())), { to })), full);
+  await assertFailsWith(full, () => events(clientOf(() => archive(silent(), HUGE_LENGTH)), { to }));
 });
 
 Deno.test("an archive that fits into no array is an error that names the way out", async () => {
-  const huge = Object.defineProperty(new Uint8Array(1), "byteLength", { value: 2 ** 60 });
+  const huge = Object.defineProperty(new Uint8Array(1), "byteLength", { value: 2 ** 50 });
   const body = () =>
     new ReadableStream<Uint8Array>({
       start: (controller) => {
@@ -176,16 +215,24 @@ Deno.test("an archive that fits into no array is an error that names the way out
         controller.close();
       },
     });
-  await assertRejects(() => events(clientOf(() => archive(body()))), HpcaiError, "the option `to`");
+  await assertRejects(
+    () => events(clientOf(() => archive(body(), HUGE_LENGTH))),
+    HpcaiError,
+    "the option `to`",
+  );
 });
 
 Deno.test("across origins, where the content coding is hidden, the length only shows progress", async () => {
+  const body = () => new Blob([ARCHIVE.slice(0, 9_000), ARCHIVE.slice(9_000)]).stream();
   const response = () => {
-    const hidden = archive(HELLO, { "Content-Length": "3" });
+    const hidden = archive(body(), { "Content-Length": "10000" });
     return Object.defineProperty(hidden, "type", { value: "cors" });
   };
-  const all = await events(clientOf(response));
-  assertEquals(all.at(-1)?.loaded, 5);
+  const all = await events(clientOf(response), { progressIntervalMs: 0 });
+  assertEquals(all.at(-1)?.loaded, 20_000);
+  for (const event of all) {
+    if (event.type === "progress") assertEquals((event.total ?? Infinity) >= event.loaded, true);
+  }
 });
 
 Deno.test("a part of an archive that nobody asked for is refused", async () => {
@@ -213,7 +260,8 @@ Deno.test("no more is read than the stream takes", async () => {
       return stuck.promise;
     },
   });
-  const subscription = clientOf(() => archive(endless())).download$(CHECKPOINT, { to }).subscribe();
+  const subscription = clientOf(() => archive(endless(), HUGE_LENGTH)).download$(CHECKPOINT, { to })
+    .subscribe();
   await firstWrite.promise;
   for (let turn = 0; turn < 100; turn++) await Promise.resolve();
   assertEquals(pulled, 1);
@@ -231,7 +279,7 @@ Deno.test("unsubscribing cancels the body, aborts the stream, and nothing follow
   const { notes, to } = notedSink();
   const started = Promise.withResolvers<void>();
   const seen: number[] = [];
-  const subscription = clientOf(() => archive(endless()))
+  const subscription = clientOf(() => archive(endless(), HUGE_LENGTH))
     .download$(CHECKPOINT, { to, progressIntervalMs: 0 })
     .subscribe(({ loaded }) => {
       seen.push(loaded);
@@ -274,7 +322,7 @@ Deno.test("a server that falls silent is an interruption after idleTimeoutMs, a 
   const slow = Promise.withResolvers<void>();
   const to = new WritableStream<Uint8Array>({ write: () => slow.promise });
   const failed = assertRejects(() =>
-    events(clientOf(() => archive(silent())), { to, idleTimeoutMs: 1000 })
+    events(clientOf(() => archive(silent(), HUGE_LENGTH)), { to, idleTimeoutMs: 1000 })
   );
   await time.tickAsync(0);
   await time.tickAsync(5000);
@@ -285,7 +333,7 @@ Deno.test("a server that falls silent is an interruption after idleTimeoutMs, a 
   await time.tickAsync(1000);
   const error = await failed;
   assertInstanceOf(error, DownloadInterruptedError);
-  assertStringIncludes(error.message, "no byte came for 1000 ms");
+  assertStringIncludes(error.message, "no data received for 1000 ms");
 });
 
 for (
@@ -307,6 +355,8 @@ for (
   const [argument, options] of [
     ["progressIntervalMs", { progressIntervalMs: -1 }],
     ["idleTimeoutMs", { idleTimeoutMs: 0 }],
+    ["maxBytes", { maxBytes: -1 }],
+    ["minBytesPerSecond", { minBytesPerSecond: 0.5 }],
     ["to", { to: {} }],
     ["options", null],
     ["to", { to: lockedStream() }],

@@ -3,6 +3,7 @@ import { map, type Observable } from "rxjs";
 import { TestScheduler } from "rxjs/testing";
 import type { DownloadCompleteEvent, DownloadEvent } from "../../src/download/download_event.ts";
 import { toDownloadEvents } from "../../src/download/progress.ts";
+import type { TransferEvent } from "../../src/download/transfer.ts";
 
 /** The events of a transfer whose counts are these. */
 function downloadEvents(
@@ -11,10 +12,16 @@ function downloadEvents(
   intervalMs: number,
 ): Observable<DownloadEvent> {
   return loaded$.pipe(
-    map((loaded) => ({ type: "loaded" as const, loaded, total, etag: undefined })),
+    map((loaded) => ({
+      type: "loaded" as const,
+      loaded,
+      total,
+      etag: undefined,
+      announcedTotal: total,
+    })),
     toDownloadEvents<DownloadCompleteEvent>(
       intervalMs,
-      ({ loaded }) => ({ type: "complete", loaded, body: undefined }),
+      ({ loaded }) => ({ type: "complete", loaded, body: undefined, format: "unknown" }),
     ),
   );
 }
@@ -67,17 +74,37 @@ Deno.test("rate and remaining time follow from the bytes of the last seconds", (
       a: progress(0, 6000, 0, undefined),
       b: progress(1000, 6000, 1000, 5000),
       c: progress(3000, 6000, 1500, 2000),
-      d: { type: "complete", loaded: 3000, body: undefined },
+      d: { type: "complete", loaded: 3000, body: undefined, format: "unknown" },
     });
   });
 });
 
-Deno.test("where more comes than was announced, nobody can say how long it takes", () => {
+Deno.test("toDownloadEvents passes a restart on, and then counts anew", () => {
+  const loaded = (loaded: number): TransferEvent => ({
+    type: "loaded",
+    loaded,
+    total: 6000,
+    etag: undefined,
+    announcedTotal: 6000,
+  });
   run(({ cold, expectObservable }) => {
-    const loaded$ = downloadEvents(cold("a 999ms b", { a: 0, b: 3000 }), 2000, 0);
-    expectObservable(loaded$).toBe("a 999ms b", {
-      a: progress(0, 2000, 0, undefined),
-      b: progress(3000, 2000, 3000, undefined),
+    const transfer$ = cold<TransferEvent>("a 999ms b 99ms r 99ms c 99ms d", {
+      a: loaded(0),
+      b: loaded(3000),
+      r: { type: "restart", reason: "not-resumable" },
+      c: loaded(0),
+      d: loaded(100),
+    });
+    const events$ = transfer$.pipe(
+      toDownloadEvents<never>(1000, () => {
+        throw new Error("not complete");
+      }),
+    );
+    expectObservable(events$).toBe("a 999ms b 99ms r 99ms c", {
+      a: progress(0, 6000, 0, undefined),
+      b: progress(3000, 6000, 3000, 1000),
+      r: { ...progress(0, undefined, 0, undefined), type: "restart", reason: "not-resumable" },
+      c: progress(0, 6000, 0, undefined),
     });
   });
 });

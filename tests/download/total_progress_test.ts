@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertInstanceOf } from "@std/assert";
 import { catchError, EMPTY, map, type Observable, of } from "rxjs";
 import { TestScheduler } from "rxjs/testing";
 import {
@@ -159,8 +159,18 @@ Deno.test("each subscription counts anew", () => {
 Deno.test("a concurrency of 0 fails before a download begins", () => {
   run(({ cold, expectObservable, expectSubscriptions }) => {
     const download = cold<CountedEvent>("|");
-    const error = new InvalidArgumentError("concurrency", "must be a positive integer, but is 0");
-    expectObservable(of(download).pipe(totalProgress(0))).toBe("#", undefined, error);
+    const { message } = new InvalidArgumentError(
+      "concurrency",
+      "must be a positive integer, but is 0",
+    );
+    const failure$ = of(download).pipe(
+      totalProgress(0),
+      catchError((error) => {
+        assertInstanceOf(error, InvalidArgumentError);
+        throw error.message;
+      }),
+    );
+    expectObservable(failure$).toBe("#", undefined, message);
     expectSubscriptions(download.subscriptions).toBe([]);
   });
 });

@@ -2,10 +2,19 @@ import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/asse
 import { FakeTime } from "@std/testing/time";
 import { lastValueFrom, type Observable, toArray } from "rxjs";
 import type { ArchiveSink } from "../../src/download/archive_sink.ts";
-import { transfer$, type TransferEvent } from "../../src/download/transfer.ts";
+import { SinkError, transfer$, type TransferEvent } from "../../src/download/transfer.ts";
 import type { TransferOptions } from "../../src/download/transfer_options.ts";
-import { DownloadInterruptedError, InternalServerError } from "../../src/errors.ts";
+import { memorySink } from "../../src/download/archive_sink.ts";
+import {
+  ApiConnectionError,
+  DownloadInterruptedError,
+  InternalServerError,
+  InvalidArchiveError,
+  LimitExceededError,
+  TransferTooSlowError,
+} from "../../src/errors.ts";
 import type { RestClientOptions } from "../../src/options.ts";
+import { LoraArchive } from "../../src/testing/lora_archive.ts";
 import { createTransport } from "../../src/transport/transport.ts";
 
 const CHECKPOINT = { trainingRunId: "run", checkpointId: "final" };
@@ -63,6 +72,8 @@ function run(responses: readonly (() => Response)[], options: RunOptions = {}): 
   const event$ = transfer$(transport, CHECKPOINT, sink(notes), {
     idleTimeoutMs: 1000,
     prepareTimeoutMs: 60_000,
+    maxBytes: Infinity,
+    minBytesPerSecond: 0,
     ...transferOptions,
   });
   return { event$, ranges, notes };
@@ -118,11 +129,16 @@ Deno.test("a transfer goes on from the position that it is given", async () => {
 Deno.test("a transfer of which all is there asks, closes the sink and says so", async () => {
   const { length } = TEXT;
   const unsatisfiable = () =>
-    new Response(null, { status: 416, headers: { "Content-Range": `bytes */${length}` } });
+    new Response(null, {
+      status: 416,
+      headers: { "Content-Range": `bytes */${length}`, ...TAG },
+    });
   const { event$, notes } = run([unsatisfiable], {
-    position: { loaded: length, total: undefined, etag: '"a"' },
+    position: { loaded: length, total: length, etag: '"a"' },
   });
-  assertEquals(await all(event$), [{ type: "loaded", loaded: length, total: length, etag: '"a"' }]);
+  assertEquals(await all(event$), [
+    { type: "loaded", loaded: length, total: length, etag: '"a"', announcedTotal: length },
+  ]);
   assertEquals(notes, ["[close]"]);
 });
 
@@ -192,8 +208,9 @@ Deno.test("a sink that cannot be emptied after all ends the transfer with its ow
   const { event$, notes } = run([cut(8, {}), whole()], {
     sink: (notes) => ({ ...notedSink(notes), restart: () => Promise.reject(locked) }),
   });
-  assertEquals(await assertRejects(() => all(event$)), locked);
-  assertEquals(notes, [TEXT.slice(0, 8), "[abort: Error]"]);
+  const error = await assertRejects(() => all(event$), SinkError);
+  assertEquals(error.cause === locked, true);
+  assertEquals(notes, [TEXT.slice(0, 8), "[abort: HpcaiError]"]);
 });
 
 Deno.test("what the server sends past its own length is an interruption that is not tried again", async () => {
@@ -284,4 +301,295 @@ Deno.test("a server that builds the archive for too long is given up with its ow
   assertEquals([error.status, error.retryAfterMs], [503, 30_000]);
   assertEquals(preparations.length, 2);
   assertEquals(ranges.length, 3);
+});
+
+/** A real archive of 20 000 bytes, and another one. */
+const [ARCHIVE, OTHER] = ["a", "b"].map((name) =>
+  new LoraArchive({ byteLength: 20_000, name, baseModel: "m", rank: 1, mtime: 0 })
+    .slice(0, 20_000)
+) as [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>];
+
+/** Bytes without an announced length, which end as if they were all. */
+function unannounced(bytes: Uint8Array<ArrayBuffer>, headers: Record<string, string> = TAG) {
+  return () => new Response(bytes, { headers });
+}
+
+/** A part of the archive, of which the server says that it has so many bytes. */
+function partial(start: number, end: number, total: number, headers: Record<string, string> = TAG) {
+  const range = `bytes ${start}-${end - 1}/${total}`;
+  return () =>
+    new Response(ARCHIVE.slice(start, end), {
+      status: 206,
+      headers: { "Content-Range": range, ...headers },
+    });
+}
+
+/** Runs into memory, and gives the bytes with the events. */
+async function received(responses: readonly (() => Response)[], options: RunOptions = {}) {
+  const sink = memorySink();
+  const { event$, ranges } = run(responses, { sink: () => sink, ...options });
+  const events = await all(event$);
+  const restarts = events.flatMap((event) => event.type === "restart" ? [event.reason] : []);
+  return { bytes: sink.takeBody(), events, ranges, restarts };
+}
+
+Deno.test("transfer$ resumes a body without a length that ends before its archive does", async () => {
+  const { bytes, ranges, restarts } = await received([
+    unannounced(ARCHIVE.slice(0, 8_000)),
+    partial(8_000, 20_000, 20_000),
+  ]);
+  assertEquals(bytes, ARCHIVE);
+  assertEquals(ranges, [null, "bytes=8000-"]);
+  assertEquals(restarts, []);
+});
+
+Deno.test("transfer$ resumes a body without a length into a stream that cannot be read again", async () => {
+  const written: Uint8Array[] = [];
+  const { event$, ranges } = run([
+    unannounced(ARCHIVE.slice(0, 8_000)),
+    partial(8_000, 20_000, 20_000),
+  ], {
+    sink: () => ({
+      writable: new WritableStream({ write: (chunk) => void written.push(chunk) }),
+      chunks: "kept",
+    }),
+  });
+  await all(event$);
+  assertEquals(new Uint8Array(await new Blob(written as BlobPart[]).arrayBuffer()), ARCHIVE);
+  assertEquals(ranges, [null, "bytes=8000-"]);
+});
+
+Deno.test("transfer$ restarts, and says why, where such a body has no entity tag", async () => {
+  const { bytes, restarts, events } = await received([
+    unannounced(ARCHIVE.slice(0, 8_000), {}),
+    unannounced(ARCHIVE, {}),
+  ]);
+  assertEquals(bytes, ARCHIVE);
+  assertEquals(restarts, ["not-resumable"]);
+  const loaded = counts(events);
+  const restart = events.findIndex(({ type }) => type === "restart");
+  assertEquals(counts(events.slice(0, restart)), loaded.slice(0, 2));
+  assertEquals(loaded, [0, 8_000, 0, 20_000]);
+});
+
+Deno.test("transfer$ takes a body without a length for whole once its gzip and tar have ended", async () => {
+  const { bytes, ranges } = await received([unannounced(ARCHIVE)]);
+  assertEquals(bytes, ARCHIVE);
+  assertEquals(ranges.length, 1);
+});
+
+for (const cutAt of [1, 10, 19_990, 19_999]) {
+  Deno.test(`transfer$ restarts a body without a length that ends after ${cutAt} of 20000 bytes`, async () => {
+    const { bytes } = await received([
+      unannounced(ARCHIVE.slice(0, cutAt), {}),
+      unannounced(ARCHIVE, {}),
+    ]);
+    assertEquals(bytes, ARCHIVE);
+  });
+}
+
+Deno.test("transfer$ follows a tar that fetch has decompressed to the tar's end", async () => {
+  const gunzip = new DecompressionStream("gzip");
+  const tar = new Uint8Array(
+    await new Response(new Blob([ARCHIVE]).stream().pipeThrough(gunzip)).arrayBuffer(),
+  );
+  const headers = { "Content-Encoding": "gzip", "Content-Length": "20000", ...TAG };
+  const { bytes, restarts } = await received([
+    unannounced(tar.slice(0, 9_000), headers),
+    unannounced(tar, headers),
+  ]);
+  assertEquals(bytes, tar);
+  assertEquals(restarts, ["not-resumable"]);
+});
+
+Deno.test("transfer$ keeps a length as long as the entity tag is the same", async () => {
+  const announced = { "Content-Length": "20000", ...TAG };
+  const { bytes, events, ranges } = await received([
+    unannounced(ARCHIVE.slice(0, 5_000), announced),
+    unannounced(ARCHIVE.slice(0, 10_000)),
+    partial(10_000, 20_000, 20_000),
+  ]);
+  assertEquals(bytes, ARCHIVE);
+  assertEquals(ranges, [null, "bytes=5000-", "bytes=10000-"]);
+  const totals = events.flatMap((event) => event.type === "loaded" ? [event.total] : []);
+  assertEquals(new Set(totals), new Set([20_000]));
+});
+
+Deno.test("transfer$ takes another length under the same entity tag for another archive", async () => {
+  const { bytes, restarts } = await received([
+    unannounced(ARCHIVE.slice(0, 5_000), { "Content-Length": "20000", ...TAG }),
+    unannounced(ARCHIVE.slice(0, 10_000), { "Content-Length": "10000", ...TAG }),
+  ]);
+  assertEquals(bytes, ARCHIVE.slice(0, 10_000));
+  assertEquals(restarts, ["archive-changed"]);
+});
+
+Deno.test("transfer$ does not believe a range whose length ends before the archive does", async () => {
+  const { bytes, restarts, ranges } = await received([
+    unannounced(ARCHIVE.slice(0, 8_000)),
+    partial(8_000, 12_000, 12_000),
+    unannounced(ARCHIVE),
+  ]);
+  assertEquals(bytes, ARCHIVE);
+  assertEquals(ranges, [null, "bytes=8000-", null]);
+  assertEquals(restarts, ["archive-damaged"]);
+});
+
+Deno.test("transfer$ does not believe a 416 that ends the archive before its end", async () => {
+  const unsatisfiable = () =>
+    new Response(null, { status: 416, headers: { "Content-Range": "bytes */8000", ...TAG } });
+  const { bytes, restarts } = await received([
+    unannounced(ARCHIVE.slice(0, 8_000)),
+    unsatisfiable,
+    unannounced(ARCHIVE),
+  ]);
+  assertEquals(bytes, ARCHIVE);
+  assertEquals(restarts, ["archive-damaged"]);
+});
+
+Deno.test("transfer$ follows a capped range to its end and asks for the next", async () => {
+  const { bytes, ranges } = await received([
+    unannounced(ARCHIVE.slice(0, 8_000)),
+    partial(8_000, 12_000, 20_000),
+    partial(12_000, 20_000, 20_000),
+  ]);
+  assertEquals(bytes, ARCHIVE);
+  assertEquals(ranges, [null, "bytes=8000-", "bytes=12000-"]);
+});
+
+Deno.test("transfer$ drops what comes after the end of a range", async () => {
+  const range = { "Content-Range": "bytes 8000-11999/20000", ...TAG };
+  const { bytes, ranges } = await received([
+    unannounced(ARCHIVE.slice(0, 8_000), { "Content-Length": "20000", ...TAG }),
+    () => new Response(ARCHIVE.slice(8_000, 15_000).reverse(), { status: 206, headers: range }),
+    partial(12_000, 20_000, 20_000),
+  ]);
+  assertEquals(ranges, [null, "bytes=8000-", "bytes=12000-"]);
+  assertEquals(bytes.slice(12_000), ARCHIVE.slice(12_000));
+});
+
+Deno.test("transfer$ restarts where bytes of two responses make no archive together", async () => {
+  const { bytes, restarts } = await received([
+    // The same tag for other bytes, which differ only in the weights.
+    unannounced(OTHER.slice(0, 15_000)),
+    partial(15_000, 20_000, 20_000),
+    unannounced(ARCHIVE),
+  ]);
+  assertEquals(bytes, ARCHIVE);
+  assertEquals(restarts, ["archive-damaged"]);
+});
+
+for (
+  const [what, body] of [
+    ["text", new TextEncoder().encode("quota exceeded")],
+    ["noise", new Uint8Array(4_096).map((_, index) => index * 7)],
+  ] as const
+) {
+  Deno.test(`transfer$ refuses a body without a length that is ${what}, without another request`, async () => {
+    const { event$, ranges, notes } = run([unannounced(body)], { sink: emptiedSink });
+    await assertRejects(() => all(event$), InvalidArchiveError);
+    assertEquals(ranges.length, 1);
+    assertEquals(notes.at(-1), "[abort: InvalidArchiveError]");
+  });
+}
+
+Deno.test("transfer$ resumes after an outage of four minutes, and ends one of more than five", async () => {
+  for (const [outageMs, isSurvived] of [[240_000, true], [301_000, false]] as const) {
+    using time = new FakeTime(0);
+    const refused = (): Response => {
+      throw new TypeError("connection refused");
+    };
+    const recovers = () => Date.now() < outageMs ? refused() : rest(8)();
+    const { event$ } = run([cut(8), recovers], { retry: {} });
+    let outcome: unknown;
+    event$.subscribe({
+      error: (error) => outcome = error,
+      complete: () => outcome = "complete",
+    });
+    for (let s = 0; s < 310 && outcome === undefined; s++) await time.tickAsync(1_000);
+    if (isSurvived) assertEquals(outcome, "complete");
+    else assertInstanceOf(outcome, DownloadInterruptedError);
+  }
+});
+
+Deno.test("transfer$ gives an archive of which no byte has come no more time than a call", async () => {
+  using time = new FakeTime(0);
+  const { event$ } = run([(): Response => {
+    throw new TypeError("connection refused");
+  }], { retry: {} });
+  let outcome: unknown;
+  event$.subscribe({ error: (error) => outcome = error });
+  await time.tickAsync(0);
+  for (let ms = 0; ms < 29_000; ms += 100) await time.tickAsync(100);
+  assertEquals(outcome, undefined);
+  for (let ms = 0; ms < 2_000; ms += 100) await time.tickAsync(100);
+  assertInstanceOf(outcome, ApiConnectionError);
+});
+
+Deno.test("transfer$ refuses an archive that is announced as larger than maxBytes before its first byte", async () => {
+  const { event$, notes } = run([whole()], { maxBytes: TEXT.length - 1 });
+  const error = await assertRejects(() => all(event$), LimitExceededError);
+  assertEquals([error.option, error.limit], ["maxBytes", TEXT.length - 1]);
+  assertEquals(notes, ["[abort: LimitExceededError]"]);
+});
+
+Deno.test("transfer$ ends an archive of unknown length that has more bytes than maxBytes", async () => {
+  const { event$ } = run([unannounced(ARCHIVE)], { maxBytes: 19_999 });
+  await assertRejects(() => all(event$), LimitExceededError);
+  const { event$: fits } = run([unannounced(ARCHIVE)], { maxBytes: 20_000 });
+  assertEquals(counts(await all(fits)).at(-1), 20_000);
+});
+
+Deno.test("transfer$ ends an archive that drips more slowly than minBytesPerSecond, and not one that does not", async () => {
+  for (const [minBytesPerSecond, isTaken] of [[11, false], [10, true]] as const) {
+    using time = new FakeTime(0);
+    let sent = 0;
+    // A byte each 100 ms: never idle, 10 bytes per second.
+    const drip = () =>
+      new Response(
+        new ReadableStream<Uint8Array>({
+          async pull(controller) {
+            await new Promise((resolve) => setTimeout(resolve, 100));
+            controller.enqueue(new TextEncoder().encode(TEXT.charAt(sent++)));
+            if (sent === TEXT.length) controller.close();
+          },
+        }, { highWaterMark: 0 }),
+        { headers: { "Content-Length": String(TEXT.length), ...TAG } },
+      );
+    const { event$ } = run([drip], { minBytesPerSecond });
+    let outcome: unknown;
+    event$.subscribe({
+      error: (error) => outcome = error,
+      complete: () => outcome = "complete",
+    });
+    for (let ticks = 0; ticks < 100 && outcome === undefined; ticks++) await time.tickAsync(25);
+    if (isTaken) {
+      assertEquals(outcome, "complete");
+    } else {
+      assertInstanceOf(outcome, TransferTooSlowError);
+      assertEquals(Math.round(outcome.bytesPerSecond), 10);
+    }
+  }
+});
+
+Deno.test("transfer$ aborts the request of a body that it no longer reads", async () => {
+  let signal: AbortSignal | null | undefined;
+  const transport = createTransport({
+    apiKey: "k",
+    fetch: (_input, init) => {
+      signal = init?.signal;
+      return Promise.resolve(new Response(new ReadableStream(), { headers: TAG }));
+    },
+  });
+  const opened = Promise.withResolvers<void>();
+  const subscription = transfer$(transport, CHECKPOINT, memorySink(), {
+    idleTimeoutMs: 1000,
+    prepareTimeoutMs: 0,
+    maxBytes: Infinity,
+    minBytesPerSecond: 0,
+  }).subscribe(() => opened.resolve());
+  await opened.promise;
+  assertEquals(signal?.aborted, false);
+  subscription.unsubscribe();
+  assertEquals(signal?.aborted, true);
 });

@@ -40,7 +40,12 @@ for (const archiveAnswer of ["bytes", "redirect", "json"] as const) {
     ]);
     assertEquals(received, expected);
     const { byteLength } = expected;
-    assertEquals(events.at(-1), { type: "complete", loaded: byteLength, body: undefined });
+    assertEquals(events.at(-1), {
+      type: "complete",
+      loaded: byteLength,
+      body: undefined,
+      format: "tar.gz",
+    });
     const progress = events.filter((event) => event.type === "progress");
     assertEquals(progress.at(0)?.loaded, 0);
     assertEquals(progress.at(-1)?.loaded, byteLength);
@@ -52,7 +57,7 @@ for (const archiveAnswer of ["bytes", "redirect", "json"] as const) {
   });
 }
 
-Deno.test("an archive that fetch unpacks by itself has no total and is not cut off", async () => {
+Deno.test("download$ of an archive labelled with a content coding has no total, and ends with the archive", async () => {
   const fake = new FakeHpcai();
   fake.faults.add({ type: "encoded" }, { on: "archive" });
   await using server = serve(fake.handler);
@@ -62,11 +67,12 @@ Deno.test("an archive that fetch unpacks by itself has no total and is not cut o
   const events = await lastValueFrom(
     client.download$({ trainingRunId, checkpointId }).pipe(toArray()),
   );
-  const packed = fake.archive(trainingRunId, checkpointId).stream();
-  const unpacked = packed.pipeThrough(new DecompressionStream("gzip"));
   const done = events.at(-1);
   assert(done?.type === "complete");
-  assertEquals(done.body, await new Response(unpacked).bytes());
+  // Deno's fetch decodes nothing where the request says `Accept-Encoding: identity`; Node's does.
+  const expected = await new Response(fake.archive(trainingRunId, checkpointId).stream()).bytes();
+  assertEquals([done.format, done.loaded], ["tar.gz", expected.byteLength]);
+  assert(done.body?.every((byte, index) => byte === expected[index]));
   assert(events.every((event) => event.type === "complete" || event.total === undefined));
 });
 

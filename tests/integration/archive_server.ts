@@ -1,13 +1,25 @@
+import { TAR_BLOCK, tarHeader } from "../../src/testing/tar_header.ts";
 import { type RawAnswer, type RawServer, serveRaw } from "./raw_server.ts";
 
 /** A strong entity tag. */
 export const ETAG = 'ETag: "a"';
 
-/** The archive that is served. */
-export const ARCHIVE = Uint8Array.from({ length: 1000 }, (_, index) => index * 31 % 251);
+/** The archive that is served: a real `.tar.gz` of 1000 bytes. */
+export const ARCHIVE = await archiveOf(31);
 
 /** Another archive of the same length. */
-export const OTHER_ARCHIVE = ARCHIVE.map((byte) => 255 - byte);
+export const OTHER_ARCHIVE = await archiveOf(37);
+
+/** Makes an archive of one file; a comment in gzip's header brings it to 1000 bytes. */
+async function archiveOf(factor: number): Promise<Uint8Array<ArrayBuffer>> {
+  const file = Uint8Array.from({ length: TAR_BLOCK }, (_, index) => index * factor % 251);
+  const tar = new Blob([tarHeader("file", TAR_BLOCK, 0), file, new Uint8Array(2 * TAR_BLOCK)]);
+  const gzip = await new Response(tar.stream().pipeThrough(new CompressionStream("gzip"))).bytes();
+  const header = gzip.slice(0, 10);
+  header[3] = 0x10; // FCOMMENT (RFC 1952, section 2.3.1)
+  const comment = "x".repeat(1000 - gzip.byteLength - 1);
+  return await new Response(new Blob([header, comment, "\0", gzip.slice(10)])).bytes();
+}
 
 /** A server of one archive. */
 export interface ArchiveServer extends RawServer {

@@ -89,7 +89,7 @@ const mended: readonly (readonly [
   ["cut exactly at the end of the announced length", [whole(1000, ETAG)], ["all"]],
   [
     "cut exactly at the end of an unknown length",
-    [chunked(1000), unsatisfiable()],
+    [chunked(1000), unsatisfiable(1000, ETAG)],
     ["all", 'bytes=1000- if "a"'],
   ],
   ["cut without an announced length", [chunked(500), rest(500)], ["all", FROM_500]],
@@ -110,8 +110,8 @@ const mended: readonly (readonly [
   ],
   [
     "whose rest has no entity tag of its own",
-    [whole(500, ETAG), rest(500, { headers: [] })],
-    ["all", FROM_500],
+    [whole(500, ETAG), rest(500, { headers: [] }), whole(1000, ETAG)],
+    ["all", FROM_500, "all"],
   ],
   ["from a server that ignores Range", [whole(500, ETAG), whole(1000, ETAG)], ["all", FROM_500]],
   [
@@ -232,7 +232,8 @@ for (const [what, answers, asked, askedForStream] of startedOver) {
     const { received, events } = await intoMemory(clientOf(server.url));
     assertEquals(received, OTHER_ARCHIVE);
     assertEquals(server.asked, asked);
-    assertEquals(counts(events), [0, 500, 0, 1000, 1000]);
+    assertEquals(counts(events), [0, 500, 0, 0, 1000, 1000]);
+    assertEquals(events.at(2)?.type, "restart");
   });
 
   Deno.test(`an archive ${what} leaves a stream with what it got, aborted`, async () => {
@@ -254,19 +255,14 @@ for (const [what, answers, asked, askedForStream] of startedOver) {
   });
 }
 
-Deno.test("an archive that fetch unpacks by itself is never gone on with", async () => {
-  const random = crypto.getRandomValues(new Uint8Array(60_000));
-  const packed = await new Response(
-    new Blob([random]).stream().pipeThrough(new CompressionStream("gzip")),
-  ).bytes();
-  const headers = [ETAG, "Content-Encoding: gzip", `Content-Length: ${packed.byteLength}`];
-  const half = packed.slice(0, packed.byteLength / 2);
+Deno.test("download$ restarts an archive labelled with a content coding, which it cannot resume", async () => {
+  const headers = [ETAG, "Content-Encoding: gzip", `Content-Length: ${ARCHIVE.byteLength}`];
   await using server = serveArchive(
-    answer("200 OK", headers, half),
-    answer("200 OK", headers, packed),
+    answer("200 OK", headers, ARCHIVE.slice(0, 500)),
+    answer("200 OK", headers, ARCHIVE),
   );
   const { received, events } = await intoMemory(clientOf(server.url));
-  assertEquals(received, random);
+  assertEquals(received, ARCHIVE);
   assertEquals(server.asked, ["all", "all"]);
   assert(events.every((event) => event.type === "complete" || event.total === undefined));
 });

@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertInstanceOf } from "@std/assert";
+import { catchError } from "rxjs";
 import { TestScheduler } from "rxjs/testing";
 import { InvalidArgumentError } from "../../src/errors.ts";
 import { latestCheckpoint } from "../../src/listing/latest_checkpoint.ts";
@@ -53,11 +54,18 @@ Deno.test("a type that is none fails before anything is asked for", () => {
   run(({ cold, expectObservable, expectSubscriptions }) => {
     const listing$ = cold("l|", pages);
     const wrong: string = "weights";
-    expectObservable(listing$.pipe(latestCheckpoint(wrong as CheckpointType))).toBe(
-      "#",
-      undefined,
-      new InvalidArgumentError("type", 'must be "training" or "sampler", but is "weights"'),
+    const { message } = new InvalidArgumentError(
+      "type",
+      'must be "training" or "sampler", but is "weights"',
     );
+    const failure$ = listing$.pipe(
+      latestCheckpoint(wrong as CheckpointType),
+      catchError((error) => {
+        assertInstanceOf(error, InvalidArgumentError);
+        throw error.message;
+      }),
+    );
+    expectObservable(failure$).toBe("#", undefined, message);
     expectSubscriptions(listing$.subscriptions).toBe([]);
   });
 });

@@ -29,6 +29,8 @@ export function describe(event: DownloadEvent): string {
   switch (event.type) {
     case "preparing":
       return `asked again in ${event.retryInMs} ms`;
+    case "restart":
+      return `from the first byte again: ${event.reason}`;
     case "progress":
       return `${event.loaded} of ${event.total ?? "?"} bytes, ${event.remainingMs ?? "?"} ms left`;
     case "complete":

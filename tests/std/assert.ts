@@ -1,17 +1,13 @@
 /**
- * Backs `@std/assert` with `node:assert/strict` where JSR can't be reached, under the signatures of
- * `@std/assert`, so that a test that type-checks here does so there. Where the two disagree (`0` and
- * `-0`, an object without a prototype and `{}`) Node is the stricter.
+ * Stands in for the part of `@std/assert` that the tests use where JSR can't be reached, under its
+ * signatures, so that a test that type-checks here does so there.
  */
 import strict from "node:assert/strict";
+import { equal } from "./assert/equal.ts";
 
 type ErrorClass<E extends Error> = abstract new (...args: never[]) => E;
 
 export const assert: (expr: unknown, msg?: string) => asserts expr = strict.ok;
-export const assertEquals: <T>(actual: T, expected: T, msg?: string) => void =
-  strict.deepStrictEqual;
-export const assertNotEquals: <T>(actual: T, expected: T, msg?: string) => void =
-  strict.notDeepStrictEqual;
 export const assertStrictEquals: <T>(
   actual: unknown,
   expected: T,
@@ -21,6 +17,20 @@ export const assertMatch: (actual: string, expected: RegExp, msg?: string) => vo
 export const assertNotMatch: (actual: string, expected: RegExp, msg?: string) => void =
   strict.doesNotMatch;
 export const fail: (msg?: string) => never = strict.fail;
+
+export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
+  if (equal(actual, expected)) return;
+  strict.deepStrictEqual(actual, expected, msg); // shows the difference, if Node sees one
+  fail(msg ?? `Values differ in what inspection does not show: ${Deno.inspect(actual)}`);
+}
+
+export function assertNotEquals<T>(
+  actual: T,
+  expected: T,
+  msg = `Expected ${Deno.inspect(actual)} to differ from ${Deno.inspect(expected)}`,
+): void {
+  strict.ok(!equal(actual, expected), msg);
+}
 
 export function assertFalse(expr: unknown, msg = `Expected a falsy value, got ${expr}`): void {
   strict.ok(!expr, msg);
@@ -122,8 +132,9 @@ export async function assertRejects(
   errorClass?: ErrorClass<Error>,
   msgIncludes?: string,
 ): Promise<unknown> {
+  const promise = fn(); // a function that throws fails the test: it was expected to reject
   let caught: unknown;
-  await strict.rejects(async () => await fn(), (error) => {
+  await strict.rejects(async () => await promise, (error) => {
     caught = error;
     return isExpectedError(error, errorClass, msgIncludes);
   });

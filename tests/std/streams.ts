@@ -1,7 +1,15 @@
-/** Backs `@std/streams` with `node:stream/consumers` where JSR can't be reached. */
-export {
-  arrayBuffer as toArrayBuffer,
-  blob as toBlob,
-  json as toJson,
-  text as toText,
-} from "node:stream/consumers";
+/** Stands in for the part of `@std/streams` that the tests use where JSR can't be reached. */
+
+/** Reads a stream to its end. */
+export async function toText(
+  stream: ReadableStream<string> | ReadableStream<Uint8Array>,
+): Promise<string> {
+  const decoder = new TextDecoder();
+  const reader = stream.getReader();
+  let text = "";
+  while (true) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    text += typeof value === "string" ? value : decoder.decode(value, { stream: true });
+  }
+}

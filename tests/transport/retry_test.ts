@@ -19,6 +19,8 @@ const status = (status: number, retryAfterMs?: number) =>
 
 const options: RetryOptions = {
   maxRetries: 5,
+  maxElapsedMs: 30_000,
+  maxInterruptionMs: 300_000,
   initialDelayMs: 500,
   maxDelayMs: 10_000,
   maxRetryAfterMs: 60_000,
@@ -45,7 +47,7 @@ Deno.test("each wait is a random part of a ceiling that doubles from the first u
   });
   run(({ expectObservable }) => {
     const result$ = failing(connection, 7).pipe(
-      retryTransient({ ...options, maxRetries: 7 }, { random: () => 1 }),
+      retryTransient({ ...options, maxRetries: 7, maxElapsedMs: 60_000 }, { random: () => 1 }),
     );
     expectObservable(result$).toBe("35500ms (v|)");
   });
@@ -65,12 +67,60 @@ Deno.test("after the last retry the error of the last attempt surfaces", () => {
   });
 });
 
+Deno.test("retryTransient retries until maxElapsedMs after the first failure, and a last time then", () => {
+  const unlimited = { ...options, maxRetries: Infinity };
+  run(({ expectObservable }) => {
+    // 0.5, 1, 2, 4, 8 and 10 s are 25.5 s: the next wait is cut to what is left of 30.
+    const result$ = failing(connection, 7).pipe(retryTransient(unlimited, { random: () => 1 }));
+    expectObservable(result$).toBe("30s (v|)");
+  });
+  run(({ expectObservable }) => {
+    const result$ = failing(connection, 8).pipe(retryTransient(unlimited, { random: () => 1 }));
+    expectObservable(result$).toBe("30s #", undefined, connection);
+  });
+});
+
+Deno.test("retryTransient counts the time from the last progress, where there was some", () => {
+  run(({ expectObservable, cold }) => {
+    let attempts = 0;
+    const result$ = defer(() =>
+      attempts++ === 0
+        ? cold<string>("a 19s b 4s #", undefined, connection)
+        : failing(connection, 9)
+    ).pipe(
+      retryTransient({ ...options, maxRetries: Infinity }, {
+        random: () => 1,
+        retryForMs: () => 10_000,
+      }),
+    );
+    // The last byte came after 19.001 s.
+    expectObservable(result$).toBe("a 19s b 9999ms #", undefined, connection);
+  });
+});
+
+Deno.test("retryTransient obeys a Retry-After that ends after the time, but begins within it", () => {
+  run(({ expectObservable }) => {
+    const result$ = failing(status(429, 45_000), 9).pipe(
+      retryTransient({ ...options, maxRetries: Infinity }, { random: () => 1 }),
+    );
+    expectObservable(result$).toBe("45s #", undefined, status(429, 45_000));
+  });
+});
+
+Deno.test("retryTransient counts attempts also where the server says when to retry", () => {
+  run(({ expectObservable }) => {
+    const error = status(503, 10);
+    const result$ = failing(error, 9).pipe(retryTransient({ ...options, maxRetries: 2 }));
+    expectObservable(result$).toBe("20ms #", undefined, error);
+  });
+});
+
 Deno.test("Retry-After is obeyed to the millisecond, also where it exceeds the back-off", () => {
   run(({ expectObservable }) => {
-    const result$ = failing(status(429, 30_000), 2).pipe(
+    const result$ = failing(status(429, 14_000), 2).pipe(
       retryTransient(options, { random: () => 1 }),
     );
-    expectObservable(result$).toBe("60000ms (v|)");
+    expectObservable(result$).toBe("28000ms (v|)");
   });
 });
 

@@ -1,57 +1,102 @@
-/** Backs the part of `@std/testing/mock` that the tests use where JSR can't be reached. */
+/** Stands in for the part of `@std/testing/mock` that the tests use where JSR can't be reached. */
 import { strictEqual } from "node:assert/strict";
 
-export interface Spy<Args extends unknown[], Return> extends Disposable {
-  (...args: Args): Return;
-  readonly calls: readonly { readonly args: Args }[];
-  restore(): void;
+export class MockError extends Error {
+  override readonly name = "MockError";
 }
 
+/** One call of a function, recorded once it has returned or thrown. */
+export interface SpyCall<Self, Args extends unknown[], Return> {
+  args: Args;
+  returned?: Return;
+  error?: unknown;
+  self?: Self;
+}
+
+export interface Spy<Self, Args extends unknown[], Return> {
+  (this: Self, ...args: Args): Return;
+  readonly calls: SpyCall<Self, Args, Return>[];
+  /** Puts the method back. Throws if it is back already, or where no method was replaced. */
+  readonly restore: () => void;
+}
+
+export interface MethodSpy<Self, Args extends unknown[], Return>
+  extends Spy<Self, Args, Return>, Disposable {}
+
 // Unlike the global types of these names they take any type: a property need not be a method.
-type Parameters<F> = F extends (...args: infer Args) => unknown ? Args : never;
-type ReturnType<F> = F extends (...args: never[]) => infer Return ? Return : never;
+type Parameters<F> = F extends (...args: infer Args) => unknown ? Args : unknown[];
+type ReturnType<F> = F extends (...args: never[]) => infer Return ? Return : unknown;
 
 /** A function that records what it is called with. */
-export function spy(): Spy<unknown[], undefined>;
-export function spy<Args extends unknown[], Return>(
-  fn: (...args: Args) => Return,
-): Spy<Args, Return>;
-export function spy(
-  fn: (...args: unknown[]) => unknown = () => undefined,
-): Spy<unknown[], unknown> {
-  return recording(fn, () => {});
+export function spy(): Spy<unknown, unknown[], undefined>;
+export function spy<Self, Args extends unknown[], Return>(
+  fn: (this: Self, ...args: Args) => Return,
+): Spy<Self, Args, Return>;
+export function spy(fn: (...args: unknown[]) => unknown = () => undefined) {
+  return recording(fn, () => {
+    throw new MockError("Cannot restore: function cannot be restored");
+  });
 }
 
 /** Replaces a method until `restore()`, or until the end of the block with `using`. */
 export function stub<Self extends object, Name extends keyof Self>(
   self: Self,
   property: Name,
-  fake: (...args: Parameters<Self[Name]>) => ReturnType<Self[Name]>,
-): Spy<Parameters<Self[Name]>, ReturnType<Self[Name]>> {
+  fake: (this: Self, ...args: Parameters<Self[Name]>) => ReturnType<Self[Name]>,
+): MethodSpy<Self, Parameters<Self[Name]>, ReturnType<Self[Name]>> {
+  const method = self[property];
+  if (typeof method === "function") {
+    if (spies.has(method)) throw new MockError("Cannot stub: already spying on instance method");
+  } else if (method !== undefined) {
+    throw new MockError("Cannot stub: property is not an instance method");
+  }
   const original = Object.getOwnPropertyDescriptor(self, property);
-  const double = recording(fake, () => {
+  if (original?.configurable === false) {
+    throw new MockError("Cannot stub: non-configurable instance method");
+  }
+  let isRestored = false;
+  const restore = () => {
+    if (isRestored) throw new MockError("Cannot restore: instance method already restored");
     if (original === undefined) Reflect.deleteProperty(self, property); // it was inherited
     else Object.defineProperty(self, property, original);
+    isRestored = true;
+  };
+  const double = Object.assign(recording(fake, restore), { [Symbol.dispose]: restore });
+  const { enumerable = false, writable = false } = original ?? {};
+  Object.defineProperty(self, property, {
+    configurable: true,
+    enumerable,
+    writable,
+    value: double,
   });
-  Object.defineProperty(self, property, { configurable: true, writable: true, value: double });
   return double;
 }
 
 export function assertSpyCalls(
   spy: { readonly calls: readonly unknown[] },
-  expected: number,
+  expectedCalls: number,
 ): void {
-  strictEqual(spy.calls.length, expected);
+  strictEqual(spy.calls.length, expectedCalls);
 }
 
-function recording<Args extends unknown[], Return>(
-  fn: (...args: Args) => Return,
+const spies = new WeakSet<WeakKey>();
+
+function recording<Self, Args extends unknown[], Return>(
+  fn: (this: Self, ...args: Args) => Return,
   restore: () => void,
-): Spy<Args, Return> {
-  const calls: { args: Args }[] = [];
-  const record = (...args: Args) => {
-    calls.push({ args });
-    return fn(...args);
+): Spy<Self, Args, Return> {
+  const calls: SpyCall<Self, Args, Return>[] = [];
+  const record = function (this: Self, ...args: Args): Return {
+    const call: SpyCall<Self, Args, Return> = this ? { args, self: this } : { args };
+    try {
+      return call.returned = fn.apply(this, args);
+    } catch (error) {
+      call.error = error;
+      throw error;
+    } finally {
+      calls.push(call);
+    }
   };
-  return Object.assign(record, { calls, restore, [Symbol.dispose]: restore });
+  spies.add(record);
+  return Object.assign(record, { calls, restore });
 }

@@ -1,26 +1,112 @@
-/** Backs `FakeTime` of `@std/testing/time` where JSR can't be reached. */
-// @ts-types="npm:@types/sinonjs__fake-timers@^15.0.1"
-import { install } from "npm:@sinonjs/fake-timers@^15.5.0";
-import { stub } from "./mock.ts";
+/** Stands in for `FakeTime` of `@std/testing/time` where JSR can't be reached. */
 
-const realSetTimeout = globalThis.setTimeout;
+export class TimeError extends Error {
+  override readonly name = "TimeError";
+}
 
-/** Fakes what `@std`'s does: `Date`, time-outs, intervals and `AbortSignal.timeout`. */
+interface Timer {
+  readonly id: number;
+  readonly due: number;
+  /** The period of an interval, in milliseconds. */
+  readonly period?: number;
+  readonly fire: () => void;
+}
+
+class Clock {
+  now: number;
+  /** In the order in which they fire. */
+  #timers: Timer[] = [];
+  #lastId = 0;
+
+  constructor(now: number) {
+    this.now = now;
+  }
+
+  add(fire: () => void, delay: number): number {
+    return this.#insert({ id: ++this.#lastId, due: this.now + delay, fire });
+  }
+
+  addPeriodic(fire: () => void, period: number): number {
+    return this.#insert({ id: ++this.#lastId, due: this.now + period, period, fire });
+  }
+
+  remove(id: unknown): void {
+    this.#timers = this.#timers.filter((timer) => timer.id !== id);
+  }
+
+  /** An error of a timer stops it at the timer's time. */
+  advance(milliseconds: number): void {
+    const end = this.now + milliseconds;
+    if (end < this.now) throw new RangeError("Cannot set current time in the past");
+    while (true) {
+      const [timer] = this.#timers;
+      if (timer === undefined || timer.due > end) break;
+      this.#timers.shift();
+      this.now = timer.due;
+      if (timer.period !== undefined) this.#insert({ ...timer, due: timer.due + timer.period });
+      timer.fire();
+    }
+    this.now = end;
+  }
+
+  #insert(timer: Timer): number {
+    const later = this.#timers.findIndex(({ due }) => due > timer.due);
+    this.#timers.splice(later === -1 ? this.#timers.length : later, 0, timer);
+    return timer.id;
+  }
+}
+
+/** The globals that are faked, as they were when this module was loaded. */
+const { Date: RealDate, setTimeout, clearTimeout, setInterval, clearInterval } = globalThis;
+const realGlobals = { Date: RealDate, setTimeout, clearTimeout, setInterval, clearInterval };
+const realAbortTimeout = AbortSignal.timeout;
+
+let clock: Clock | undefined;
+
+function running(action: string): Clock {
+  if (clock === undefined) throw new TimeError(`Cannot ${action}: time is not faked`);
+  return clock;
+}
+
+const dateNow = () => clock?.now ?? RealDate.now();
+
+type Callback = (...args: unknown[]) => void;
+
+const fakeGlobals = {
+  // A proxy, so that what is set on it, such as a stub of `now`, does not change the time.
+  Date: new Proxy(RealDate, {
+    construct: (target, args) => Reflect.construct(target, args.length === 0 ? [dateNow()] : args),
+    apply: () => new RealDate(dateNow()).toString(),
+    get: (target, property) => property === "now" ? dateNow : Reflect.get(target, property),
+  }),
+  setTimeout: (callback: Callback, delay = 0, ...args: unknown[]) =>
+    running("set timeout").add(() => callback(...args), Math.max(0, Math.floor(delay))),
+  setInterval: (callback: Callback, period = 0, ...args: unknown[]) =>
+    running("set interval").addPeriodic(() => callback(...args), Math.max(1, Math.floor(period))),
+  clearTimeout: (id: unknown) => running("clear timeout").remove(id),
+  clearInterval: (id: unknown) => running("clear interval").remove(id),
+};
+
+function fakeAbortTimeout(milliseconds: number): AbortSignal {
+  const controller = new AbortController();
+  const reason = new DOMException("Signal timed out.", "TimeoutError");
+  fakeGlobals.setTimeout(() => controller.abort(reason), milliseconds);
+  return controller.signal;
+}
+
+/** Fakes `Date`, time-outs, intervals and `AbortSignal.timeout`. Time passes by `tick()` only. */
 export class FakeTime implements Disposable {
-  readonly #clock;
-  readonly #timeout;
+  readonly #clock: Clock;
 
-  constructor(start: number | Date = Date.now()) {
-    this.#clock = install({
-      now: start,
-      toFake: ["Date", "setTimeout", "clearTimeout", "setInterval", "clearInterval"],
-    });
-    this.#timeout = stub(AbortSignal, "timeout", (milliseconds) => {
-      const controller = new AbortController();
-      const reason = new DOMException("Signal timed out.", "TimeoutError");
-      setTimeout(() => controller.abort(reason), milliseconds);
-      return controller.signal;
-    });
+  constructor(start: number | Date = RealDate.now()) {
+    if (clock !== undefined) {
+      throw new TimeError("Cannot construct FakeTime: time is already faked");
+    }
+    const now = Math.floor(start.valueOf());
+    if (Number.isNaN(now)) throw new TypeError("Cannot construct FakeTime: invalid start time");
+    clock = this.#clock = new Clock(now);
+    Object.assign(globalThis, fakeGlobals);
+    AbortSignal.timeout = fakeAbortTimeout;
   }
 
   get now(): number {
@@ -28,22 +114,26 @@ export class FakeTime implements Disposable {
   }
 
   tick(milliseconds = 0): void {
-    this.#clock.tick(milliseconds);
+    this.#clock.advance(milliseconds);
   }
 
-  /** Not the clock's own `tickAsync`: `@std`'s lets no promise settle between two timers. */
+  /** Lets promises settle before the first timer fires, but none between two timers. */
   async tickAsync(milliseconds = 0): Promise<void> {
     await this.runMicrotasks();
     this.tick(milliseconds);
   }
 
   runMicrotasks(): Promise<void> {
-    return new Promise((resolve) => realSetTimeout(resolve, 0));
+    return new Promise((resolve) => setTimeout(resolve, 0));
   }
 
   restore(): void {
-    this.#timeout.restore();
-    this.#clock.uninstall();
+    if (clock !== this.#clock) {
+      throw new TimeError("Cannot restore time: time is already restored");
+    }
+    clock = undefined;
+    Object.assign(globalThis, realGlobals);
+    AbortSignal.timeout = realAbortTimeout;
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,5 @@
 import { computed, inject, Injectable, signal } from "@angular/core";
-import type { Checkpoint, DownloadPreparingEvent, DownloadProgressEvent } from "@hpcai/rx";
+import type { Checkpoint, DownloadCompleteEvent, DownloadEvent } from "@hpcai/rx";
 import {
   concatMap,
   defer,
@@ -19,7 +19,7 @@ export interface Download {
   readonly fileName: string;
   readonly state: "running" | "complete" | "failed" | "cancelled";
   /** How far it is; `undefined` before the first byte. */
-  readonly progress?: DownloadProgressEvent | DownloadPreparingEvent;
+  readonly progress?: Exclude<DownloadEvent, DownloadCompleteEvent>;
   /** How many bytes were saved. */
   readonly size?: number;
   /** Why it failed. */

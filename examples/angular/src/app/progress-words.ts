@@ -1,13 +1,14 @@
-import type { DownloadPreparingEvent, DownloadProgressEvent } from "@hpcai/rx";
+import type { DownloadCompleteEvent, DownloadEvent } from "@hpcai/rx";
 
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
 
 /** How far a download is: `22.8 MB of 67.1 MB · 8.39 MB/s · 6 s left`. */
 export function progressWords(
-  event: DownloadProgressEvent | DownloadPreparingEvent | undefined,
+  event: Exclude<DownloadEvent, DownloadCompleteEvent> | undefined,
 ): string {
   if (event === undefined) return "Starting";
   if (event.type === "preparing") return "The server is building the archive";
+  if (event.type === "restart") return "Restarting from the first byte";
   const { loaded, total, bytesPerSecond, remainingMs } = event;
   return [
     total === undefined ? byteSize(loaded) : `${byteSize(loaded)} of ${byteSize(total)}`,

@@ -1,0 +1,124 @@
+// This module is browser compatible.
+
+import { webStream } from "./web_stream.ts";
+
+/** The first bytes of a gzip file (RFC 1952, section 2.3.1). */
+const GZIP_MAGIC = [0x1f, 0x8b] as const;
+
+/** As many bytes come out of zlib at a time; its own 16 KiB cost more in calls than they save. */
+const ZLIB_CHUNK_BYTES = 64 * 2 ** 10;
+
+/** A stream's two sides, such as a `DecompressionStream`. */
+export type ByteTransform = ReadableWritablePair<Uint8Array, Uint8Array>;
+
+/**
+ * Makes a stream that decompresses gzip: with `node:zlib` where the runtime has it, else with a
+ * `DecompressionStream`. It is done with a chunk when the write of it resolves.
+ *
+ * Of the two only zlib accepts several gzip members, and zeros after the last, in every runtime, and
+ * names the fault in `code`: `Z_BUF_ERROR` if the input ends early.
+ */
+export function gunzip(): ByteTransform {
+  const zlib = builtInZlib();
+  return zlib === undefined
+    ? decompressionStream()
+    : zlibTransform(zlib.createGunzip({ chunkSize: ZLIB_CHUNK_BYTES }));
+}
+
+/** A `DecompressionStream`, of which that of Node is not done with a chunk when the write resolves. */
+export function decompressionStream(): ByteTransform {
+  const { readable, writable } = new DecompressionStream("gzip");
+  const writer = writable.getWriter();
+  return {
+    writable: new WritableStream({
+      write: (chunk) => writer.write(chunk.slice()),
+      close: () => writer.close(),
+      abort: (reason) => writer.abort(reason),
+    }),
+    readable,
+  };
+}
+
+/** What is needed of a `zlib.Gunzip`. */
+interface ZlibStream extends AsyncIterable<Uint8Array> {
+  on(event: "error", listener: (error: Error) => void): void;
+  on(event: "end", listener: () => void): void;
+  write(chunk: Uint8Array, callback: (error?: Error | null) => void): void;
+  end(callback: () => void): void;
+  destroy(): void;
+}
+
+/** `node:zlib`, without an import, which a bundler for browsers would have to resolve. */
+function builtInZlib(): { createGunzip(options: { chunkSize: number }): ZlibStream } | undefined {
+  // Not typed, since not every runtime has it.
+  const { process } = globalThis as {
+    process?: { getBuiltinModule?(id: "node:zlib"): ReturnType<typeof builtInZlib> };
+  };
+  return process?.getBuiltinModule?.("node:zlib");
+}
+
+function zlibTransform(zlib: ZlibStream): ByteTransform {
+  let hasEnded = false;
+  let settleWrite: (error?: Error) => void = () => {};
+  return {
+    writable: new WritableStream({
+      start(controller) {
+        // The callback of a write that fails may never be called, nor that of one after the end.
+        zlib.on("end", () => {
+          hasEnded = true;
+          settleWrite();
+        });
+        zlib.on("error", (error) => {
+          controller.error(error);
+          settleWrite(error);
+        });
+      },
+      write: (chunk) =>
+        new Promise<void>((resolve, reject) => {
+          if (hasEnded) return resolve();
+          settleWrite = (error) => error ? reject(error) : resolve();
+          zlib.write(chunk, (error) => hasEnded || !error ? resolve() : reject(error));
+        }),
+      close: () => new Promise<void>((resolve) => zlib.end(() => resolve())),
+      abort: () => zlib.destroy(),
+    }),
+    readable: webStream(zlib),
+  };
+}
+
+/** Whether these are the first bytes of a gzip file. */
+export function isGzip(bytes: ArrayLike<number>): boolean {
+  return GZIP_MAGIC.every((byte, index) => bytes[index] === byte);
+}
+
+/** Whether these bytes are too few to tell. */
+export function couldBecomeGzip({ byteLength, [0]: first }: Uint8Array): boolean {
+  return byteLength === 0 || (byteLength === 1 && first === GZIP_MAGIC[0]);
+}
+
+/**
+ * Decompresses a `.tar.gz`, and passes on a tar that is not compressed: where a server sends
+ * `Content-Encoding: gzip`, `fetch` has decompressed it already. The first bytes tell which it is.
+ */
+export async function decompress(
+  bytes: ReadableStream<Uint8Array>,
+): Promise<ReadableStream<Uint8Array>> {
+  const reader = bytes.getReader();
+  const chunks: Uint8Array[] = [];
+  const first: number[] = [];
+  while (first.length < GZIP_MAGIC.length) {
+    const { value } = await reader.read();
+    if (value === undefined) break;
+    chunks.push(value);
+    first.push(...value.subarray(0, GZIP_MAGIC.length));
+  }
+  reader.releaseLock();
+  const whole = bytes.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      start(controller) {
+        for (const chunk of chunks) controller.enqueue(chunk);
+      },
+    }),
+  );
+  return isGzip(first) ? whole.pipeThrough(gunzip()) : whole;
+}
