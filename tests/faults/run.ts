@@ -74,10 +74,10 @@ interface Tally {
 
 /** How a process ended. */
 interface ChildEnd {
-  readonly unfinished: readonly number[];
-  readonly isUndiciAbort: boolean;
-  /** Why it ended, where it should not have ended so. */
-  readonly problem: string | undefined;
+  readonly inFlight: readonly number[];
+  readonly notStarted: readonly number[];
+  /** What it died of, if it did not end by itself. */
+  readonly death: string | undefined;
 }
 
 async function main(): Promise<void> {
@@ -143,37 +143,31 @@ async function runAll(
   numbers: readonly number[],
 ): Promise<Tally> {
   const tally: Tally = { results: new Map(), faults: [], aborted: new Set(), deaths: 0 };
-  const left = [...numbers];
-  while (left.length > 0) {
-    const batch = left.splice(0, BATCH);
-    const options = { seed, numbers: batch, concurrency: CONCURRENCY };
-    const { unfinished, isUndiciAbort, problem } = await runChild(runtime, project, options, tally);
-    if (isUndiciAbort) tally.deaths++;
-    const started = unfinished.filter((number) => number < 0).map((number) => ~number);
-    const notStarted = unfinished.filter((number) => number >= 0);
-    if (problem !== undefined && started.length === 0) {
-      tally.faults.push({ number: undefined, fault: "crash", problem });
-    }
-    left.unshift(...notStarted);
-    // Which one it died of is found out by running each alone.
-    for (const number of started) {
-      const options = { seed, numbers: [number], concurrency: 1 };
-      const alone = await runChild(runtime, project, options, tally);
-      if (alone.isUndiciAbort) {
+  const run = async (numbers: readonly number[], concurrency: number): Promise<void> => {
+    const left = [...numbers];
+    while (left.length > 0) {
+      const batch = { seed, numbers: left.splice(0, BATCH), concurrency };
+      const { inFlight, notStarted, death } = await runChild(runtime, project, batch, tally);
+      left.unshift(...notStarted);
+      if (death === undefined) continue;
+      const [first, second] = inFlight;
+      if (first === undefined && notStarted.length > 0) throw new Error(death);
+      const number = second === undefined ? first : undefined;
+      if (UNDICI_ABORT.test(death)) {
         tally.deaths++;
-        tally.aborted.add(number);
-      } else if (alone.problem !== undefined) {
-        tally.faults.push({ number, fault: "crash", problem: alone.problem });
+        if (number !== undefined) tally.aborted.add(number);
+      } else {
+        tally.faults.push({ number, fault: "crash", problem: death });
       }
+      // One at a time, to find out which one it died of.
+      if (number === undefined) await run(inFlight, 1);
     }
-    if (problem !== undefined && !isUndiciAbort && started.length > 0) {
-      tally.faults.push({ number: undefined, fault: "crash", problem });
-    }
-  }
+  };
+  await run(numbers, CONCURRENCY);
   return tally;
 }
 
-/** Runs one process. Of what is unfinished, what had started is given as its complement. */
+/** Runs one process. */
 async function runChild(
   { command, args }: FaultRuntime,
   project: string,
@@ -192,9 +186,9 @@ async function runChild(
   const finished = new Set<number>();
   let uncaught = "";
   let isDone = false;
-  let problem: string | undefined;
+  let death: string | undefined;
   const kill = (why: string) => {
-    problem = why;
+    death = why;
     child.kill("SIGKILL");
   };
   let watchdog = setTimeout(() => kill("the process hangs"), SILENCE_MS);
@@ -222,17 +216,16 @@ async function runChild(
   clearTimeout(watchdog);
   const { success, code, signal } = await child.status;
   const words = `${uncaught}\n${await stderr}`.trim();
-  const isUndiciAbort = !success && problem === undefined && UNDICI_ABORT.test(words);
-  if (!success && !isUndiciAbort) problem ??= `exit code ${code}, signal ${signal}: ${words}`;
+  if (!success) death ??= `exit code ${code}, signal ${signal}: ${words}`;
+  else if (!isDone) death ??= "the process ended before it was done";
   if (success && words !== "") console.log(words);
-  if (success && !isDone) problem ??= "the process ended before it was done";
   const unfinished = options.numbers.filter((number) => !finished.has(number));
   await judgeAfterDeath(directory, unfinished, options.seed, tally);
   await Deno.remove(directory, { recursive: true });
   return {
-    isUndiciAbort,
-    problem,
-    unfinished: unfinished.map((number) => started.has(number) ? ~number : number),
+    death,
+    inFlight: unfinished.filter((number) => started.has(number)),
+    notStarted: unfinished.filter((number) => !started.has(number)),
   };
 }
 

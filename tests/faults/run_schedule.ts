@@ -405,7 +405,11 @@ const SAVE_STATE = /^\.hpcai-rx(\/[0-9a-f]+\.[0-9a-f]+\/(part|part\.json|file\.j
 
 /** What saving leaves that it should not. */
 function strayFiles(names: readonly string[]): string[] {
-  return names.filter((name) => name !== "final.tar.gz" && !SAVE_STATE.test(name));
+  // OLD LAYOUT
+  const old = ["final.tar.gz.part", "final.tar.gz.part.json", "final.tar.gz.etag.json"];
+  return names.filter((name) =>
+    name !== "final.tar.gz" && !old.includes(name) && !SAVE_STATE.test(name)
+  );
 }
 
 async function filesIn(directory: string): Promise<string[]> {
