@@ -65,7 +65,8 @@ function demo$({ client }: Service): Observable<unknown> {
 }
 
 function oneRun$({ client, fake }: Service, { trainingRunId }: TrainingRun): Observable<unknown> {
-  const byTime = (a: Checkpoint, b: Checkpoint) => a.time.getTime() - b.time.getTime();
+  const byTime = (a: Checkpoint, b: Checkpoint) =>
+    (a.time?.getTime() ?? 0) - (b.time?.getTime() ?? 0);
   return checkpoints$(client, trainingRunId).pipe(
     concatMap(({ checkpoints }) => {
       const downloadLatest$ = from(checkpoints).pipe(

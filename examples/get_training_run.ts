@@ -12,7 +12,7 @@ connect().getTrainingRun$(trainingRunId).subscribe((run) => {
   console.log(`Base Model: ${run.baseModel}`);
   console.log(`Is LoRA: ${run.isLora}`);
   if (run.isLora) console.log(`LoRA Rank: ${run.loraRank}`);
-  console.log(`Owner: ${run.modelOwner}`);
-  console.log(`Last Request: ${run.lastRequestTime.toISOString()}`);
+  console.log(`Owner: ${run.modelOwner ?? "unknown"}`);
+  console.log(`Last Request: ${run.lastRequestTime?.toISOString() ?? "unknown"}`);
   console.log(`Corrupted: ${run.corrupted}`);
 });

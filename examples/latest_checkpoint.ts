@@ -14,6 +14,6 @@ connect().listCheckpoints$(trainingRunId).pipe(
   if (latest === undefined) return console.log("The run has no checkpoint");
   console.log(`Latest checkpoint: ${latest.checkpointId}`);
   console.log(`  Type: ${latest.checkpointType}`);
-  console.log(`  Time: ${latest.time.toISOString()}`);
+  console.log(`  Time: ${latest.time?.toISOString() ?? "unknown"}`);
   console.log(`  Path: ${latest.checkpointPath}`);
 });

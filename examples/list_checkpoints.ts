@@ -11,7 +11,7 @@ connect().listCheckpoints$(trainingRunId).subscribe(({ checkpoints }) => {
   console.log(`Found ${checkpoints.length} checkpoints:`);
   for (const checkpoint of checkpoints) {
     console.log(`  - ${checkpoint.checkpointType}: ${checkpoint.checkpointId}`);
-    console.log(`    Time: ${checkpoint.time.toISOString()}`);
+    console.log(`    Time: ${checkpoint.time?.toISOString() ?? "unknown"}`);
     console.log(`    Path: ${checkpoint.checkpointPath}`);
   }
 });

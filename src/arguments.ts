@@ -35,12 +35,12 @@ export function requireInteger(argument: string, value: unknown, minimum: 0 | 1)
   throw new InvalidArgumentError(argument, `must be ${expected}, but is ${show(value)}`);
 }
 
-/** Throws unless `value` is a type of checkpoint. */
+/** Throws unless `value` can be a type of checkpoint, known or not. */
 export function requireCheckpointType(argument: string, value: unknown): void {
-  if (value === "training" || value === "sampler") return;
+  if (typeof value === "string" && value.trim() !== "") return;
   throw new InvalidArgumentError(
     argument,
-    `must be "training" or "sampler", but is ${show(value)}`,
+    `must be a checkpoint type, for example "training" or "sampler", but is ${show(value)}`,
   );
 }
 
@@ -74,8 +74,11 @@ function segmentFault(segment: string): string | undefined {
   return undefined;
 }
 
-/** Why a value cannot be a training run's id, or `undefined` where it can. */
-export function trainingRunIdFault(value: unknown): string | undefined {
+/**
+ * Why a value cannot be a training run's id, or the kind in a checkpoint path; `undefined` where it
+ * can.
+ */
+export function pathPartFault(value: unknown): string | undefined {
   if (typeof value !== "string") return "is not a string";
   // Servers decode %2F before they route, so that an id with a slash would name another route.
   return value.includes("/") ? "holds a slash" : segmentFault(value);
@@ -92,7 +95,7 @@ export function checkpointIdFault(value: unknown): string | undefined {
 
 /** Throws unless `value` can be a training run's id. */
 export function requireTrainingRunId(value: unknown): asserts value is string {
-  const fault = trainingRunIdFault(value);
+  const fault = pathPartFault(value);
   if (fault === undefined) return;
   throw new InvalidArgumentError(
     "trainingRunId",

@@ -1,43 +1,45 @@
 import {
   checkpointIdFault,
+  pathPartFault,
   requireCheckpointId,
   requireCheckpointType,
   requireTrainingRunId,
   show,
-  trainingRunIdFault,
 } from "./arguments.ts";
 import { InvalidArgumentError, InvalidCheckpointPathError } from "./errors.ts";
 import type { CheckpointIds, CheckpointRef, CheckpointType } from "./types.ts";
 
 /** The parts of a checkpoint path. */
 export interface ParsedCheckpointPath extends CheckpointIds {
-  /** Which of the two kinds of checkpoint the path names. */
+  /** The type of checkpoint that the path names. */
   readonly checkpointType: CheckpointType;
 }
 
 const SCHEME = "hpcai://";
 
-/** The word that stands for each type in a path, as the API's reference documents it. */
-const DOCUMENTED_KIND: Readonly<Record<CheckpointType, string>> = {
-  training: "weights",
-  sampler: "sampler_weights",
-};
+/**
+ * The kind that stands for a type in a path: `weights` for `training`, as the API's reference has it,
+ * and the type with `_weights` for any other (`sampler_weights`, `external_weights`).
+ */
+function kindOf(checkpointType: string): string {
+  return checkpointType === "training" ? "weights" : `${checkpointType}_weights`;
+}
 
-/** Servers also list paths with the type's own name, which is all that the Python SDK parses. */
-const TYPE_OF_KIND: ReadonlyMap<string, CheckpointType> = new Map([
-  ["weights", "training"],
-  ["training", "training"],
-  ["sampler_weights", "sampler"],
-  ["sampler", "sampler"],
-]);
+/**
+ * The type that a kind stands for. Servers also list paths with the type's own name, which is all that
+ * the Python SDK parses, so that a kind without `_weights` is the type.
+ */
+function typeOf(kind: string): string {
+  return kind === "weights" ? "training" : kind.replace(/(?!^)_weights$/, "");
+}
 
 /**
  * Takes a checkpoint path apart.
  *
- * @param path `hpcai://{trainingRunId}/weights/{checkpointId}` for a training checkpoint,
- * `hpcai://{trainingRunId}/sampler_weights/{checkpointId}` for a sampler checkpoint; `training` and
- * `sampler`, which some servers write instead, are taken too. The checkpoint's id is all that
- * follows, slashes included.
+ * @param path `hpcai://{trainingRunId}/{kind}/{checkpointId}`. The kind `weights` names a checkpoint
+ * of type `training`, `sampler_weights` one of type `sampler`, and any other kind is the type that it
+ * begins with, `external` for `external_weights`; a kind without `_weights` is the type itself. The
+ * checkpoint's id is all that follows, slashes included.
  * @returns The run's id, the checkpoint's type and the checkpoint's id.
  * @throws {InvalidCheckpointPathError} if it is not such a path.
  *
@@ -58,18 +60,16 @@ export function parseCheckpointPath(path: string): ParsedCheckpointPath {
   if (!path.startsWith(SCHEME)) throw invalidPath(path, `it does not begin with ${SCHEME}`);
   const [trainingRunId, kind, ...rest] = path.slice(SCHEME.length).split("/");
   if (kind === undefined || rest.length === 0) throw invalidPath(path, "it has too few parts");
-  const runFault = trainingRunIdFault(trainingRunId);
+  const runFault = pathPartFault(trainingRunId);
   if (trainingRunId === undefined || runFault !== undefined) {
     throw invalidPath(path, `its training run id ${runFault}`);
   }
-  const checkpointType = TYPE_OF_KIND.get(kind);
-  if (checkpointType === undefined) {
-    throw invalidPath(path, `${show(kind)} is not a kind of checkpoint`);
-  }
+  const kindFault = pathPartFault(kind);
+  if (kindFault !== undefined) throw invalidPath(path, `its kind ${kindFault}`);
   const checkpointId = rest.join("/");
   const idFault = checkpointIdFault(checkpointId);
   if (idFault !== undefined) throw invalidPath(path, `its checkpoint id ${idFault}`);
-  return { trainingRunId, checkpointType, checkpointId };
+  return { trainingRunId, checkpointType: typeOf(kind), checkpointId };
 }
 
 function invalidPath(path: unknown, problem: string): InvalidCheckpointPathError {
@@ -82,10 +82,12 @@ function invalidPath(path: unknown, problem: string): InvalidCheckpointPathError
 }
 
 /**
- * Puts a checkpoint path together, in the form that the API's reference documents.
+ * Puts a checkpoint path together, in the form that the API's reference documents: with the kind
+ * `weights` for the type `training`, and the type followed by `_weights` for every other.
  *
  * @param parts The run's id, the checkpoint's type and the checkpoint's id.
- * @returns The path; {@linkcode parseCheckpointPath} gives the same parts back.
+ * @returns The path; {@linkcode parseCheckpointPath} gives the same parts back. The path that a server
+ * lists may have the other form.
  * @throws {InvalidArgumentError} if a part cannot stand in a path.
  *
  * @example
@@ -108,12 +110,19 @@ export function formatCheckpointPath(parts: ParsedCheckpointPath): string {
   requireTrainingRunId(trainingRunId);
   requireCheckpointId(checkpointId);
   requireCheckpointType("checkpointType", checkpointType);
-  return `${SCHEME}${trainingRunId}/${DOCUMENTED_KIND[checkpointType]}/${checkpointId}`;
+  const fault = pathPartFault(checkpointType);
+  if (fault !== undefined) {
+    throw new InvalidArgumentError(
+      "checkpointType",
+      `${show(checkpointType)} ${fault}; expected a type that is one part of a path`,
+    );
+  }
+  return `${SCHEME}${trainingRunId}/${kindOf(checkpointType)}/${checkpointId}`;
 }
 
 /**
- * Finds the ids that a reference stands for. Of a {@linkcode Checkpoint} the id is the listed one,
- * which servers take as it is; its path says which run it belongs to.
+ * Finds the ids that a reference stands for. A {@linkcode Checkpoint} of a listing has them as fields;
+ * its path, whose scheme is the server's, is not read.
  *
  * @throws {InvalidArgumentError} if the reference is none.
  */
@@ -126,14 +135,8 @@ export function checkpointIds(checkpoint: CheckpointRef): CheckpointIds {
         `but is ${show(checkpoint)}`,
     );
   }
-  const { checkpointId } = checkpoint;
+  const { trainingRunId, checkpointId } = checkpoint;
+  requireTrainingRunId(trainingRunId);
   requireCheckpointId(checkpointId);
-  if ("checkpointPath" in checkpoint) {
-    return {
-      trainingRunId: parseCheckpointPath(checkpoint.checkpointPath).trainingRunId,
-      checkpointId,
-    };
-  }
-  requireTrainingRunId(checkpoint.trainingRunId);
-  return { trainingRunId: checkpoint.trainingRunId, checkpointId };
+  return { trainingRunId, checkpointId };
 }

@@ -329,7 +329,10 @@ export class TransferTooSlowError extends DownloadInterruptedError {
   }
 }
 
-/** Runs kept changing faster than they could be listed, so that some may have been missed. */
+/**
+ * A listing may have missed something: what it lists changed during every pass, or the server lists
+ * fewer than it counts, or has no end.
+ */
 export class InconsistentListingError extends HpcaiError {
   /** The name of the class. */
   override name = "InconsistentListingError";

@@ -15,6 +15,7 @@ import type { Change, WatchOptions } from "./listing/change.ts";
 import type { DeleteCheckpointsOptions, DeleteResult } from "./listing/delete_checkpoints.ts";
 import type { ListAllCheckpointsOptions } from "./listing/list_all_checkpoints.ts";
 import type { ListAllOptions } from "./listing/list_all_training_runs.ts";
+import type { PageQuery } from "./listing/list_pages.ts";
 import type { Pollers } from "./listing/watch.ts";
 import type { RestClientOptions } from "./options.ts";
 import { discardBody } from "./transport/bounded_text.ts";
@@ -29,7 +30,7 @@ import type {
   TrainingRun,
   TrainingRunsResponse,
 } from "./types.ts";
-import { checkpointsListResponse, trainingRun, trainingRunsResponse } from "./wire.ts";
+import { checkpointsPage, trainingRun, trainingRunsResponse } from "./wire.ts";
 
 /** Which page of training runs to list. */
 export interface ListTrainingRunsQuery {
@@ -146,8 +147,9 @@ export class RestClient {
    * Each run is emitted once, as it was first seen.
    *
    * @param options `pageSize` (default 100), `offset` (default 0), `concurrency` (default 4).
-   * @returns Emits each run and completes. Fails with an {@linkcode InconsistentListingError} if the
-   * runs never stand still.
+   * @returns Emits each run and completes. Fails with an {@linkcode InconsistentListingError}, after
+   * all runs that were seen, if they change during each of 64 passes, if the server lists fewer runs
+   * than it counts, or if a pass has more than 10 000 pages.
    *
    * @example
    * ```ts
@@ -187,7 +189,7 @@ export class RestClient {
    * const run = await firstValueFrom(
    *   client.getTrainingRun$("eb78693b-380d-40f8-a709-ffe0da185718"),
    * );
-   * console.log(run.baseModel, run.lastRequestTime.toISOString());
+   * console.log(run.baseModel, run.lastRequestTime?.toISOString());
    * ```
    */
   getTrainingRun$(trainingRunId: string): Observable<TrainingRun> {
@@ -228,11 +230,13 @@ export class RestClient {
   }
 
   /**
-   * Lists the checkpoints of a training run, of both types.
+   * Lists the checkpoints of a training run, of all types. Where the server gives them page by page,
+   * all pages are read, with the same proof as `listAllTrainingRuns$`.
    *
    * @param trainingRunId The run's id.
-   * @returns Emits all of them once and completes. Fails with a {@linkcode NotFoundError} if there
-   * is no such run.
+   * @returns Emits all of them once, in the server's order, and completes. Fails with a
+   * {@linkcode NotFoundError} if there is no such run, and with an
+   * {@linkcode InconsistentListingError} as `listAllTrainingRuns$` does, without emitting.
    *
    * @example
    * ```ts
@@ -251,12 +255,21 @@ export class RestClient {
   listCheckpoints$(trainingRunId: string): Observable<CheckpointsListResponse> {
     return defer(() => {
       requireTrainingRunId(trainingRunId);
-      return this.#transport.request$({
-        operation: "listCheckpoints",
-        method: "GET",
-        path: ["training_runs", trainingRunId, "checkpoints"],
-        headers: ACCEPT_JSON,
-      }, readJson(checkpointsListResponse));
+      const page$ = (query?: PageQuery) =>
+        this.#transport.request$({
+          operation: "listCheckpoints",
+          method: "GET",
+          path: ["training_runs", trainingRunId, "checkpoints"],
+          ...query && { query: { ...query } },
+          headers: ACCEPT_JSON,
+        }, readJson(checkpointsPage(trainingRunId)));
+      return page$().pipe(
+        concatMap((first) =>
+          first.cursor === null
+            ? of({ checkpoints: first.checkpoints })
+            : loaded(importListing, (module) => module.completeCheckpoints$(first, page$))
+        ),
+      );
     });
   }
 
@@ -318,7 +331,7 @@ export class RestClient {
    * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
    *
    * await client.watchTrainingRuns$().pipe(take(3)).forEach(({ type, value }) => {
-   *   console.log(type, value.trainingRunId, value.lastRequestTime.toISOString());
+   *   console.log(type, value.trainingRunId, value.lastRequestTime?.toISOString());
    * });
    * ```
    */
@@ -425,11 +438,14 @@ export class RestClient {
    * it is. The bytes go as fast as the stream takes them.
    *
    * @param checkpoint A checkpoint of a listing, its path, or its ids.
-   * @param options `to`, `progressIntervalMs`, `idleTimeoutMs`.
+   * @param options `to`, `progressIntervalMs`, `idleTimeoutMs`, `prepareTimeoutMs`, `maxBytes`,
+   * `minBytesPerSecond`.
    * @returns Emits `progress` at most every `progressIntervalMs`, the first (0 bytes) and the last
-   * always; then `complete`, with the bytes in `body` if there is no `to`; and completes. Fails with
-   * a {@linkcode DownloadInterruptedError} if the bytes break off, stall, or are not as many as
-   * announced; with the stream's own error if that fails. The stream is aborted then.
+   * always; `restart` where the bytes come again from the first one; then `complete`, with the bytes
+   * in `body` if there is no `to`; and completes. Fails with a {@linkcode DownloadInterruptedError} if
+   * the transfer is interrupted and cannot be resumed; with an {@linkcode InvalidArchiveError} if the
+   * length is not certain and the bytes are neither gzip nor tar; with an {@linkcode HpcaiError} whose
+   * cause is the stream's own error if that fails. The stream is aborted then.
    *
    * @example
    * ```ts

@@ -1,19 +1,37 @@
-/** Which of the two kinds of checkpoint it is: `training` to resume from, `sampler` for inference. */
-export type CheckpointType = "training" | "sampler";
+/**
+ * The type of a checkpoint: `training` to resume from, `sampler` for inference. Other types that a
+ * server lists, for example `external`, are kept as they are.
+ */
+// `{}` keeps the two known types in editors' suggestions, which plain `string` would swallow.
+// deno-lint-ignore ban-types
+export type CheckpointType = "training" | "sampler" | (string & {});
 
 /** A saved state of a training run. */
 export interface Checkpoint {
+  /** Identifier of the training run that it belongs to. */
+  readonly trainingRunId: string;
   /** Identifier of the checkpoint within its run, for example `step_0010`. May hold `/`. */
   readonly checkpointId: string;
   /**
    * `training`: the full LoRA adapter weights, to resume training from.
    * `sampler`: optimized for inference; smaller, faster to load.
+   * Any other type: what it is for is up to the server.
    */
   readonly checkpointType: CheckpointType;
-  /** When it was created. */
-  readonly time: Date;
-  /** Its full path, `hpcai://{trainingRunId}/{weights|sampler_weights}/{checkpointId}`. */
+  /** When it was created, or `null` where the server does not tell. */
+  readonly time: Date | null;
+  /**
+   * Its full path as the server lists it, on HPC-AI
+   * `hpcai://{trainingRunId}/{weights|sampler_weights}/{checkpointId}`. Servers of the same family use
+   * other schemes.
+   */
   readonly checkpointPath: string;
+  /** The size of its weights in bytes, where the server sends it. */
+  readonly sizeBytes?: number;
+  /** When the server will delete it, where it sends that. */
+  readonly expiresAt?: Date;
+  /** Whether others can use it, where the server sends that. */
+  readonly public?: boolean;
 }
 
 /** A model instance that was created for training: active or done. */
@@ -22,29 +40,31 @@ export interface TrainingRun {
   readonly trainingRunId: string;
   /** Name of the base model, for example `Qwen/Qwen3-8B`. */
   readonly baseModel: string;
-  /** Identifier of the owner. */
-  readonly modelOwner: string;
+  /** Identifier of the owner, or `null` where the server names none. */
+  readonly modelOwner: string | null;
   /** Whether the model is a LoRA model. */
   readonly isLora: boolean;
   /** Whether the model is in a corrupted state. */
   readonly corrupted: boolean;
   /** LoRA rank, or `null` where it does not apply. */
   readonly loraRank: number | null;
-  /** When the run last received a request. */
-  readonly lastRequestTime: Date;
+  /** When the run last received a request, or `null` where the server does not tell. */
+  readonly lastRequestTime: Date | null;
   /** Its most recent training checkpoint, or `null` while it has none. */
   readonly lastCheckpoint: Checkpoint | null;
   /** Its most recent sampler checkpoint, or `null` while it has none. */
   readonly lastSamplerCheckpoint: Checkpoint | null;
+  /** What the user noted on the run, where the server sends it. */
+  readonly userMetadata?: Readonly<Record<string, unknown>>;
 }
 
 /** Which part of a listing a page is. */
 export interface Cursor {
-  /** How many training runs come before this page. */
+  /** How many items come before this page. */
   readonly offset: number;
   /** The limit that the server used, which can be less than the one that was asked for. */
   readonly limit: number;
-  /** How many training runs there are in all; some servers say 0 on a page past the end. */
+  /** How many items there are in all; some servers send 0 on a page past the end. */
   readonly totalCount: number;
 }
 
@@ -58,7 +78,7 @@ export interface TrainingRunsResponse {
 
 /** The checkpoints of a training run. */
 export interface CheckpointsListResponse {
-  /** All of them, of both types, in the server's order. */
+  /** All of them, of all types, in the server's order. */
   readonly checkpoints: readonly Checkpoint[];
 }
 

@@ -4,6 +4,7 @@ import {
   checkpointIds,
   formatCheckpointPath,
   parseCheckpointPath,
+  type ParsedCheckpointPath,
 } from "../src/checkpoint_path.ts";
 import { InvalidArgumentError, InvalidCheckpointPathError } from "../src/errors.ts";
 import type { CheckpointRef } from "../src/types.ts";
@@ -16,6 +17,12 @@ for (
     ["training", "training"],
     ["sampler_weights", "sampler"],
     ["sampler", "sampler"],
+    ["external_weights", "external"],
+    ["external", "external"],
+    ["models", "models"],
+    ["constructor", "constructor"],
+    ["weights_weights", "weights"],
+    ["_weights", "_weights"],
   ] as const
 ) {
   Deno.test(`a path with ${kind} names a ${checkpointType} checkpoint`, () => {
@@ -47,13 +54,21 @@ Deno.test("the documented form of a path is the one that is written", () => {
   );
 });
 
+Deno.test("a type that is not known is written with _weights, as tinker writes external", () => {
+  assertEquals(
+    formatCheckpointPath({ trainingRunId: "r", checkpointId: "c", checkpointType: "external" }),
+    "hpcai://r/external_weights/c",
+  );
+});
+
 for (
   const [path, problem] of [
     [`${RUN}/weights/step_0010`, "does not begin with hpcai://"],
     ["HPCAI://r/weights/c", "does not begin with hpcai://"],
     ["https://h.example/r/weights/c", "does not begin with hpcai://"],
-    ["hpcai://r/models/c", '"models" is not a kind of checkpoint'],
-    ["hpcai://r/constructor/c", '"constructor" is not a kind of checkpoint'],
+    ["tinker://r/weights/c", "does not begin with hpcai://"],
+    ["hpcai://r//c", "its kind is empty"],
+    ["hpcai://r/../c", "its kind is a dot segment"],
     ["hpcai://r", "too few parts"],
     ["hpcai://r/weights", "too few parts"],
     ["hpcai:///weights/c", "its training run id is empty"],
@@ -83,13 +98,15 @@ for (
     { trainingRunId: "", checkpointType: "training", checkpointId: "c" },
     { trainingRunId: "a/b", checkpointType: "training", checkpointId: "c" },
     { trainingRunId: "r", checkpointType: "training", checkpointId: "." },
-    { trainingRunId: "r", checkpointType: "other", checkpointId: "c" },
-    { trainingRunId: "r", checkpointType: "toString", checkpointId: "c" },
+    { trainingRunId: "r", checkpointType: "", checkpointId: "c" },
+    { trainingRunId: "r", checkpointType: "a/b", checkpointId: "c" },
+    { trainingRunId: "r", checkpointType: "..", checkpointId: "c" },
+    { trainingRunId: "r", checkpointType: 7, checkpointId: "c" },
   ]
 ) {
   Deno.test(`${JSON.stringify(parts)} makes no path`, () => {
     assertThrows(
-      () => formatCheckpointPath(parts as Parameters<typeof formatCheckpointPath>[0]),
+      () => formatCheckpointPath(parts as ParsedCheckpointPath), // As a program without types may.
       InvalidArgumentError,
     );
   });
@@ -100,7 +117,10 @@ const segment = fc.string({ unit: "grapheme", minLength: 1 }).filter((text) =>
 );
 const parts = fc.record({
   trainingRunId: segment,
-  checkpointType: fc.constantFrom("training" as const, "sampler" as const),
+  checkpointType: fc.oneof(
+    fc.constantFrom("training", "sampler", "external", "weights", "_weights", "a_weights"),
+    segment,
+  ),
   checkpointId: fc.array(segment, { minLength: 1, maxLength: 4 }).map((ids) => ids.join("/")),
 }, { noNullPrototype: true });
 
@@ -113,7 +133,9 @@ Deno.test("what is formatted parses to the same parts", () => {
 Deno.test("a path either parses to parts that format to its documented form, or is refused", () => {
   const path = fc.oneof(
     fc.string(),
-    fc.array(fc.constantFrom("hpcai://", "/", ".", "..", "weights", "sampler", "a", "%2f", " "))
+    fc.array(
+      fc.constantFrom("hpcai://", "/", ".", "..", "weights", "_", "sampler", "a", "%2f", " "),
+    )
       .map((pieces) => pieces.join("")),
   );
   fc.assert(fc.property(path, (path) => {
@@ -126,12 +148,13 @@ Deno.test("a path either parses to parts that format to its documented form, or 
   }));
 });
 
-Deno.test("of a listed checkpoint the id is the listed one and the run is the path's", () => {
+Deno.test("checkpointIds takes the ids of a listed checkpoint, whatever the scheme of its path", () => {
   const checkpoint = {
+    trainingRunId: "r",
     checkpointId: "weights/step_0010",
     checkpointType: "training" as const,
     time: new Date(0),
-    checkpointPath: "hpcai://r/weights/step_0010",
+    checkpointPath: "tinker://other/weights/step_0010",
   };
   assertEquals(checkpointIds(checkpoint), {
     trainingRunId: "r",
@@ -144,10 +167,10 @@ for (
     [undefined, "checkpoint"],
     [null, "checkpoint"],
     [7, "checkpoint"],
-    [{}, "checkpointId"],
+    [{}, "trainingRunId"],
     [{ trainingRunId: "r" }, "checkpointId"],
     [{ checkpointId: "c" }, "trainingRunId"],
-    [{ checkpointId: "c", checkpointPath: "c" }, "checkpointPath"],
+    [{ checkpointId: "c", checkpointPath: "hpcai://r/weights/c" }, "trainingRunId"],
     ["c", "checkpointPath"],
   ] as const
 ) {

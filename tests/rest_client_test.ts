@@ -133,7 +133,7 @@ Deno.test("the global fetch is used where no other is given", async () => {
   );
   const client = new RestClient({ apiKey: "k" });
   const { lastRequestTime } = await firstValueFrom(client.getTrainingRun$(RUN));
-  assertEquals(lastRequestTime.toISOString(), "2026-01-07T10:19:18.000Z");
+  assertEquals(lastRequestTime?.toISOString(), "2026-01-07T10:19:18.000Z");
   assertSpyCalls(fetched, 1);
 });
 
@@ -163,7 +163,15 @@ const anything = (value: unknown) => value as never;
 
 const badIds = ["", " ", ".", "..", "a/b", "\ud800", undefined, null, 7, {}];
 const badCheckpointIds = ["", ".", "..", "a/../b", "/a", "a/", "a//b", undefined, 7];
-const badPaths = ["", "r/weights/c", "hpcai://r/other/c", "hpcai://r", "hpcai:///weights/c", 7];
+const badPaths = [
+  "",
+  "r/weights/c",
+  "tinker://r/weights/c",
+  "hpcai://r//c",
+  "hpcai://r",
+  "hpcai:///weights/c",
+  7,
+];
 
 const refusals: readonly (readonly [
   name: string,

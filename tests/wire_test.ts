@@ -1,6 +1,8 @@
-import { assertEquals } from "@std/assert";
-import * as v from "valibot";
-import { trainingRun, trainingRunsResponse } from "../src/wire.ts";
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import type { Checkpoint, TrainingRun } from "../src/types.ts";
+import { type Decode, JsonFault } from "../src/json.ts";
+import { checkpointsPage, trainingRun, trainingRunsResponse } from "../src/wire.ts";
 
 const wireCheckpoint = {
   checkpoint_id: "step_0010",
@@ -21,13 +23,18 @@ const wireRun = {
 };
 
 /** The path of the first fault, or `undefined` if there is none. */
-function faultPath(wire: unknown): string | undefined {
-  const result = v.safeParse(trainingRun, wire);
-  return result.success ? undefined : v.getDotPath(result.issues[0]) ?? "";
+function faultPath(wire: unknown, decode: Decode<unknown> = trainingRun): string | undefined {
+  try {
+    decode(wire);
+    return undefined;
+  } catch (fault) {
+    if (fault instanceof JsonFault) return fault.path;
+    throw fault;
+  }
 }
 
 Deno.test("every field of a training run has its camelCase equal", () => {
-  assertEquals(v.parse(trainingRun, wireRun), {
+  assertEquals(trainingRun(wireRun), {
     trainingRunId: "r",
     baseModel: "Qwen/Qwen3-8B",
     modelOwner: "o",
@@ -36,6 +43,7 @@ Deno.test("every field of a training run has its camelCase equal", () => {
     loraRank: 16,
     lastRequestTime: new Date("2026-01-07T10:19:18Z"),
     lastCheckpoint: {
+      trainingRunId: "r",
       checkpointId: "step_0010",
       checkpointType: "training",
       time: new Date("2026-01-07T10:19:18.123Z"),
@@ -45,54 +53,208 @@ Deno.test("every field of a training run has its camelCase equal", () => {
   });
 });
 
-Deno.test("absent optional fields are null, absent `corrupted` is false, unknown fields are ignored", () => {
-  const {
-    corrupted: _c,
-    lora_rank: _l,
-    last_checkpoint: _lc,
-    last_sampler_checkpoint: _ls,
-    ...rest
-  } = wireRun;
-  const parsed = v.parse(trainingRun, { ...rest, user_metadata: { a: 1 } });
-  assertEquals(parsed, {
-    trainingRunId: "r",
-    baseModel: "Qwen/Qwen3-8B",
-    modelOwner: "o",
-    isLora: true,
-    corrupted: false,
-    loraRank: null,
-    lastRequestTime: new Date("2026-01-07T10:19:18Z"),
-    lastCheckpoint: null,
-    lastSamplerCheckpoint: null,
+for (const absent of [null, undefined]) {
+  Deno.test(`optional fields that are ${absent ?? "absent"} are null, corrupted is false, extras are absent`, () => {
+    const { training_run_id, base_model, is_lora } = wireRun;
+    const optional = absent === undefined ? {} : {
+      model_owner: absent,
+      corrupted: absent,
+      lora_rank: absent,
+      last_request_time: absent,
+      last_checkpoint: absent,
+      last_sampler_checkpoint: absent,
+      user_metadata: absent,
+    };
+    assertEquals(trainingRun({ training_run_id, base_model, is_lora, ...optional }), {
+      trainingRunId: "r",
+      baseModel: "Qwen/Qwen3-8B",
+      modelOwner: null,
+      isLora: true,
+      corrupted: false,
+      loraRank: null,
+      lastRequestTime: null,
+      lastCheckpoint: null,
+      lastSamplerCheckpoint: null,
+    });
   });
+}
+
+function parsedCheckpoint(wire: unknown): Checkpoint | undefined {
+  return checkpointsPage("run")({ checkpoints: [wire] }).checkpoints[0];
+}
+
+Deno.test("a checkpoint without a time has null for it, and knows the run that was asked for", () => {
+  for (const time of [null, undefined]) {
+    const { time: _, ...rest } = wireCheckpoint;
+    assertEquals(parsedCheckpoint(time === null ? { ...rest, time } : rest), {
+      trainingRunId: "run",
+      checkpointId: "step_0010",
+      checkpointType: "training",
+      time: null,
+      checkpointPath: "hpcai://r/weights/step_0010",
+    });
+  }
+});
+
+Deno.test("tinker_path is read where checkpoint_path is absent or null, and the fault of both is named", () => {
+  const { checkpoint_path, ...rest } = wireCheckpoint;
+  const tinker_path = "tinker://r/weights/step_0010";
+  assertEquals(parsedCheckpoint({ ...rest, tinker_path })?.checkpointPath, tinker_path);
+  const nulled = { ...rest, checkpoint_path: null, tinker_path };
+  assertEquals(parsedCheckpoint(nulled)?.checkpointPath, tinker_path);
+  const both = { ...rest, checkpoint_path, tinker_path: 7 };
+  assertEquals(parsedCheckpoint(both)?.checkpointPath, checkpoint_path);
+  const none = { checkpoints: [wireCheckpoint, rest] };
+  assertEquals(faultPath(none, checkpointsPage("run")), "checkpoints[1].checkpoint_path");
+});
+
+Deno.test("extras are kept where they are sent", () => {
+  const extras = { size_bytes: 2048, expires_at: "2026-02-01T00:00:00+00:00", public: false };
+  const { sizeBytes, expiresAt, public: isPublic } =
+    parsedCheckpoint({ ...wireCheckpoint, ...extras }) ?? {};
+  assertEquals({ sizeBytes, expiresAt, isPublic }, {
+    sizeBytes: 2048,
+    expiresAt: new Date("2026-02-01T00:00:00Z"),
+    isPublic: false,
+  });
+  const user_metadata = { seed: 7, tags: ["a"] };
+  assertEquals(trainingRun({ ...wireRun, user_metadata }).userMetadata, user_metadata);
+});
+
+Deno.test("malformed extras are dropped", () => {
+  const plain = Object.keys(parsedCheckpoint(wireCheckpoint) ?? {});
+  const malformed = [
+    ...[-1, 0.5, "2048", null, {}].map((size_bytes) => ({ size_bytes })),
+    ...["soon", true, {}, "2026-02-30T00:00:00Z"].map((expires_at) => ({ expires_at })),
+    ...["yes", 1, null].map((isPublic) => ({ public: isPublic })),
+  ];
+  for (const extra of malformed) {
+    assertEquals(Object.keys(parsedCheckpoint({ ...wireCheckpoint, ...extra }) ?? {}), plain);
+  }
+  for (const user_metadata of ["text", 7, [], null]) {
+    assertEquals("userMetadata" in trainingRun({ ...wireRun, user_metadata }), false);
+  }
 });
 
 for (
-  const [text, utc] of [
+  const [time, utc] of [
     ["2026-01-07T10:19:18.123456", "2026-01-07T10:19:18.123Z"],
     ["2026-01-07T10:19:18", "2026-01-07T10:19:18.000Z"],
     ["2026-01-07 10:19:18.5", "2026-01-07T10:19:18.500Z"],
     ["2026-01-07T10:19:18.123456Z", "2026-01-07T10:19:18.123Z"],
     ["2026-01-07T10:19:18.123456+00:00", "2026-01-07T10:19:18.123Z"],
     ["2026-01-07T12:19:18+02:00", "2026-01-07T10:19:18.000Z"],
+    ["2026-01-07T10:19:18+0000", "2026-01-07T10:19:18.000Z"],
+    ["2026-01-07 10:19:18.123456+00", "2026-01-07T10:19:18.123Z"],
+    ["2026-01-07t10:19:18z", "2026-01-07T10:19:18.000Z"],
+    ["2026-01-07_10:19:18,25Z", "2026-01-07T10:19:18.250Z"],
+    ["2026-01-07T10:19", "2026-01-07T10:19:00.000Z"],
+    ["2026-01-07T10:19Z", "2026-01-07T10:19:00.000Z"],
+    ["2026-01-07T10:19-0530", "2026-01-07T15:49:00.000Z"],
+    ["2026-01-07T00:10:00+00:30", "2026-01-06T23:40:00.000Z"],
+    ["2026-01-07T00:10:00-00:30", "2026-01-07T00:40:00.000Z"],
+    ["2016-12-31T23:59:60Z", "2017-01-01T00:00:00.000Z"],
+    ["2016-12-31T15:59:60.5-08:00", "2017-01-01T00:00:00.500Z"],
+    ["2024-02-29T12:00:00Z", "2024-02-29T12:00:00.000Z"],
+    ["0001-01-01T00:00:00", "0001-01-01T00:00:00.000Z"],
+    ["9999-12-31T23:59:59.999999999", "9999-12-31T23:59:59.999Z"],
+    [1767781158, "2026-01-07T10:19:18.000Z"],
+    [1767781158.5, "2026-01-07T10:19:18.500Z"],
+    [1767781158123, "2026-01-07T10:19:18.123Z"],
   ] as const
 ) {
-  Deno.test(`the timestamp ${text} is ${utc}, wherever it is read`, () => {
-    const { lastRequestTime } = v.parse(trainingRun, { ...wireRun, last_request_time: text });
-    assertEquals(lastRequestTime.toISOString(), utc);
+  Deno.test(`the timestamp ${time} is ${utc}, wherever it is read`, () => {
+    const { lastRequestTime } = trainingRun({ ...wireRun, last_request_time: time });
+    assertEquals(lastRequestTime?.toISOString(), utc);
   });
 }
 
-for (const text of ["", "yesterday", "2026-01-07", "2026-13-07T10:19:18Z", "1767781158"]) {
-  Deno.test(`${JSON.stringify(text)} is no timestamp`, () => {
-    assertEquals(faultPath({ ...wireRun, last_request_time: text }), "last_request_time");
+for (
+  const time of [
+    "",
+    "yesterday",
+    "2026-01-07",
+    "2026-13-07T10:19:18Z",
+    "2026-00-07T10:19:18Z",
+    "2026-01-00T10:19:18Z",
+    "2026-02-29T10:19:18Z",
+    "2100-02-29T10:19:18Z",
+    "2026-04-31T10:19:18Z",
+    "2026-01-07T24:00:00Z",
+    "2026-01-07T10:60:18Z",
+    "2026-01-07T10:19:61Z",
+    "2026-01-07T10:19:18.Z",
+    "2026-01-07T10:19.5Z",
+    "2026-01-07T10:19:18+24:00",
+    "2026-01-07T10:19:18+00:60",
+    "2026-01-07T10:19:18+0",
+    "2026-01-07T10:19:18 Z",
+    " 2026-01-07T10:19:18Z",
+    "2026-01-07T10:19:18Z\n",
+    "26-01-07T10:19:18Z",
+    "1767781158",
+    1e300,
+    true,
+    {},
+  ]
+) {
+  Deno.test(`${JSON.stringify(time)} is no timestamp`, () => {
+    assertEquals(faultPath({ ...wireRun, last_request_time: time }), "last_request_time");
   });
 }
+
+/** Where a fraction of a second has so many digits. */
+function withFraction(iso: string, digits: number): string {
+  return iso.replace(
+    /\.(\d{3})Z$/,
+    (_, ms) => digits === 0 ? "Z" : `.${`${ms}987654`.slice(0, digits)}Z`,
+  );
+}
+
+Deno.test("every timestamp that ECMAScript defines is read as Date reads it", () => {
+  const moments = fc.date({
+    min: new Date("0000-01-01T00:00:00Z"),
+    max: new Date("9999-12-31T23:59:59.999Z"),
+    noInvalidDate: true,
+  });
+  const zones = fc.oneof(
+    fc.constantFrom("Z", ""),
+    fc.tuple(fc.constantFrom("+", "-"), fc.nat(23), fc.nat(59)).map(([sign, h, m]) =>
+      `${sign}${String(h).padStart(2, "0")}:${String(m).padStart(2, "0")}`
+    ),
+  );
+  fc.assert(
+    fc.property(moments, fc.constantFrom(0, 3, 6, 9), zones, (moment, digits, zone) => {
+      const local = withFraction(moment.toISOString(), digits).slice(0, -1);
+      const { lastRequestTime } = trainingRun({
+        ...wireRun,
+        last_request_time: local + zone,
+      });
+      assertEquals(lastRequestTime, new Date(local + (zone || "Z")));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("every day of 800 years is read as Date reads it, and none that is not in the calendar", () => {
+  const two = (n: number) => String(n).padStart(2, "0");
+  for (let year = 1600; year < 2400; year++) {
+    for (let month = 1; month <= 12; month++) {
+      for (const day of [1, 28, 29, 30, 31]) {
+        const text = `${year}-${two(month)}-${two(day)}T00:00:00Z`;
+        const exists = new Date(Date.UTC(year, month - 1, day)).getUTCDate() === day;
+        const wire = { ...wireRun, last_request_time: text };
+        assertEquals(faultPath(wire) === undefined, exists, text);
+        if (exists) assertEquals(trainingRun(wire).lastRequestTime?.getTime(), Date.parse(text));
+      }
+    }
+  }
+});
 
 Deno.test("a fault is found where it is", () => {
   assertEquals(faultPath({ ...wireRun, is_lora: "yes" }), "is_lora");
   assertEquals(
-    faultPath({ ...wireRun, last_checkpoint: { ...wireCheckpoint, checkpoint_type: "other" } }),
+    faultPath({ ...wireRun, last_checkpoint: { ...wireCheckpoint, checkpoint_type: 7 } }),
     "last_checkpoint.checkpoint_type",
   );
   assertEquals(faultPath(null), "");
@@ -100,9 +262,148 @@ Deno.test("a fault is found where it is", () => {
 
 Deno.test("a cursor counts in whole numbers of at least 0", () => {
   const page = (total_count: unknown) =>
-    v.safeParse(trainingRunsResponse, {
-      training_runs: [],
-      cursor: { offset: 0, limit: 20, total_count },
-    }).success;
+    faultPath(
+      { training_runs: [], cursor: { offset: 0, limit: 20, total_count } },
+      trainingRunsResponse,
+    ) === undefined;
   assertEquals([0, 7, -1, 1.5, "7"].map(page), [true, true, false, false, false]);
+});
+
+const word = fc.string({ minLength: 1 });
+const anyTime = fc.constantFrom("2026-01-07T10:19:18Z", "2026-01-07T10:19", null);
+
+/** Fields that no schema knows, with any JSON in them. */
+const unknownFields = fc.dictionary(word.map((name) => `x-${name}`), fc.jsonValue());
+
+const wireCheckpoints = fc.record({
+  checkpoint_id: word,
+  checkpoint_type: fc.oneof(fc.constantFrom("training", "sampler", "external"), word),
+  time: anyTime,
+  checkpoint_path: word,
+});
+
+const wireRuns = fc.record({
+  training_run_id: word,
+  base_model: word,
+  model_owner: fc.option(word),
+  is_lora: fc.boolean(),
+  corrupted: fc.option(fc.boolean()),
+  lora_rank: fc.option(fc.nat()),
+  last_request_time: anyTime,
+  last_checkpoint: fc.option(wireCheckpoints),
+  last_sampler_checkpoint: fc.option(wireCheckpoints),
+});
+
+function wirePage(training_runs: readonly unknown[]) {
+  return { training_runs, cursor: { offset: 0, limit: 20, total_count: training_runs.length } };
+}
+
+Deno.test("a word that is not known passes through as the type of a checkpoint", () => {
+  fc.assert(fc.property(word, (checkpoint_type) => {
+    const checkpoint = { ...wireCheckpoint, checkpoint_type };
+    assertEquals(parsedCheckpoint(checkpoint)?.checkpointType, checkpoint_type);
+    const run = trainingRun({ ...wireRun, last_checkpoint: checkpoint });
+    assertEquals(run.lastCheckpoint?.checkpointType, checkpoint_type);
+  }));
+});
+
+Deno.test("fields that are not known change nothing, in any object", () => {
+  fc.assert(
+    fc.property(fc.array(wireRuns), fc.array(unknownFields, { minLength: 4 }), (runs, fields) => {
+      const at = (index: number) => fields[index % fields.length];
+      const widened = {
+        ...wirePage(runs.map((run, index) => ({
+          ...at(index),
+          ...run,
+          last_checkpoint: run.last_checkpoint && { ...at(index + 1), ...run.last_checkpoint },
+        }))),
+        ...at(2),
+      };
+      widened.cursor = { ...at(3), ...widened.cursor };
+      assertEquals(
+        trainingRunsResponse(widened),
+        trainingRunsResponse(wirePage(runs)),
+      );
+    }),
+  );
+});
+
+Deno.test("every nullable field may be null or absent without a fault in any run of a page", () => {
+  const nullable = [
+    "model_owner",
+    "corrupted",
+    "lora_rank",
+    "last_request_time",
+    "last_checkpoint",
+    "last_sampler_checkpoint",
+    "user_metadata",
+  ];
+  fc.assert(
+    fc.property(
+      fc.array(wireRuns, { minLength: 1 }),
+      fc.nat(),
+      fc.subarray(nullable),
+      fc.boolean(),
+      (runs, index, names, isAbsent) => {
+        const odd = index % runs.length;
+        const changed = runs.map((run, at) => {
+          if (at !== odd) return run;
+          const rest = Object.entries(run).filter(([name]) => !names.includes(name));
+          return Object.fromEntries(
+            isAbsent ? rest : [...rest, ...names.map((name) => [name, null])],
+          );
+        });
+        const { trainingRuns } = trainingRunsResponse(wirePage(changed));
+        assertEquals(trainingRuns.length, runs.length);
+        const { trainingRuns: before } = trainingRunsResponse(wirePage(runs));
+        const others = (all: readonly TrainingRun[]) => all.filter((_, at) => at !== odd);
+        assertEquals(others(trainingRuns), others(before));
+      },
+    ),
+  );
+});
+
+Deno.test("one malformed run in a page is refused with its path, since it could not be told from a missing one", () => {
+  const required = ["training_run_id", "base_model", "is_lora"] as const;
+  const wrong = fc.constantFrom(null, 7, {}, []);
+  fc.assert(
+    fc.property(
+      fc.array(wireRuns, { minLength: 1 }),
+      fc.nat(),
+      fc.constantFrom(...required),
+      wrong,
+      (runs, index, name, value) => {
+        const odd = index % runs.length;
+        const page = wirePage(runs.map((run, at) => at === odd ? { ...run, [name]: value } : run));
+        assertEquals(faultPath(page, trainingRunsResponse), `training_runs[${odd}].${name}`);
+      },
+    ),
+  );
+});
+
+Deno.test("an element of a list that is no object is refused with its path", () => {
+  fc.assert(
+    fc.property(
+      fc.array(wireCheckpoints),
+      fc.nat(),
+      fc.constantFrom(null, 7, "text", true),
+      (checkpoints, index, element) => {
+        const odd = index % (checkpoints.length + 1);
+        const list = checkpoints.toSpliced(odd, 0, element as never); // As a server may send it.
+        assertEquals(faultPath({ checkpoints: list }, checkpointsPage("r")), `checkpoints[${odd}]`);
+      },
+    ),
+  );
+});
+
+Deno.test("a page of checkpoints has its cursor, or null where none is sent", () => {
+  const cursorOf = (cursor?: unknown) => checkpointsPage("r")({ checkpoints: [], cursor }).cursor;
+  assertEquals(cursorOf({ offset: 5, limit: 100, total_count: 7 }), {
+    offset: 5,
+    limit: 100,
+    totalCount: 7,
+  });
+  assertEquals([cursorOf(null), cursorOf()], [null, null]);
+  const malformed = { checkpoints: [], cursor: { next: "abc" } };
+  assert(faultPath(malformed, checkpointsPage("r"))?.startsWith("cursor."));
 });

@@ -1,4 +1,4 @@
-import { type Checkpoint, type DownloadEvent, parseCheckpointPath } from "@hpcai/rx";
+import type { Checkpoint, DownloadEvent } from "@hpcai/rx";
 import {
   concatMap,
   defaultIfEmpty,
@@ -59,7 +59,7 @@ async function printReport(
   const passed = (what: string) => console.log(`  ${green("✓")} ${what}`);
   passed("gzip's CRC-32 and length fit what was unpacked");
   if (fake !== undefined) {
-    const { trainingRunId, checkpointId } = parseCheckpointPath(checkpoint.checkpointPath);
+    const { trainingRunId, checkpointId } = checkpoint;
     if (sha256 !== await fake.archive(trainingRunId, checkpointId).sha256()) {
       throw new Error("The archive that arrived is not the one that the server has");
     }

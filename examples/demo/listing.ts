@@ -49,7 +49,7 @@ export function checkpoints$(
     const rows = checkpoints.map(({ checkpointId, checkpointType, time }) => [
       checkpointId,
       checkpointType,
-      time.toISOString().slice(0, "2026-01-07T10:19".length).replace("T", " "),
+      time?.toISOString().slice(0, "2026-01-07T10:19".length).replace("T", " ") ?? "unknown",
     ]);
     console.log(table(["Id", "Type", "Saved (UTC)"], rows));
   }));

@@ -12,7 +12,7 @@ import { EXIT_CODES, Failure } from "./failure.ts";
 import { limitedList$ } from "./limited_list.ts";
 import type { Details } from "./output.ts";
 import { lora } from "./run_commands.ts";
-import { moment } from "./text.ts";
+import { moment, size } from "./text.ts";
 import { type WatchCommandOptions, watches, watching$ } from "./watch.ts";
 
 const DELETION_ADVICE = "`checkpoint list` shows what is left.";
@@ -68,9 +68,10 @@ export function addCheckpointCommands(program: Command, action: Action): void {
     )
     .option("--keep-last <n>", "keep the last n of each type of each run", wholeNumber)
     .option("--older-than <duration>", "keep what is younger, such as 30d", duration)
+    .option("--type <type...>", "only of these types (default: training and sampler)")
     .option("--run, --run-id <id>", "only of this run")
     .action(action((context, options: PruneOptions) => {
-      const { keepLast, olderThan: olderThanMs } = options;
+      const { keepLast, olderThan: olderThanMs, type: types } = options;
       if (keepLast === undefined && olderThanMs === undefined) {
         throw new Failure(
           "Nothing says what to keep.",
@@ -81,7 +82,7 @@ export function addCheckpointCommands(program: Command, action: Action): void {
       const expired$ = checkpoints$(context.client, options.runId).pipe(
         context.terminal.counter("checkpoint"),
         toArray(),
-        map((all) => expiredCheckpoints(all, { keepLast, olderThanMs })),
+        map((all) => expiredCheckpoints(all, { keepLast, olderThanMs, types })),
       );
       return deletion$(context, expired$, options);
     }, DELETION_ADVICE));
@@ -102,6 +103,7 @@ export function addCheckpointCommands(program: Command, action: Action): void {
 interface PruneOptions extends DeletionOptions {
   readonly keepLast?: number;
   readonly olderThan?: number;
+  readonly type?: readonly string[];
   readonly runId?: string;
 }
 
@@ -134,7 +136,7 @@ function find$(
     map((listed) =>
       wanted.map(({ trainingRunId, checkpointId, checkpointType }) =>
         listed.find((checkpoint) =>
-          checkpoint.trainingRun.trainingRunId === trainingRunId &&
+          checkpoint.trainingRunId === trainingRunId &&
           checkpoint.checkpointId === checkpointId &&
           checkpoint.checkpointType === (checkpointType ?? checkpoint.checkpointType)
         ) ?? notFound(trainingRunId, checkpointId, checkpointType)
@@ -157,6 +159,10 @@ function details(checkpoint: RunCheckpoint): Details {
     ["Checkpoint ID", checkpoint.checkpointId],
     ["Type", checkpoint.checkpointType],
     ["Created", moment(checkpoint.time)],
+    ...checkpoint.sizeBytes === undefined ? [] : [["Size", size(checkpoint.sizeBytes)] as const],
+    ...checkpoint.expiresAt === undefined
+      ? []
+      : [["Expires", moment(checkpoint.expiresAt)] as const],
     ["Path", checkpoint.checkpointPath],
     ["Run ID", trainingRun.trainingRunId],
     ["Base model", trainingRun.baseModel],

@@ -4,7 +4,7 @@ import { wholeNumber } from "./arguments.ts";
 import type { Action } from "./command.ts";
 import { limitedList$ } from "./limited_list.ts";
 import type { Columns, Details } from "./output.ts";
-import { moment } from "./text.ts";
+import { moment, UNKNOWN } from "./text.ts";
 import { type WatchCommandOptions, watches, watching$ } from "./watch.ts";
 
 /** The most that one page holds, on most servers. */
@@ -50,7 +50,7 @@ export function addRunCommands(program: Command, action: Action): void {
 const COLUMNS: Columns<TrainingRun> = {
   "Run ID": ({ trainingRunId }) => trainingRunId,
   "Base model": ({ baseModel }) => baseModel,
-  "Owner": ({ modelOwner }) => modelOwner,
+  "Owner": ({ modelOwner }) => modelOwner ?? UNKNOWN,
   "LoRA": lora,
   "Last request": ({ lastRequestTime }) => moment(lastRequestTime),
   "State": state,
@@ -64,7 +64,7 @@ function details(run: TrainingRun): Details {
   return [
     ["Run ID", run.trainingRunId],
     ["Base model", run.baseModel],
-    ["Owner", run.modelOwner],
+    ["Owner", run.modelOwner ?? UNKNOWN],
     ["LoRA", lora(run)],
     ["Last request", moment(run.lastRequestTime)],
     ["State", state(run)],

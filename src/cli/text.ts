@@ -29,9 +29,12 @@ export function printableJson(value: unknown, indent?: number): string {
   );
 }
 
+/** What stands for a value that the server does not tell. */
+export const UNKNOWN = "unknown";
+
 /** A moment, in UTC and to the second. */
-export function moment(time: Date): string {
-  return `${time.toISOString().slice(0, 19).replace("T", " ")}Z`;
+export function moment(time: Date | null): string {
+  return time === null ? UNKNOWN : `${time.toISOString().slice(0, 19).replace("T", " ")}Z`;
 }
 
 /** A size, such as `1.05 MiB`. */

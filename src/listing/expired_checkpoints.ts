@@ -1,6 +1,14 @@
-import { requireInteger, requireIterable, requireOptions, show } from "../arguments.ts";
+import {
+  requireCheckpointType,
+  requireInteger,
+  requireIterable,
+  requireOptions,
+  requireTrainingRunId,
+  show,
+} from "../arguments.ts";
 import { InvalidArgumentError } from "../errors.ts";
-import type { RunCheckpoint } from "../types.ts";
+import type { Checkpoint, CheckpointType, RunCheckpoint } from "../types.ts";
+import { checkpointKey } from "./checkpoint_key.ts";
 import { latestFirst } from "./latest_first.ts";
 
 /** Which checkpoints to keep: those that either condition keeps. At least one has to be given. */
@@ -11,14 +19,26 @@ export interface RetentionRule {
   readonly olderThanMs?: number | undefined;
   /** The time from which age counts back. Default: that of the call. */
   readonly now?: Date | undefined;
+  /**
+   * The types of checkpoints that the rule applies to; those of others are kept. Default:
+   * `["training", "sampler"]`.
+   */
+  readonly types?: readonly CheckpointType[] | undefined;
 }
+
+const DEFAULT_TYPES: readonly CheckpointType[] = ["training", "sampler"];
 
 /**
  * Finds the checkpoints that a retention rule does not keep. A pure function: it deletes nothing.
  *
- * Those that a run names as its `lastCheckpoint` or `lastSamplerCheckpoint` are always kept, and so is
- * one whose id a kept one of the other type has, since a deletion cannot tell them apart. Of two with
- * the same time, the one whose id sorts last counts as the later.
+ * Always kept are:
+ * - those that a run names as its `lastCheckpoint` or `lastSamplerCheckpoint`;
+ * - those of a type that the rule does not apply to, which is every type but `training` and `sampler`
+ *   unless `types` names it;
+ * - those whose time is `null`, since how old they are cannot be told; they do not count for `keepLast`;
+ * - those with the id of a kept one of another type, since a deletion cannot tell them apart.
+ *
+ * Of two with the same time, the one whose id sorts last counts as the later.
  *
  * @param checkpoints Those of any number of runs, in any order, for example all that
  * `listAllCheckpoints$` emits. Of each run all have to be there, since `keepLast` counts them.
@@ -50,15 +70,20 @@ export function expiredCheckpoints(
 ): RunCheckpoint[] {
   requireIterable("checkpoints", checkpoints);
   requireOptions("rule", rule);
-  const { keepLast, olderThanMs } = rule;
+  const { keepLast, olderThanMs, types = DEFAULT_TYPES } = rule;
   if (keepLast === undefined && olderThanMs === undefined) {
     throw new InvalidArgumentError("rule", "must have keepLast or olderThanMs, else all expire");
   }
   if (keepLast !== undefined) requireInteger("keepLast", keepLast, 0);
+  requireIterable("types", types);
+  for (const type of types) requireCheckpointType("types", type);
   const expiry = olderThanMs === undefined ? Infinity : expiryTime(olderThanMs, rule.now);
   const given = [...checkpoints];
-  for (const { time } of given) requireDate("time", time);
-  const kept = keptRoutes(given, keepLast ?? 0, expiry);
+  for (const { trainingRunId, time } of given) {
+    requireTrainingRunId(trainingRunId);
+    if (time !== null) requireDate("time", time);
+  }
+  const kept = keptRoutes(given, new Set(types), keepLast ?? 0, expiry);
   return given.filter((checkpoint) => !kept.has(routeOf(checkpoint)));
 }
 
@@ -81,29 +106,35 @@ function requireDate(argument: string, value: unknown): void {
 }
 
 /** What a deletion names: the API's routes have no type, and a path can be written in two ways. */
-function routeOf({ trainingRun, checkpointId }: RunCheckpoint): string {
-  return `${trainingRun.trainingRunId}/${checkpointId}`;
+function routeOf({ trainingRunId, checkpointId }: Checkpoint): string {
+  return `${trainingRunId}/${checkpointId}`;
 }
 
-/** The routes of the last of each type of each run, of the young, and of those that the runs name. */
+/** The routes of those that are kept. */
 function keptRoutes(
   checkpoints: readonly RunCheckpoint[],
+  types: ReadonlySet<string>,
   keepLast: number,
   expiry: number,
 ): Set<string> {
   const kept = new Set<string>();
   const counts = new Map<string, number>();
-  const byPath = new Map(checkpoints.map((checkpoint) => [checkpoint.checkpointPath, checkpoint]));
-  for (const checkpoint of [...byPath.values()].sort(latestFirst)) {
-    const { checkpointType, time, trainingRun } = checkpoint;
-    const group = `${checkpointType} ${trainingRun.trainingRunId}`;
+  const distinct = new Map(
+    checkpoints.map((checkpoint) => [checkpointKey(checkpoint), checkpoint]),
+  );
+  for (const checkpoint of [...distinct.values()].sort(latestFirst)) {
+    const { checkpointType, time, trainingRunId } = checkpoint;
+    if (time === null || !types.has(checkpointType)) continue;
+    const group = `${checkpointType} ${trainingRunId}`;
     const count = (counts.get(group) ?? 0) + 1;
     counts.set(group, count);
     if (count <= keepLast || time.getTime() >= expiry) kept.add(routeOf(checkpoint));
   }
-  for (const { trainingRun } of checkpoints) {
+  for (const checkpoint of checkpoints) {
+    const { checkpointType, time, trainingRun } = checkpoint;
+    if (time === null || !types.has(checkpointType)) kept.add(routeOf(checkpoint));
     for (const last of [trainingRun.lastCheckpoint, trainingRun.lastSamplerCheckpoint]) {
-      if (last !== null) kept.add(routeOf({ ...last, trainingRun }));
+      if (last !== null) kept.add(routeOf(last));
     }
   }
   return kept;

@@ -6,9 +6,10 @@ import { latestFirst } from "./latest_first.ts";
 /**
  * An operator that picks the latest of the checkpoints that `listCheckpoints$` emits.
  *
- * @param type Which type to look among. Default: both.
+ * @param type Which type to look among, known or not. Default: all.
  * @returns Emits the checkpoint with the latest time, of those with the same time the one whose id
- * sorts last; `undefined` where there is none.
+ * sorts last; one without a time only where none has one; `undefined` where there is none. Fails with
+ * an {@linkcode InvalidArgumentError} if the type is no text, or empty.
  *
  * @example
  * ```ts

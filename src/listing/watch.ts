@@ -30,6 +30,7 @@ import { ApiStatusError, InvalidArgumentError } from "../errors.ts";
 import { backoffMs } from "../transport/retry.ts";
 import type { Checkpoint, CheckpointsListResponse, TrainingRun } from "../types.ts";
 import type { Change, WatchOptions } from "./change.ts";
+import { checkpointKey } from "./checkpoint_key.ts";
 
 /** What is there, by what identifies it, in the server's order. */
 type Snapshot<T> = ReadonlyMap<string, T>;
@@ -80,7 +81,7 @@ export function watchCheckpoints$(
     return watch$(pollers, {
       name: trainingRunId,
       list$: list$.pipe(map(({ checkpoints }) => checkpoints)),
-      idOf: ({ checkpointPath }) => checkpointPath,
+      idOf: checkpointKey,
       fatalStatuses: [401, 403, 404],
     }, options);
   });

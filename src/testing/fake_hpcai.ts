@@ -42,6 +42,11 @@ export interface FakeHpcaiOptions {
   /** The most training runs that one page holds, however many are asked for. Default: 100. */
   readonly maxPageSize?: number;
   /**
+   * The most checkpoints of a run that one page holds: listings of checkpoints come in pages then, with
+   * a cursor, as on servers of the same family. Default: no pages, all checkpoints at once.
+   */
+  readonly maxCheckpointPageSize?: number;
+  /**
    * How the archive is answered: with its bytes, with a redirect to a signed URL on another origin,
    * or with JSON that holds such a URL. Default: `"bytes"`.
    */
@@ -60,9 +65,10 @@ export interface FakeHpcaiOptions {
   readonly timestamps?: "zoned" | "naive";
   /**
    * The form of checkpoint paths: `"weights"` for `weights/` and `sampler_weights/`, `"training"`
-   * for `training/` and `sampler/`. Default: `"weights"`.
+   * for `training/` and `sampler/`, `"tinker"` for `tinker://…/weights/` in the field `tinker_path`, as
+   * on servers of the same family. Default: `"weights"`.
    */
-  readonly checkpointPaths?: "weights" | "training";
+  readonly checkpointPaths?: "weights" | "training" | "tinker";
   /** The `total_count` of a page past the end: the true one, or 0. Default: `"true"`. */
   readonly totalCountPastEnd?: "true" | "zero";
   /** How errors are written; a refused `limit` or `offset` is always FastAPI's. Default: `"hpcai"`. */
@@ -73,9 +79,9 @@ export interface FakeHpcaiOptions {
 export interface FakeCheckpoint {
   /** Its id. */
   readonly checkpointId: string;
-  /** What it is for. */
-  readonly checkpointType: "training" | "sampler";
-  /** Its `hpcai://` path. */
+  /** Its type. */
+  readonly checkpointType: string;
+  /** Its path, as it is listed. */
   readonly checkpointPath: string;
 }
 
@@ -130,6 +136,7 @@ export class FakeHpcai {
   readonly #seed: number;
   readonly #latencyMs: number;
   readonly #maxPageSize: number;
+  readonly #maxCheckpointPageSize: number | undefined;
   readonly #archiveAnswer: "bytes" | "redirect" | "json";
   readonly #storageOrigin: string | undefined;
   readonly #style: WireStyle;
@@ -150,6 +157,7 @@ export class FakeHpcai {
       archiveBytes = 2 ** 20,
       latencyMs = 0,
       maxPageSize = 100,
+      maxCheckpointPageSize,
       signedUrlTtlMs = SIGNED_URL_TTL_MS,
       storageOrigin,
     } = options;
@@ -158,6 +166,9 @@ export class FakeHpcai {
     checkCount("archiveBytes", archiveBytes, MIN_ARCHIVE_BYTES);
     checkCount("latencyMs", latencyMs, 0);
     checkCount("maxPageSize", maxPageSize, 1);
+    if (maxCheckpointPageSize !== undefined) {
+      checkCount("maxCheckpointPageSize", maxCheckpointPageSize, 1);
+    }
     checkCount("signedUrlTtlMs", signedUrlTtlMs, 0);
 
     this.apiKey = `fake-key-${seed}`;
@@ -167,6 +178,7 @@ export class FakeHpcai {
     this.#seed = seed;
     this.#latencyMs = latencyMs;
     this.#maxPageSize = maxPageSize;
+    this.#maxCheckpointPageSize = maxCheckpointPageSize;
     this.#archiveAnswer = options.archiveAnswer ?? "bytes";
     this.#storageOrigin = storageOrigin === undefined ? undefined : new URL(storageOrigin).origin;
     this.#style = {
@@ -352,11 +364,7 @@ export class FakeHpcai {
       case "getTrainingRun":
         return jsonAnswer(trainingRunJson(run, this.#style));
       case "listCheckpoints":
-        return jsonAnswer({
-          checkpoints: run.checkpoints.map((checkpoint) =>
-            checkpointJson(run, checkpoint, this.#style)
-          ),
-        });
+        return this.#listCheckpoints(run, url.searchParams);
       case "deleteCheckpoint":
         return this.#runs.deleteCheckpoint(run, checkpointId)
           ? { status: 204, headers: {} }
@@ -372,16 +380,41 @@ export class FakeHpcai {
   }
 
   #listTrainingRuns(query: URLSearchParams): Answer {
-    const limit = Number(query.get("limit") ?? DEFAULT_LIMIT);
+    return this.#page(
+      "training_runs",
+      this.#runs.all,
+      (run) => trainingRunJson(run, this.#style),
+      query,
+      DEFAULT_LIMIT,
+      this.#maxPageSize,
+    );
+  }
+
+  #listCheckpoints(run: StoredTrainingRun, query: URLSearchParams): Answer {
+    const json = (checkpoint: StoredCheckpoint) => checkpointJson(run, checkpoint, this.#style);
+    const size = this.#maxCheckpointPageSize;
+    return size === undefined
+      ? jsonAnswer({ checkpoints: run.checkpoints.map(json) })
+      : this.#page("checkpoints", run.checkpoints, json, query, size, size);
+  }
+
+  #page<T>(
+    name: string,
+    items: readonly T[],
+    json: (item: T) => unknown,
+    query: URLSearchParams,
+    defaultLimit: number,
+    maxLimit: number,
+  ): Answer {
+    const limit = Number(query.get("limit") ?? defaultLimit);
     const offset = Number(query.get("offset") ?? 0);
     if (!Number.isSafeInteger(limit) || limit < 1) return invalidQuery("limit", 1);
     if (!Number.isSafeInteger(offset) || offset < 0) return invalidQuery("offset", 0);
-    const size = Math.min(limit, this.#maxPageSize);
-    const total = this.#runs.all.length;
+    const size = Math.min(limit, maxLimit);
+    const total = items.length;
     const isPastEnd = offset > 0 && offset >= total;
     return jsonAnswer({
-      training_runs: this.#runs.all.slice(offset, offset + size)
-        .map((run) => trainingRunJson(run, this.#style)),
+      [name]: items.slice(offset, offset + size).map(json),
       cursor: {
         offset,
         limit: size,

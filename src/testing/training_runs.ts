@@ -2,20 +2,25 @@
 
 import { type SeededRandom, seededRandom } from "./seeded_random.ts";
 
+/** Fields of a JSON object, by their names on the wire. */
+type JsonFields = Readonly<Record<string, unknown>>;
+
 /** A checkpoint as the fake keeps it. */
 export interface StoredCheckpoint {
   readonly id: string;
-  readonly type: "training" | "sampler";
+  readonly type: string;
   /** When it was saved, in microseconds since 1970. */
   readonly timeMicros: number;
   readonly archiveBytes: number;
+  /** What its JSON has besides, or instead. */
+  readonly fields: JsonFields;
 }
 
 /** A training run as the fake keeps it. */
 export interface StoredTrainingRun {
   readonly id: string;
   readonly baseModel: string;
-  readonly modelOwner: string;
+  readonly modelOwner: string | null;
   readonly isLora: boolean;
   readonly loraRank: number | null;
   readonly corrupted: boolean;
@@ -25,6 +30,8 @@ export interface StoredTrainingRun {
   lastRequestMicros: number;
   /** Oldest first. */
   checkpoints: StoredCheckpoint[];
+  /** What its JSON has besides, or instead. */
+  readonly fields: JsonFields;
 }
 
 /** What to make a training run of; the rest is made up. */
@@ -33,22 +40,32 @@ export interface FakeTrainingRunInit {
   readonly trainingRunId?: string;
   /** The base model. Default: `"Qwen/Qwen3-8B"`. */
   readonly baseModel?: string;
-  /** Whose it is. Default: the owner of the other runs. */
-  readonly modelOwner?: string;
+  /** Whose it is, or `null` for nobody's. Default: the owner of the other runs. */
+  readonly modelOwner?: string | null;
   /** The LoRA rank; `null` for a run that does not use LoRA. Default: 32. */
   readonly loraRank?: number | null;
   /** Whether it is in a corrupted state. Default: `false`. */
   readonly corrupted?: boolean;
+  /**
+   * Fields that its JSON has besides, or instead of its own, by their names on the wire: for example
+   * `{ user_metadata: { seed: 7 }, last_request_time: null }`.
+   */
+  readonly fields?: Readonly<Record<string, unknown>>;
 }
 
 /** What to make a checkpoint of. */
 export interface FakeCheckpointInit {
   /** Its id, which may hold `/`. */
   readonly checkpointId: string;
-  /** What it is for. Default: `"training"`. */
-  readonly checkpointType?: "training" | "sampler";
+  /** Its type, for example `"training"`, `"sampler"` or `"external"`. Default: `"training"`. */
+  readonly checkpointType?: string;
   /** The length of its archive, in bytes. Default: the fake's `archiveBytes`. */
   readonly archiveBytes?: number;
+  /**
+   * Fields that its JSON has besides, or instead of its own, by their names on the wire: for example
+   * `{ expires_at: "2026-02-01T00:00:00Z", time: null }`.
+   */
+  readonly fields?: Readonly<Record<string, unknown>>;
 }
 
 /** The run and the moment that the API reference's examples show. */
@@ -88,13 +105,14 @@ export class TrainingRuns {
     const run: StoredTrainingRun = {
       id: trainingRunId,
       baseModel: init.baseModel ?? "Qwen/Qwen3-8B",
-      modelOwner: init.modelOwner ?? MODEL_OWNER,
+      modelOwner: init.modelOwner === undefined ? MODEL_OWNER : init.modelOwner,
       isLora: loraRank !== null,
       loraRank,
       corrupted: init.corrupted ?? false,
       isSparse: false,
       lastRequestMicros: this.#tick(),
       checkpoints: [],
+      fields: init.fields ?? {},
     };
     this.all.unshift(run);
     return run;
@@ -113,6 +131,7 @@ export class TrainingRuns {
 
   addCheckpoint(run: StoredTrainingRun, init: FakeCheckpointInit): StoredCheckpoint {
     if (init.checkpointId === "") throw new RangeError("checkpointId must not be empty");
+    if (init.checkpointType === "") throw new RangeError("checkpointType must not be empty");
     if (run.checkpoints.some(({ id }) => id === init.checkpointId)) {
       throw new RangeError(`${init.checkpointId} exists already in ${run.id}`);
     }
@@ -121,6 +140,7 @@ export class TrainingRuns {
       type: init.checkpointType ?? "training",
       timeMicros: this.#tick(),
       archiveBytes: init.archiveBytes ?? this.#archiveBytes,
+      fields: init.fields ?? {},
     };
     run.checkpoints.push(checkpoint);
     return checkpoint;
@@ -155,6 +175,7 @@ export class TrainingRuns {
         ["step_0020", "training"],
         ["final", "training"],
       ]),
+      fields: {},
     };
   }
 
@@ -185,6 +206,7 @@ export class TrainingRuns {
       isSparse: random.int(3) === 0,
       lastRequestMicros,
       checkpoints: this.#checkpoints(lastRequestMicros, names),
+      fields: {},
     };
   }
 
@@ -196,7 +218,7 @@ export class TrainingRuns {
     let timeMicros = lastRequestMicros;
     return names.toReversed().map(([id, type]) => {
       timeMicros -= this.#random.int(10 * MINUTE_MICROS) + 1;
-      return { id, type, timeMicros, archiveBytes: this.#archiveBytes };
+      return { id, type, timeMicros, archiveBytes: this.#archiveBytes, fields: {} };
     }).reverse();
   }
 }

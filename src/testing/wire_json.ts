@@ -5,7 +5,7 @@ import type { StoredCheckpoint, StoredTrainingRun } from "./training_runs.ts";
 /** What servers of this protocol write differently. */
 export interface WireStyle {
   readonly timestamps: "zoned" | "naive";
-  readonly checkpointPaths: "weights" | "training";
+  readonly checkpointPaths: "weights" | "training" | "tinker";
 }
 
 /** A training run as the API writes it. */
@@ -28,6 +28,7 @@ export function trainingRunJson(
     last_checkpoint: last("training"),
     last_sampler_checkpoint: last("sampler"),
     user_metadata: null,
+    ...run.fields,
   };
   if (!run.isSparse) return json;
   // is_lora is the one boolean that must be there (protocol: corrupted alone may be absent).
@@ -48,24 +49,30 @@ export function checkpointJson(
     checkpoint_id: checkpoint.id,
     checkpoint_type: checkpoint.type,
     time: timestamp(checkpoint.timeMicros, style),
-    checkpoint_path: checkpointPath(run, checkpoint, style),
+    [style.checkpointPaths === "tinker" ? "tinker_path" : "checkpoint_path"]: checkpointPath(
+      run,
+      checkpoint,
+      style,
+    ),
     size_bytes: checkpoint.archiveBytes,
     public: false,
+    ...checkpoint.fields,
   };
 }
 
-/** A checkpoint's `hpcai://` path. */
+/** A checkpoint's path: `hpcai://`, or `tinker://` as the servers that the API was forked from have it. */
 export function checkpointPath(
   run: StoredTrainingRun,
   { id, type }: StoredCheckpoint,
   { checkpointPaths }: WireStyle,
 ): string {
+  const scheme = checkpointPaths === "tinker" ? "tinker" : "hpcai";
   const kind = checkpointPaths === "training"
     ? type
     : type === "training"
     ? "weights"
-    : "sampler_weights";
-  return `hpcai://${run.id}/${kind}/${id}`;
+    : `${type}_weights`;
+  return `${scheme}://${run.id}/${kind}/${id}`;
 }
 
 /** Microseconds since 1970 as pydantic writes them. */

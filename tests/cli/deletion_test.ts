@@ -31,10 +31,13 @@ Deno.test("delete --dry-run shows what would go, and deletes nothing", async () 
   const json = await runCli(fake, ...args, "--format", "json");
   assertEquals(JSON.parse(json.stdout), [{
     type: "planned",
+    trainingRunId: RUN,
     checkpointId: "step_0010",
     checkpointType: "training",
     time: "2026-01-07T09:57:55.138Z",
     checkpointPath: path("step_0010"),
+    sizeBytes: 2 ** 20,
+    public: false,
   }]);
   assertEquals(deletions(fake), 0);
 });
@@ -107,6 +110,39 @@ Deno.test("prune keeps the last of each type, and never what the run names as it
   const args = ["checkpoint", "prune", "--run", RUN, "--keep-last", "0", "--yes"];
   assertEquals((await runCli(fake, ...args)).code, 0);
   assertEquals(left(fake), ["step_0010-sampler", "final"]);
+});
+
+Deno.test("delete takes a checkpoint of a type that is not known, on a server with another scheme too", async () => {
+  for (const checkpointPaths of ["weights", "training", "tinker"] as const) {
+    const fake = new FakeHpcai({ checkpointPaths, maxCheckpointPageSize: 2 });
+    fake.addCheckpoint(RUN, { checkpointId: "e", checkpointType: "external" });
+    const path = `hpcai://${RUN}/external_weights/e`;
+    assertEquals((await runCli(fake, "checkpoint", "delete", path, "--yes")).code, 0);
+    assertEquals(left(fake), ["step_0010", "step_0010-sampler", "step_0020", "final"]);
+  }
+});
+
+Deno.test("prune leaves types alone that are not known, unless --type names them", async () => {
+  const fake = new FakeHpcai();
+  for (const checkpointId of ["e1", "e2"]) {
+    fake.addCheckpoint(RUN, { checkpointId, checkpointType: "external" });
+  }
+  const args = ["checkpoint", "prune", "--run", RUN, "--keep-last", "1", "--yes"];
+  await runCli(fake, ...args, "--type", "external");
+  const others = ["step_0010", "step_0010-sampler", "step_0020", "final"];
+  assertEquals(left(fake), [...others, "e2"]);
+  await runCli(fake, ...args);
+  assertEquals(left(fake), ["step_0010-sampler", "final", "e2"]);
+  assertEquals((await runCli(fake, ...args, "--type", "")).code, 2);
+});
+
+Deno.test("prune leaves checkpoints alone whose time is unknown", async () => {
+  const fake = new FakeHpcai();
+  fake.addCheckpoint(RUN, { checkpointId: "t", fields: { time: null } });
+  fake.addCheckpoint(RUN, { checkpointId: "last" });
+  const args = ["checkpoint", "prune", "--run", RUN, "--keep-last", "0", "--older-than", "1d"];
+  await runCli(fake, ...args, "--yes");
+  assertEquals(left(fake), ["step_0010-sampler", "t", "last"]);
 });
 
 Deno.test("prune --older-than takes s, m, h, d and w, and keeps what is younger", async () => {

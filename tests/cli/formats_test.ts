@@ -78,12 +78,40 @@ Deno.test("checkpoint info takes a path, or the ids of run and checkpoint", asyn
 Checkpoint ID  final
 Type           training
 Created        2026-01-07 10:13:01Z
+Size           1 MiB
 Path           hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/final
 Run ID         eb78693b-380d-40f8-a709-ffe0da185718
 Base model     Qwen/Qwen3-8B
 LoRA           rank 32
 `,
   );
+});
+
+Deno.test("what a server does not tell is unknown in tables, and null in JSON", async () => {
+  const fake = new FakeHpcai({ trainingRuns: 0 });
+  fake.addTrainingRun({
+    trainingRunId: "run",
+    modelOwner: null,
+    fields: { last_request_time: null },
+  });
+  fake.addCheckpoint("run", {
+    checkpointId: "c",
+    checkpointType: "external",
+    fields: { time: null, size_bytes: null, expires_at: "2026-02-01T00:00:00Z" },
+  });
+  const runs = await runCli(fake, "run", "list");
+  assertMatch(runs.stdout, /\nrun +Qwen\/Qwen3-8B +unknown +rank 32 +unknown +ok\n$/);
+  const run = await runCli(fake, "run", "info", "run");
+  assertMatch(run.stdout, /^Owner +unknown\n(.*\n)*Last request +unknown$/m);
+  const path = "hpcai://run/external_weights/c";
+  const list = await runCli(fake, "checkpoint", "list");
+  assertMatch(list.stdout, new RegExp(`\nc +external +unknown +${path}\n$`));
+  const info = await runCli(fake, "checkpoint", "info", path);
+  assertMatch(info.stdout, /^Type +external\nCreated +unknown\nExpires +2026-02-01 00:00:00Z$/m);
+  const json = await runCli(fake, "checkpoint", "info", path, "--format", "json");
+  assertEquals(JSON.parse(json.stdout).time, null);
+  const watch = await runCli(fake, "checkpoint", "watch", "run", "--limit", "1");
+  assertEquals(watch.stdout, `added    ${path}  unknown\n`);
 });
 
 Deno.test("on a terminal headings are bold; NO_COLOR, --no-color and TERM=dumb leave them plain", async () => {

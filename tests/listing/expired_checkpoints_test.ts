@@ -2,19 +2,24 @@ import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/asser
 import fc from "fast-check";
 import { InvalidArgumentError } from "../../src/errors.ts";
 import { expiredCheckpoints, type RetentionRule } from "../../src/listing/expired_checkpoints.ts";
-import type { Checkpoint, RunCheckpoint } from "../../src/types.ts";
+import type { Checkpoint, CheckpointType, RunCheckpoint } from "../../src/types.ts";
 import { trainingRun } from "./changing_listing.ts";
 
 const NOW = new Date(1_000);
 
 function checkpoint(
   checkpointId: string,
-  time: number,
-  checkpointType: "training" | "sampler" = "training",
+  time: number | null,
+  checkpointType: CheckpointType = "training",
   trainingRunId = "run",
 ): Checkpoint {
-  const checkpointPath = `hpcai://${trainingRunId}/${checkpointType}/${checkpointId}`;
-  return { checkpointId, checkpointType, time: new Date(time), checkpointPath };
+  return {
+    trainingRunId,
+    checkpointId,
+    checkpointType,
+    time: time === null ? null : new Date(time),
+    checkpointPath: `hpcai://${trainingRunId}/${checkpointType}/${checkpointId}`,
+  };
 }
 
 /** Checkpoints of one run, which names none of them unless `last` is given. */
@@ -81,6 +86,46 @@ Deno.test("a checkpoint that is given twice counts once", () => {
   assertEquals(ids(expiredCheckpoints(ofRun([b, b, a, c]), { keepLast: 2 })), "a");
 });
 
+Deno.test("a checkpoint of a type that the rule does not name never expires, and counts for no other", () => {
+  const all = ofRun([a, checkpoint("x", 50, "external"), checkpoint("y", 500, "external"), b]);
+  assertEquals(ids(expiredCheckpoints(all, { keepLast: 1 })), "a");
+  assertEquals(ids(expiredCheckpoints(all, { olderThanMs: 0, now: NOW })), "a b");
+});
+
+Deno.test("a rule applies to the types that it names, and to no other", () => {
+  const all = ofRun([a, checkpoint("x", 50, "external"), checkpoint("y", 500, "external"), b]);
+  assertEquals(ids(expiredCheckpoints(all, { keepLast: 1, types: ["external"] })), "x");
+  const both = { keepLast: 1, types: ["external", "training"] };
+  assertEquals(ids(expiredCheckpoints(all, both)), "a x");
+  assertEquals(ids(expiredCheckpoints(all, { keepLast: 0, types: [] })), "");
+});
+
+Deno.test("what shares its id, and so its route, with one of a type that is not named is kept", () => {
+  const all = ofRun([a, checkpoint("a", 50, "external"), b]);
+  assertEquals(ids(expiredCheckpoints(all, { keepLast: 0 })), "b");
+});
+
+Deno.test("a checkpoint without a time never expires, and takes the place of no other", () => {
+  const timeless = checkpoint("t", null);
+  assertEquals(ids(expiredCheckpoints(ofRun([a, timeless, b, c]), { keepLast: 2 })), "a");
+  assertEquals(ids(expiredCheckpoints(ofRun([timeless]), { keepLast: 0 })), "");
+  const rule = { olderThanMs: 0, now: NOW };
+  assertEquals(ids(expiredCheckpoints(ofRun([a, timeless, timeless]), rule)), "a");
+});
+
+Deno.test("a checkpoint that is given once with a time and once without never expires", () => {
+  for (const twins of [[a, checkpoint("a", null)], [checkpoint("a", null), a]]) {
+    assertEquals(ids(expiredCheckpoints(ofRun([...twins, b]), { keepLast: 0 })), "b");
+  }
+});
+
+Deno.test("a checkpoint that does not know its run is refused, since it counts for none", () => {
+  const { trainingRunId: _, ...rest } = checkpoint("x", 1);
+  const lost = [{ ...rest, trainingRun: trainingRun("run") }] as unknown as RunCheckpoint[];
+  const error = assertThrows(() => expiredCheckpoints(lost, { keepLast: 1 }), InvalidArgumentError);
+  assertEquals(error.argument, "trainingRunId");
+});
+
 Deno.test("age counts back from the time of the call by default", () => {
   const young = checkpoint("young", Date.now() - 1_000);
   assertEquals(ids(expiredCheckpoints(ofRun([a, young]), { olderThanMs: 3_600_000 })), "a");
@@ -102,6 +147,9 @@ for (
     ["olderThanMs", { olderThanMs: "30 days" }],
     ["now", { olderThanMs: 1, now: new Date(NaN) }],
     ["now", { olderThanMs: 1, now: 5 }],
+    ["types", { keepLast: 1, types: "training" }],
+    ["types", { keepLast: 1, types: [""] }],
+    ["types", { keepLast: 1, types: [7] }],
   ] as const
 ) {
   Deno.test(`a rule that is ${Deno.inspect(rule)} is refused for its ${argument}`, () => {
@@ -117,7 +165,7 @@ Deno.test("a page, which is no iterable of checkpoints, is refused", () => {
   assertThrows(() => expiredCheckpoints(wrong, { keepLast: 1 }), InvalidArgumentError);
 });
 
-for (const time of [new Date(NaN), "2026-01-07T10:19:18Z"]) {
+for (const time of [new Date(NaN), "2026-01-07T10:19:18Z", undefined]) {
   Deno.test(`a checkpoint whose time is ${time} is refused, since none is the latest then`, () => {
     const timeless = { ...checkpoint("t", 0), time: time as Date }; // As a program without types may.
     const error = assertThrows(() => expiredCheckpoints(ofRun([a, timeless, b]), { keepLast: 1 }));
@@ -126,14 +174,14 @@ for (const time of [new Date(NaN), "2026-01-07T10:19:18Z"]) {
   });
 }
 
-/** Checkpoints of two runs of both types, whose times often coincide; the runs name any of them. */
+/** Checkpoints of two runs of three types, whose times often coincide; the runs name any of them. */
 const listings = fc.tuple(
   fc.uniqueArray(
     fc.record({
       run: fc.constantFrom("r", "s"),
-      type: fc.constantFrom("training" as const, "sampler" as const),
+      type: fc.constantFrom("training", "sampler", "external"),
       id: fc.integer({ min: 0, max: 9 }).map(String),
-      time: fc.integer({ min: 0, max: 12 }),
+      time: fc.option(fc.integer({ min: 0, max: 12 })),
     }),
     { maxLength: 30, selector: ({ run, type, id }) => `${run} ${type} ${id}` },
   ),
@@ -161,11 +209,16 @@ const listings = fc.tuple(
 const counts = fc.integer({ min: 0, max: 12 });
 const ages = fc.integer({ min: 0, max: 14 });
 const now = new Date(12);
+const typesOfRule = fc.constantFrom(undefined, ["training"], ["sampler", "external"]);
 const rules: fc.Arbitrary<RetentionRule> = fc.oneof(
-  fc.record({ keepLast: counts }),
-  fc.record({ olderThanMs: ages }),
-  fc.record({ keepLast: counts, olderThanMs: ages }),
+  fc.record({ keepLast: counts, types: typesOfRule }),
+  fc.record({ olderThanMs: ages, types: typesOfRule }),
+  fc.record({ keepLast: counts, olderThanMs: ages, types: typesOfRule }),
 ).map((rule) => ({ ...rule, now }));
+
+function appliesTo({ types = ["training", "sampler"] }: RetentionRule, checkpoint: Checkpoint) {
+  return checkpoint.time !== null && types.includes(checkpoint.checkpointType);
+}
 
 function paths(checkpoints: readonly Checkpoint[]): string[] {
   return checkpoints.map(({ checkpointPath }) => checkpointPath);
@@ -180,9 +233,30 @@ function groups(checkpoints: readonly RunCheckpoint[]): Map<string, number> {
   return sizes;
 }
 
+function routeOf({ trainingRunId, checkpointId }: Checkpoint): string {
+  return `${trainingRunId}/${checkpointId}`;
+}
+
 function without(all: readonly RunCheckpoint[], expired: readonly RunCheckpoint[]) {
   return all.filter((checkpoint) => !expired.includes(checkpoint));
 }
+
+Deno.test("what has no time, or a type that the rule does not name, never expires", () => {
+  fc.assert(fc.property(listings, rules, (all, rule) => {
+    assert(expiredCheckpoints(all, rule).every((checkpoint) => appliesTo(rule, checkpoint)));
+  }));
+});
+
+Deno.test("what the rule does not apply to changes nothing for the rest, but for its twins", () => {
+  fc.assert(fc.property(listings, rules, (all, rule) => {
+    const rest = all.filter((checkpoint) => appliesTo(rule, checkpoint));
+    const exempt = new Set(all.filter((checkpoint) => !rest.includes(checkpoint)).map(routeOf));
+    assertEquals(
+      expiredCheckpoints(all, rule),
+      expiredCheckpoints(rest, rule).filter((checkpoint) => !exempt.has(routeOf(checkpoint))),
+    );
+  }));
+});
 
 Deno.test("what a run names as its last never expires", () => {
   fc.assert(fc.property(listings, rules, (all, rule) => {
@@ -195,8 +269,9 @@ Deno.test("what a run names as its last never expires", () => {
 
 Deno.test("as many as are to be kept are kept of each type of each run, where there are", () => {
   fc.assert(fc.property(listings, rules, (all, rule) => {
-    const kept = groups(without(all, expiredCheckpoints(all, rule)));
-    for (const [group, size] of groups(all)) {
+    const dated = all.filter(({ time }) => time !== null);
+    const kept = groups(without(dated, expiredCheckpoints(all, rule)));
+    for (const [group, size] of groups(dated)) {
       assert((kept.get(group) ?? 0) >= Math.min(rule.keepLast ?? 0, size));
     }
   }));
@@ -214,7 +289,7 @@ Deno.test("nothing that is kept is older than what expired, unless its run names
       );
       const younger = expired.find((other) =>
         other.trainingRun === trainingRun && other.checkpointType === checkpointType &&
-        other.time > kept.time
+        other.time !== null && kept.time !== null && other.time > kept.time
       );
       const isNamed = named.some((last) => last?.checkpointId === checkpointId);
       assert(younger === undefined || isNamed || twin !== undefined);
@@ -224,11 +299,9 @@ Deno.test("nothing that is kept is older than what expired, unless its run names
 
 Deno.test("no id of a run both expires and is kept", () => {
   fc.assert(fc.property(listings, rules, (all, rule) => {
-    const routes = (some: readonly RunCheckpoint[]) =>
-      some.map(({ trainingRun, checkpointId }) => `${trainingRun.trainingRunId}/${checkpointId}`);
     const expired = expiredCheckpoints(all, rule);
-    const kept = new Set(routes(without(all, expired)));
-    assert(routes(expired).every((route) => !kept.has(route)));
+    const kept = new Set(without(all, expired).map(routeOf));
+    assert(expired.every((checkpoint) => !kept.has(routeOf(checkpoint))));
   }));
 });
 
@@ -241,9 +314,9 @@ Deno.test("once what expired is gone, nothing more expires", () => {
 Deno.test("a larger N or a longer time lets nothing expire that did not before", () => {
   fc.assert(fc.property(listings, rules, counts, ages, (all, rule, more, longer) => {
     const milder = {
+      ...rule,
       keepLast: rule.keepLast === undefined ? undefined : rule.keepLast + more,
       olderThanMs: rule.olderThanMs === undefined ? undefined : rule.olderThanMs + longer,
-      now,
     };
     const expired = new Set(paths(expiredCheckpoints(all, rule)));
     assert(paths(expiredCheckpoints(all, milder)).every((path) => expired.has(path)));

@@ -7,11 +7,16 @@ import type { Checkpoint, CheckpointType } from "../../src/types.ts";
 
 function checkpoint(
   checkpointId: string,
-  time: number,
+  time: number | null,
   checkpointType: CheckpointType,
 ): Checkpoint {
-  const checkpointPath = `hpcai://run/${checkpointType}/${checkpointId}`;
-  return { checkpointId, checkpointType, time: new Date(time), checkpointPath };
+  return {
+    trainingRunId: "run",
+    checkpointId,
+    checkpointType,
+    time: time === null ? null : new Date(time),
+    checkpointPath: `hpcai://run/${checkpointType}/${checkpointId}`,
+  };
 }
 
 const a = checkpoint("a", 1, "training");
@@ -50,16 +55,32 @@ Deno.test("of those with one time it is the one whose id sorts last, in any orde
   });
 });
 
+Deno.test("one without a time is picked only where none has one, and then that whose id sorts last", () => {
+  const [x, y] = [checkpoint("x", null, "training"), checkpoint("y", null, "training")];
+  run(({ cold, expectObservable }) => {
+    const some = { l: { checkpoints: [y, a, x] }, m: { checkpoints: [x, y] } };
+    expectObservable(cold("lm|", some).pipe(latestCheckpoint())).toBe("lm|", { l: a, m: y });
+  });
+});
+
+Deno.test("a type that is not known is looked for like the known ones", () => {
+  const e = checkpoint("e", 1, "external");
+  run(({ cold, expectObservable }) => {
+    expectObservable(
+      cold("l|", { l: { checkpoints: [a, e, d] } }).pipe(latestCheckpoint("external")),
+    ).toBe("l|", { l: e });
+  });
+});
+
 Deno.test("a type that is none fails before anything is asked for", () => {
   run(({ cold, expectObservable, expectSubscriptions }) => {
     const listing$ = cold("l|", pages);
-    const wrong: string = "weights";
     const { message } = new InvalidArgumentError(
       "type",
-      'must be "training" or "sampler", but is "weights"',
+      'must be a checkpoint type, for example "training" or "sampler", but is ""',
     );
     const failure$ = listing$.pipe(
-      latestCheckpoint(wrong as CheckpointType),
+      latestCheckpoint(""),
       catchError((error) => {
         assertInstanceOf(error, InvalidArgumentError);
         throw error.message;

@@ -19,7 +19,13 @@ function setting(trainingRuns: number) {
 }
 
 function checkpoint(checkpointPath: string): Checkpoint {
-  return { checkpointId: "final", checkpointType: "training", time: new Date(0), checkpointPath };
+  return {
+    trainingRunId: checkpointPath,
+    checkpointId: "final",
+    checkpointType: "training",
+    time: new Date(0),
+    checkpointPath,
+  };
 }
 
 /** Lists the checkpoints of runs that come as `runs` says, of which each answers as its marbles say. */

@@ -1,4 +1,11 @@
-import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertLess,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import fc from "fast-check";
 import {
   defer,
@@ -18,6 +25,7 @@ import {
   type ListAllOptions,
   listAllTrainingRuns$,
 } from "../../src/listing/list_all_training_runs.ts";
+import type { TrainingRunsResponse } from "../../src/types.ts";
 import { type Change, ChangingListing, trainingRun } from "./changing_listing.ts";
 
 function listedIds(fetchPage: FetchPage, options: ListAllOptions = {}): Promise<string[]> {
@@ -37,7 +45,8 @@ Deno.test("a listing that stands still is read in one pass, in the server's orde
   ]);
 });
 
-for (const [runs, requests] of [[0, 1], [1, 1], [99, 1], [100, 1], [101, 2], [199, 2], [200, 3]]) {
+// A full page is never taken for the last, whatever the count says.
+for (const [runs, requests] of [[0, 1], [1, 1], [99, 1], [100, 2], [101, 2], [199, 3], [200, 3]]) {
   Deno.test(`${runs} runs in pages of 100 cost ${requests} requests`, async () => {
     const listing = new ChangingListing(runs ?? 0);
     assertEquals((await listedIds(listing.fetchPage())).length, runs);
@@ -61,7 +70,7 @@ Deno.test("pages step by what came where the server caps the page size", async (
 Deno.test("a server that gives one run a page is read to the end, twice to be sure", async () => {
   const listing = new ChangingListing(5);
   assertEquals((await listedIds(listing.fetchPage(1))).length, 5);
-  assertEquals(listing.requests.length, 10);
+  assertEquals(listing.requests.length, 12);
 });
 
 Deno.test("a page in the middle that comes out short is filled up", async () => {
@@ -88,15 +97,13 @@ Deno.test("an offset past the end gives nothing, also where the count is 0 there
   assertEquals(await listedIds(countless, { offset: 30 }), []);
 });
 
-for (const totalCount of [0, 7, 1000]) {
+for (const totalCount of [0, 7, 15, 39]) {
   Deno.test(`a count of all runs that is always ${totalCount} does not lose any of 40`, async () => {
     const listing = new ChangingListing(40);
     const ids = await listedIds(
       ({ limit, offset }) =>
         of({ ...listing.page(limit, offset), cursor: { offset, limit, totalCount } }),
-      {
-        pageSize: 10,
-      },
+      { pageSize: 10 },
     );
     assertEquals(ids.sort(), listing.idsThroughout);
   });
@@ -146,6 +153,281 @@ Deno.test("runs that never stand still make an error that says so, after all wer
   assertEquals(new Set(emitted).size, emitted.length);
 });
 
+/** Lists, and gives what was emitted, the error, and how many requests that cost. */
+async function outcome(fetchPage: FetchPage, options: ListAllOptions = {}) {
+  const ids: string[] = [];
+  let requests = 0;
+  const counted: FetchPage = (query) =>
+    defer(() => {
+      requests++;
+      return fetchPage(query);
+    });
+  const error = await listAllTrainingRuns$(counted, options)
+    .forEach(({ trainingRunId }) => ids.push(trainingRunId))
+    .then(() => undefined, (error) => error);
+  return { ids, error, requests };
+}
+
+/** A page as it is, but with another count. */
+function recounted(page: TrainingRunsResponse, totalCount: number): TrainingRunsResponse {
+  return { ...page, cursor: { ...page.cursor, totalCount } };
+}
+
+function emptied(page: TrainingRunsResponse): TrainingRunsResponse {
+  return { ...page, trainingRuns: [] };
+}
+
+const contradictions: readonly (readonly [
+  name: string,
+  listed: number,
+  message: string,
+  answer: (listing: ChangingListing, limit: number, offset: number) => TrainingRunsResponse,
+])[] = [
+  [
+    "an empty first page that counts 250",
+    0,
+    "the server counts 250, but lists 0",
+    (listing, limit, offset) => emptied(listing.page(limit, offset)),
+  ],
+  [
+    "an empty page in the middle of 250",
+    100,
+    "the server counts 250, but lists 100",
+    (listing, limit, offset) =>
+      offset === 99 ? emptied(listing.page(limit, offset)) : listing.page(limit, offset),
+  ],
+  [
+    "an empty page in the middle that counts 0",
+    100,
+    "the server counts 250, but lists 100",
+    (listing, limit, offset) =>
+      offset === 99
+        ? recounted(emptied(listing.page(limit, offset)), 0)
+        : listing.page(limit, offset),
+  ],
+  [
+    "an offset that is taken for the number of a page",
+    100,
+    "the server counts 250, but lists 100",
+    (listing, limit, offset) => listing.page(limit, offset * limit),
+  ],
+  [
+    "a count that is too high",
+    250,
+    "the server counts 1000, but lists 250",
+    (listing, limit, offset) => recounted(listing.page(limit, offset), 1000),
+  ],
+  [
+    "a count of two thousand million",
+    250,
+    "the server counts 2147483647, but lists 250",
+    (listing, limit, offset) => recounted(listing.page(limit, offset), 2 ** 31 - 1),
+  ],
+  [
+    "an empty page that counts more than those before",
+    100,
+    "the server counts 250, but lists 100",
+    (listing, limit, offset) =>
+      offset === 0
+        ? recounted(listing.page(limit, offset), 100)
+        : recounted(emptied(listing.page(limit, offset)), 250),
+  ],
+  [
+    "a run that stands on two pages and takes the place of another",
+    249,
+    "the server counts 250, but lists 249",
+    (listing, limit, offset) => {
+      const page = listing.page(limit, offset);
+      return {
+        ...page,
+        trainingRuns: page.trainingRuns.map((run) =>
+          run.trainingRunId === "run-150" ? trainingRun("run-50") : run
+        ),
+      };
+    },
+  ],
+  [
+    "a run that stands twice on a page and takes the place of another",
+    249,
+    "the server counts 250, but lists 249",
+    (listing, limit, offset) => {
+      const page = listing.page(limit, offset);
+      return {
+        ...page,
+        trainingRuns: page.trainingRuns.map((run, index, runs) =>
+          run.trainingRunId === "run-50" ? runs[index - 1] ?? run : run
+        ),
+      };
+    },
+  ],
+];
+
+for (const [name, listed, message, answer] of contradictions) {
+  Deno.test(`listAllTrainingRuns$ fails, after all that was seen, where there is ${name}`, async () => {
+    const listing = new ChangingListing(250);
+    const fetchPage: FetchPage = ({ limit, offset }) => of(answer(listing, limit, offset));
+    const { ids, error, requests } = await outcome(fetchPage);
+    assertInstanceOf(error, InconsistentListingError);
+    assertStringIncludes(error.message, message);
+    assertEquals(new Set(ids).size, ids.length);
+    assertEquals(ids.length, listed);
+    assertLess(requests, 15);
+  });
+}
+
+Deno.test("listAllTrainingRuns$ fails where the offset is past the end, but counts what is not there", async () => {
+  const listing = new ChangingListing(10);
+  const fetchPage: FetchPage = ({ limit, offset }) =>
+    of(recounted(listing.page(limit, offset), 250));
+  const { ids, error } = await outcome(fetchPage, { offset: 30 });
+  assertEquals(ids, []);
+  assertInstanceOf(error, InconsistentListingError);
+});
+
+Deno.test("listAllTrainingRuns$ gets over a page that is empty by mistake once", async () => {
+  const listing = new ChangingListing(250);
+  let isFirst = true;
+  const fetchPage: FetchPage = ({ limit, offset }) => {
+    const page = listing.page(limit, offset);
+    if (offset !== 99 || !isFirst) return of(page);
+    isFirst = false;
+    return of(emptied(page));
+  };
+  const { ids, error } = await outcome(fetchPage);
+  assertEquals(error, undefined);
+  assertEquals(ids.length, 250);
+});
+
+Deno.test("listAllTrainingRuns$ lists all where each page counts no more than up to its own end", async () => {
+  const listing = new ChangingListing(250);
+  const fetchPage: FetchPage = ({ limit, offset }) => {
+    const page = listing.page(limit, offset);
+    return of(recounted(page, offset + page.trainingRuns.length));
+  };
+  const { ids, error } = await outcome(fetchPage);
+  assertEquals(error, undefined);
+  assertEquals(ids, Array.from({ length: 250 }, (_, index) => `run-${index}`));
+});
+
+Deno.test("listAllTrainingRuns$ lists all where pages have more runs than were asked for", async () => {
+  const listing = new ChangingListing(250);
+  const { ids, error } = await outcome(({ limit, offset }) => of(listing.page(limit * 2, offset)));
+  assertEquals(error, undefined);
+  assertEquals(ids.length, 250);
+});
+
+/** How many random schedules of changes are listed at each concurrency. */
+const CHANGE_SCHEDULES = Number(Deno.env.get("CHANGE_SCHEDULES") ?? 300);
+
+/** What a server does to a page before it sends it. */
+const lies = {
+  honest: (page: TrainingRunsResponse) => page,
+  empty: emptied,
+  short: (page: TrainingRunsResponse) => ({
+    ...page,
+    trainingRuns: page.trainingRuns.slice(0, Math.ceil(page.trainingRuns.length / 2)),
+  }),
+  doubled: (page: TrainingRunsResponse) => ({
+    ...page,
+    trainingRuns: page.trainingRuns.flatMap((run) => [run, run]),
+  }),
+  repeating: (page: TrainingRunsResponse) => ({
+    ...page,
+    trainingRuns: page.trainingRuns.map((run, index, runs) => index === 1 ? runs[0] ?? run : run),
+  }),
+} as const;
+
+const lyingServers = fc.record({
+  length: fc.integer({ min: 0, max: 40 }),
+  pageSize: fc.integer({ min: 1, max: 12 }),
+  cap: fc.integer({ min: 1, max: 12 }),
+  concurrency: fc.constantFrom(1, 4),
+  /** What becomes of the offset. */
+  offset: fc.constantFrom("heeded", "ignored", "page number", "one more", "half"),
+  /** What the count is; `end` is where the page ends, `past end` is 0 there. */
+  count: fc.oneof(
+    fc.constantFrom("true", "end", "past end" as const),
+    fc.integer({ min: 0, max: 60 }),
+    fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 1, maxLength: 5 }),
+  ),
+  saysLimit: fc.boolean(),
+  /** What becomes of each page, in turns. */
+  pages: fc.array(fc.constantFrom(...Object.values(lies)), { minLength: 1, maxLength: 5 }),
+  /** Whether each page is told by its offset, so that passes are alike, or by its turn. */
+  isSteady: fc.boolean(),
+});
+
+Deno.test("listAllTrainingRuns$ fails, or lists all or as many as were counted, whatever a server does", async () => {
+  await fc.assert(
+    fc.asyncProperty(lyingServers, async (server) => {
+      const listing = new ChangingListing(server.length);
+      let turn = 0;
+      // The most that a page counted. Where counts differ the list may have grown since any of the
+      // first responses, so that the least of those is all that can be held against it.
+      let counted: number | undefined;
+      const fetchPage: FetchPage = ({ limit, offset }) => {
+        const at = server.isSteady ? offset : turn++;
+        const from = {
+          "heeded": offset,
+          "ignored": 0,
+          "page number": offset * limit,
+          "one more": offset === 0 ? 0 : offset + 1,
+          "half": Math.floor(offset / 2),
+        }[server.offset] ?? 0;
+        const lie = server.pages[at % server.pages.length] ?? lies.honest;
+        const page = lie(listing.page(limit, from, server.cap));
+        const end = offset + page.trainingRuns.length;
+        const { count } = server;
+        const totalCount = Array.isArray(count)
+          ? count[at % count.length] ?? 0
+          : typeof count === "number"
+          ? count
+          : count === "end"
+          ? end
+          : count === "past end" && offset >= server.length
+          ? 0
+          : server.length;
+        const isGrowing = Array.isArray(count) || count === "end";
+        if (!isGrowing) counted = Math.max(counted ?? 0, totalCount);
+        else if (offset === 0) counted = Math.min(counted ?? Infinity, totalCount);
+        return of({
+          ...page,
+          cursor: { offset, limit: server.saysLimit ? page.cursor.limit : limit, totalCount },
+        });
+      };
+      const { pageSize, concurrency } = server;
+      const { ids, error, requests } = await outcome(fetchPage, { pageSize, concurrency });
+      assertEquals(new Set(ids).size, ids.length, "each once");
+      assertLess(requests, 64 * 100);
+      if (error === undefined) assert(ids.length >= Math.min(counted ?? 0, server.length));
+      else assertInstanceOf(error, InconsistentListingError);
+    }),
+    { numRuns: CHANGE_SCHEDULES },
+  );
+});
+
+for (const [name, totalCount] of [["no", 0], ["a fixed", 250], ["a huge", 2 ** 31 - 1]] as const) {
+  Deno.test(`listAllTrainingRuns$ ends a pass over runs without end and with ${name} count`, async () => {
+    let requests = 0;
+    const endless: FetchPage = ({ limit, offset }) =>
+      defer(async () => {
+        requests++;
+        await Promise.resolve();
+        const ids = Array.from({ length: 2 }, (_, index) => `run-${offset + index}`);
+        return {
+          trainingRuns: ids.map(trainingRun),
+          cursor: { offset, limit, totalCount },
+        };
+      });
+    const { ids, error } = await outcome(endless, { pageSize: 2 });
+    assertInstanceOf(error, InconsistentListingError);
+    assertStringIncludes(error.message, "10000 pages and no end");
+    assertEquals(requests, 10_000);
+    assertEquals(new Set(ids).size, ids.length);
+    assertEquals(ids.length > 9_900, true);
+  });
+}
+
 for (const totalCount of [0, 250]) {
   Deno.test(`a server that does not heed the offset, with a count of ${totalCount}, makes an error`, async () => {
     const listing = new ChangingListing(100);
@@ -158,18 +440,6 @@ for (const totalCount of [0, 250]) {
     assertEquals(requests <= 64 * 5, true);
   });
 }
-
-Deno.test("a count of two thousand million does not plan as many pages", async () => {
-  const listing = new ChangingListing(40);
-  const ids = await listedIds(
-    ({ limit, offset }) =>
-      of({ ...listing.page(limit, offset), cursor: { offset, limit, totalCount: 2 ** 31 - 1 } }),
-    {
-      pageSize: 10,
-    },
-  );
-  assertEquals(ids.length, 40);
-});
 
 Deno.test("without a count a move that a deletion hides is found in the second pass", async () => {
   const listing = new ChangingListing(9);
@@ -223,7 +493,7 @@ for (const concurrency of [1, 4, 16]) {
             );
           },
         ),
-        { numRuns: 500 },
+        { numRuns: CHANGE_SCHEDULES },
       );
     },
   );
@@ -257,14 +527,15 @@ Deno.test("the first page is out before others are asked for, then four are unde
   scheduler.run(({ cold, expectObservable, expectSubscriptions }) => {
     const listing = new ChangingListing(6);
     // Pages of two runs, the later ones of which overlap by one.
-    const answers = [0, 1, 2, 3, 4].map((offset) =>
-      cold("-----(p|)", { p: listing.page(2, offset) })
+    const answers = [0, 1, 2, 3, 4, 5].map((offset) =>
+      cold(offset === 5 ? "----------(p|)" : "-----(p|)", { p: listing.page(2, offset) })
     );
     const runs$ = listAllTrainingRuns$(
       ({ offset }) => answers[offset] ?? throwError(() => new Error(`asked for ${offset}`)),
       { pageSize: 2 },
     ).pipe(map(({ trainingRunId }) => trainingRunId.replace("run-", "")));
-    expectObservable(runs$).toBe("-----(01)-(2345|)");
+    // The last page is full, so that one more is asked for.
+    expectObservable(runs$).toBe("-----(01)-(2345)----|");
     expectSubscriptions(answers[0]?.subscriptions ?? []).toBe("^----!");
   });
 });

@@ -116,6 +116,83 @@ Deno.test("the wire's dialects can be chosen", async () => {
   assertStringIncludes(run.last_sampler_checkpoint.checkpoint_path, "/sampler/");
 });
 
+Deno.test("checkpointPaths: tinker writes tinker_path with the scheme of its servers", async () => {
+  const fake = new FakeHpcai({ checkpointPaths: "tinker" });
+  fake.addCheckpoint(FIRST_RUN, { checkpointId: "e", checkpointType: "external" });
+  const { checkpoints } = await getJson(fake, `/${FIRST_RUN}/checkpoints`);
+  assertEquals(
+    checkpoints.map((c: { tinker_path: string }) => c.tinker_path),
+    fake.checkpoints(FIRST_RUN).map(({ checkpointPath }) => checkpointPath),
+  );
+  assertEquals(checkpoints.at(-1).tinker_path, `tinker://${FIRST_RUN}/external_weights/e`);
+  assert(checkpoints.every((c: object) => !("checkpoint_path" in c)));
+});
+
+Deno.test("checkpoints come at once, without a cursor, unless a page size is given", async () => {
+  assertEquals(Object.keys(await getJson(new FakeHpcai(), `/${FIRST_RUN}/checkpoints`)), [
+    "checkpoints",
+  ]);
+});
+
+Deno.test("maxCheckpointPageSize caps pages of checkpoints, and the cursor says so", async () => {
+  const fake = new FakeHpcai({ maxCheckpointPageSize: 3, totalCountPastEnd: "zero" });
+  const all = fake.checkpoints(FIRST_RUN).map(({ checkpointId }) => checkpointId);
+  for (
+    const [query, from, limit, total] of [
+      ["", 0, 3, 4],
+      ["?limit=2&offset=1", 1, 2, 4],
+      ["?limit=100&offset=3", 3, 3, 4],
+      ["?offset=4", 4, 3, 0],
+    ] as const
+  ) {
+    const page = await getJson(fake, `/${FIRST_RUN}/checkpoints${query}`);
+    assertEquals(
+      page.checkpoints.map((c: { checkpoint_id: string }) => c.checkpoint_id),
+      all.slice(from, from + limit),
+    );
+    assertEquals(page.cursor, { offset: from, limit, total_count: total });
+  }
+  const refused = await get(fake, `/${FIRST_RUN}/checkpoints?limit=0`);
+  assertEquals(refused.status, 422);
+  await refused.body?.cancel();
+});
+
+Deno.test("fields are added to what a run or a checkpoint is on the wire, and replace its own", async () => {
+  const fake = new FakeHpcai({ trainingRuns: 0 });
+  const run = fake.addTrainingRun({
+    modelOwner: null,
+    fields: { last_request_time: null, user_metadata: { seed: 7 }, novel: [1] },
+  });
+  fake.addCheckpoint(run, {
+    checkpointId: "c",
+    checkpointType: "external",
+    fields: { time: null, expires_at: "2026-02-01T00:00:00Z", public: true },
+  });
+  const { training_runs: [json] } = await getJson(fake);
+  assertEquals(
+    [json.model_owner, json.last_request_time, json.user_metadata, json.novel],
+    [null, null, { seed: 7 }, [1]],
+  );
+  const { checkpoints: [checkpoint] } = await getJson(fake, `/${run}/checkpoints`);
+  assertEquals(checkpoint, {
+    checkpoint_id: "c",
+    checkpoint_type: "external",
+    time: null,
+    checkpoint_path: `hpcai://${run}/external_weights/c`,
+    size_bytes: 2 ** 20,
+    public: true,
+    expires_at: "2026-02-01T00:00:00Z",
+  });
+});
+
+Deno.test("a run's last checkpoints are of the two known types, whatever others it has", async () => {
+  const fake = new FakeHpcai({ trainingRuns: 1 });
+  fake.addCheckpoint(FIRST_RUN, { checkpointId: "e", checkpointType: "external" });
+  const run = await getJson(fake, `/${FIRST_RUN}`);
+  assertEquals(run.last_checkpoint.checkpoint_id, "final");
+  assertEquals(run.last_sampler_checkpoint.checkpoint_id, "step_0010-sampler");
+});
+
 Deno.test("the API is found below any base", async () => {
   const fake = new FakeHpcai();
   for (const base of ["http://127.0.0.1:8000", "https://example.com/a/b"]) {
@@ -244,6 +321,7 @@ Deno.test("options and arguments that make no sense are refused at once", () => 
     [{ archiveBytes: 16_383 }, "archiveBytes must be a whole number of at least 16384"],
     [{ latencyMs: NaN }, "latencyMs"],
     [{ maxPageSize: 0 }, "maxPageSize"],
+    [{ maxCheckpointPageSize: 0 }, "maxCheckpointPageSize"],
     [{ signedUrlTtlMs: -1 }, "signedUrlTtlMs"],
   ];
   for (const [options, message] of refused) {
@@ -262,4 +340,6 @@ Deno.test("options and arguments that make no sense are refused at once", () => 
     "exists",
   );
   assertThrows(() => fake.addCheckpoint(FIRST_RUN, { checkpointId: "" }), RangeError, "empty");
+  const typeless = { checkpointId: "c", checkpointType: "" };
+  assertThrows(() => fake.addCheckpoint(FIRST_RUN, typeless), RangeError, "empty");
 });

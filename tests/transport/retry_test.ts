@@ -100,10 +100,11 @@ Deno.test("retryTransient counts the time from the last progress, where there wa
 
 Deno.test("retryTransient obeys a Retry-After that ends after the time, but begins within it", () => {
   run(({ expectObservable }) => {
-    const result$ = failing(status(429, 45_000), 9).pipe(
+    const error = status(429, 45_000);
+    const result$ = failing(error, 9).pipe(
       retryTransient({ ...options, maxRetries: Infinity }, { random: () => 1 }),
     );
-    expectObservable(result$).toBe("45s #", undefined, status(429, 45_000));
+    expectObservable(result$).toBe("45s #", undefined, error);
   });
 });
 

@@ -32,7 +32,8 @@ export class DeleteDialog {
   protected delete(checkpoint: Checkpoint): void {
     this.isBusy.set(true);
     this.error.set(undefined);
-    this.#deletion = this.#client.deleteCheckpointByCheckpointPath$(checkpoint.checkpointPath).pipe(
+    const { trainingRunId, checkpointId } = checkpoint;
+    this.#deletion = this.#client.deleteCheckpoint$(trainingRunId, checkpointId).pipe(
       finalize(() => this.isBusy.set(false)),
     ).subscribe({
       next: () => {

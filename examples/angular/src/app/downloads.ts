@@ -101,8 +101,7 @@ export class Downloads {
 }
 
 /** `eb78693b_step_0010.tar.gz`: the id of a checkpoint may hold slashes. */
-function archiveName({ checkpointId, checkpointPath }: Checkpoint): string {
-  const trainingRunId = checkpointPath.replace("hpcai://", "");
+function archiveName({ trainingRunId, checkpointId }: Checkpoint): string {
   return `${trainingRunId.slice(0, 8)}_${checkpointId}.tar.gz`.replace(/[^\w.-]+/g, "_");
 }
 

@@ -92,5 +92,7 @@ function isCheckpointPath(query: string): boolean {
 }
 
 function hasText({ trainingRunId, baseModel, modelOwner }: TrainingRun, text: string): boolean {
-  return `${trainingRunId} ${baseModel} ${modelOwner}`.toLowerCase().includes(text.toLowerCase());
+  return `${trainingRunId} ${baseModel} ${modelOwner ?? ""}`.toLowerCase().includes(
+    text.toLowerCase(),
+  );
 }

@@ -1,12 +1,12 @@
 import type { Change, Checkpoint } from "@hpcai/rx";
 import { type OperatorFunction, scan } from "rxjs";
 
-/** Keeps a list of checkpoints up to date with the changes that come in, latest first. */
+/** Keeps a list of checkpoints up to date with the changes that come in, latest first, undated last. */
 export function collectCheckpoints(): OperatorFunction<Change<Checkpoint>, readonly Checkpoint[]> {
   return scan((checkpoints: readonly Checkpoint[], { type, value }) => {
     const others = checkpoints.filter((other) => other.checkpointPath !== value.checkpointPath);
     return type === "removed"
       ? others
-      : [...others, value].sort((a, b) => b.time.getTime() - a.time.getTime());
+      : [...others, value].sort((a, b) => (b.time?.getTime() ?? 0) - (a.time?.getTime() ?? 0));
   }, []);
 }

@@ -1,0 +1,50 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { DownloadInterruptedError, RestClient } from "@hpcai/rx";
+import { extractArchive$ } from "@hpcai/rx/fs";
+import { FakeHpcai } from "@hpcai/rx/testing";
+import { lastValueFrom, toArray } from "rxjs";
+
+const CHECKPOINT = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010";
+
+/** A client of a server without entity tags, which cannot resume. */
+function untaggedClient(fake: FakeHpcai, maxRetries = 3): RestClient {
+  const retry = { initialDelayMs: 0, maxRetries };
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    const response = await fake.fetch(input, init);
+    const headers = new Headers(response.headers);
+    headers.delete("ETag");
+    return new Response(response.body, { status: response.status, headers });
+  };
+  return new RestClient({ apiKey: fake.apiKey, fetch, retry });
+}
+
+Deno.test("extractArchive$ restarts where the archive cannot be resumed, and extracts each entry once more", async () => {
+  const fake = new FakeHpcai({ archiveBytes: 500_000 });
+  fake.faults.add({ type: "cut", afterBytes: 300_000 }, { on: "archive" });
+  const parent = await Deno.makeTempDir();
+  const directory = `${parent}/checkpoint`;
+  const events = await lastValueFrom(
+    extractArchive$(untaggedClient(fake), CHECKPOINT, directory).pipe(toArray()),
+  );
+  const restart = events.findIndex(({ type }) => type === "restart");
+  assertEquals(restart > 0, true);
+  const names = events.slice(restart).flatMap((event) => event.type === "entry" ? event.path : []);
+  const last = events.at(-1);
+  assertEquals(last?.type === "complete" && last.entries, names.length);
+  const found = (await Array.fromAsync(Deno.readDir(directory))).map(({ name }) => name);
+  assertEquals(found.toSorted(), names.toSorted());
+});
+
+Deno.test("extractArchive$ that is interrupted for good after a restart leaves nothing", async () => {
+  const fake = new FakeHpcai({ archiveBytes: 500_000 });
+  fake.faults.add({ type: "cut", afterBytes: 300_000 }, { on: "archive", times: Infinity });
+  const parent = await Deno.makeTempDir();
+  const directory = `${parent}/checkpoint`;
+  await assertRejects(
+    () => lastValueFrom(extractArchive$(untaggedClient(fake), CHECKPOINT, directory)),
+    DownloadInterruptedError,
+  );
+  assertEquals(fake.requests.length, 4);
+  const left = (await Array.fromAsync(Deno.readDir(parent))).map(({ name }) => name);
+  assertEquals(left.filter((name) => !name.startsWith(".hpcai-rx")), []);
+});
