@@ -1,5 +1,7 @@
 // This module is browser compatible.
 
+import { show } from "./arguments.ts";
+
 /** Turns JSON into what it stands for; throws a {@linkcode JsonFault} if it cannot. */
 export type Decode<T> = (json: unknown) => T;
 
@@ -16,7 +18,8 @@ export class JsonFault {
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 export function expected(what: string, value: unknown): JsonFault {
-  return new JsonFault(`expected ${what}, got ${JSON.stringify(value) ?? "nothing"}`);
+  // Of an object only that it is one: Node 20 throws if it writes one that is nested too deep.
+  return new JsonFault(`expected ${what}, got ${show(value)}`);
 }
 
 /** Decodes a part of JSON, and says of a fault in it where it is. */

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import fc from "fast-check";
 import type { Checkpoint, TrainingRun } from "../src/types.ts";
 import { type Decode, JsonFault } from "../src/json.ts";
@@ -22,15 +22,19 @@ const wireRun = {
   last_sampler_checkpoint: null,
 };
 
-/** The path of the first fault, or `undefined` if there is none. */
-function faultPath(wire: unknown, decode: Decode<unknown> = trainingRun): string | undefined {
+/** The first fault, or `undefined` if there is none. */
+function faultOf(wire: unknown, decode: Decode<unknown>): JsonFault | undefined {
   try {
     decode(wire);
     return undefined;
   } catch (fault) {
-    if (fault instanceof JsonFault) return fault.path;
-    throw fault;
+    assertInstanceOf(fault, JsonFault);
+    return fault;
   }
+}
+
+function faultPath(wire: unknown, decode: Decode<unknown> = trainingRun): string | undefined {
+  return faultOf(wire, decode)?.path;
 }
 
 Deno.test("every field of a training run has its camelCase equal", () => {
@@ -267,6 +271,18 @@ Deno.test("a cursor counts in whole numbers of at least 0", () => {
       trainingRunsResponse,
     ) === undefined;
   assertEquals([0, 7, -1, 1.5, "7"].map(page), [true, true, false, false, false]);
+});
+
+Deno.test("a fault shows a text, and only the kind of what can be nested too deep to be written", () => {
+  const problem = (fields: object) => faultOf({ ...wireRun, ...fields }, trainingRun)?.problem;
+  assertEquals(problem({ base_model: ["a"] }), "expected a string, got an array");
+  assertEquals(problem({ base_model: { a: [] } }), "expected a string, got an object");
+  assertEquals(problem({ base_model: null }), "expected a string, got null");
+  assertEquals(problem({ base_model: undefined }), "expected a string, got undefined");
+  assertEquals(
+    problem({ last_request_time: "soon" }),
+    'expected a date and time as in RFC 3339, got "soon"',
+  );
 });
 
 const word = fc.string({ minLength: 1 });

@@ -43,3 +43,4 @@ export type {
   ExtractProgressEvent,
   ExtractRestartEvent,
 } from "./extract_event.ts";
+export { fileSink, type FileSinkOptions } from "./file_sink.ts";
