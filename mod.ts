@@ -32,6 +32,7 @@ export type {
   ArchiveEntry,
   ArchiveEntryHeader,
   ArchiveEntryType,
+  ReadArchiveEntryOptions,
 } from "./src/download/archive_entry.ts";
 export type {
   ArchiveFormat,

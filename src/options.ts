@@ -130,18 +130,16 @@ export function resolveOptions(options: RestClientOptions): ResolvedOptions {
     throw new InvalidArgumentError(
       "apiKey",
       isUnreadable("HPCAI_API_KEY")
-        ? "cannot be read from HPCAI_API_KEY without Deno's permission; run with " +
-          "--allow-env=HPCAI_API_KEY,HPCAI_BASE_URL or pass the option apiKey"
+        ? unreadable("HPCAI_API_KEY", "apiKey")
         : "is missing; pass the option apiKey or set the environment variable HPCAI_API_KEY",
     );
   }
-  if (
-    !options.apiKey && given !== undefined && !options.baseUrl && isUnreadable("HPCAI_BASE_URL")
-  ) {
+  const isFromEnvironment = options.apiKey === undefined && given !== undefined;
+  if (isFromEnvironment && options.baseUrl === undefined && isUnreadable("HPCAI_BASE_URL")) {
     throw new InvalidArgumentError(
       "baseUrl",
-      "cannot be read from HPCAI_BASE_URL without Deno's permission, and HPCAI_API_KEY may be for " +
-        "that server only; run with --allow-env=HPCAI_API_KEY,HPCAI_BASE_URL or pass the option baseUrl",
+      // A key of the environment can be for the server that the environment names, and no other.
+      unreadable("HPCAI_BASE_URL", "baseUrl"),
     );
   }
   const apiKey = given === undefined || typeof given === "function" ? given : headerKey(given);
@@ -168,6 +166,11 @@ export function resolveOptions(options: RestClientOptions): ResolvedOptions {
     retry: resolveRetry(options.retry),
     allowInsecureHttp,
   };
+}
+
+function unreadable(variable: string, option: string): string {
+  return `cannot be read from ${variable}, since Deno lacks the permission; run with ` +
+    `--allow-env=HPCAI_API_KEY,HPCAI_BASE_URL, or pass the option ${option}`;
 }
 
 /**

@@ -7,7 +7,11 @@ import {
 } from "./arguments.ts";
 import { checkpointIds, parseCheckpointPath } from "./checkpoint_path.ts";
 import { setTransport } from "./client_transport.ts";
-import type { ArchiveEntriesOptions, ArchiveEntry } from "./download/archive_entry.ts";
+import type {
+  ArchiveEntriesOptions,
+  ArchiveEntry,
+  ReadArchiveEntryOptions,
+} from "./download/archive_entry.ts";
 import { download$ } from "./download/download.ts";
 import type { DownloadEvent, DownloadOptions } from "./download/download_event.ts";
 import { ApiConnectionError, InternalServerError, NotFoundError } from "./errors.ts";
@@ -472,17 +476,21 @@ export class RestClient {
   }
 
   /**
-   * Reads the entries of a checkpoint's archive while it arrives: no more of it is held than is on its
-   * way, and no more is asked of the server than is read.
+   * Reads the entries of a checkpoint's archive while it arrives, in constant memory and with
+   * backpressure.
    *
-   * Read an entry's `body` to its end, or cancel it, and begin within `next` or `concatMap`; a body
-   * that nobody has begun to read by then is skipped. The next entry comes after that.
+   * To read an entry's `body`, begin in `next` or `mergeMap`, and read to its end or cancel; the next
+   * entry is emitted after that. A body that is not being read by then is skipped.
+   *
+   * In browsers, whose `DecompressionStream` takes a single gzip member, an archive of several fails.
    *
    * @param checkpoint A checkpoint of a listing, its path, or its ids.
-   * @param options `idleTimeoutMs`, `prepareTimeoutMs`.
+   * @param options Limits: by default the entries may have 2⁴⁰ bytes together (`maxBytes`), and 100
+   * times as many as the gzip (`maxRatio`). Time-outs.
    * @returns Emits each entry in the archive's order and completes after the last; unsubscribing ends
    * the transfer. Fails as `download$` does; with an {@linkcode InvalidArchiveError} if the archive is
-   * broken, or an {@linkcode UnsafeArchiveError} if it holds a sparse file.
+   * broken; with an {@linkcode UnsafeArchiveError} that names the entry if one is a sparse file or of
+   * an unknown type, has a name that is not UTF-8, or exceeds a limit.
    *
    * @example
    * ```ts
@@ -507,13 +515,16 @@ export class RestClient {
   }
 
   /**
-   * Reads one file out of a checkpoint's archive, and fetches the archive only up to its end.
+   * Reads one file of a checkpoint's archive into memory, and transfers the archive only up to the end
+   * of that file.
    *
    * @param checkpoint A checkpoint of a listing, its path, or its ids.
    * @param path The file's name in the archive; a leading `./` makes no difference.
-   * @returns Emits the file's bytes once and completes; the first file if many have the name. Fails
-   * as `archiveEntries$` does, and with an {@linkcode ArchiveEntryNotFoundError} if there is no such
-   * file.
+   * @param options Limits: by default the file may have 64 MiB (`maxBytes`), and what is read of the
+   * archive 100 times as many bytes as the gzip (`maxRatio`). Time-outs.
+   * @returns Emits the file's bytes once and completes; the first file if several have the name. Fails
+   * as `archiveEntries$` does; with an {@linkcode ArchiveEntryNotFoundError} if there is no such file;
+   * with an {@linkcode UnsafeArchiveError} if it exceeds `maxBytes`, before any of it is read.
    *
    * @example
    * ```ts
@@ -534,10 +545,11 @@ export class RestClient {
   readArchiveEntry$(
     checkpoint: CheckpointRef,
     path: string,
+    options: ReadArchiveEntryOptions = {},
   ): Observable<Uint8Array<ArrayBuffer>> {
     return loaded(
       importArchiveEntries,
-      ({ readArchiveEntry$ }) => readArchiveEntry$(this.#transport, checkpoint, path),
+      ({ readArchiveEntry$ }) => readArchiveEntry$(this.#transport, checkpoint, path, options),
     );
   }
 

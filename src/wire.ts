@@ -1,4 +1,18 @@
-import * as v from "valibot";
+import {
+  boolean,
+  count,
+  type Decode,
+  expected,
+  field,
+  isCount,
+  isObject,
+  list,
+  nullable,
+  number,
+  object,
+  part,
+  text,
+} from "./json.ts";
 import type { Checkpoint, Cursor, TrainingRun, TrainingRunsResponse } from "./types.ts";
 
 // The fields that the API's reference documents must have the types that it documents, or the response
@@ -6,9 +20,6 @@ import type { Checkpoint, Cursor, TrainingRun, TrainingRunsResponse } from "./ty
 // the family send null or nothing, the public types have null. A type of checkpoint that is not known
 // passes through, a field that is not known is ignored, and a malformed extra, such as size_bytes, is
 // dropped, since no listing depends on it.
-
-/** A schema that turns one kind of wire JSON into its public type. */
-export type WireSchema<T> = v.GenericSchema<unknown, T>;
 
 /**
  * A date and time of RFC 3339, section 5.6, or as pydantic takes it: seconds and zone may be absent.
@@ -62,115 +73,76 @@ function daysSince1970(year: number, month: number, day: number): number {
   return y * 365 + leapDays + Math.floor((m * 153 + 2) / 5) + day - 719_469;
 }
 
-const timestamp = v.nullish(
-  v.pipe(
-    v.unknown(),
-    v.rawTransform(({ dataset: { value }, addIssue, NEVER }) => {
-      const date = parseTimestamp(value);
-      if (date !== undefined) return date;
-      addIssue({ message: "expected an ISO 8601 date and time" });
-      return NEVER;
-    }),
-  ),
-  null,
-);
-
-/** What is read only where it is as expected. */
-const extra = v.nullish(v.unknown());
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= 0;
+function timestamp(value: unknown): Date {
+  const date = parseTimestamp(value);
+  if (date === undefined) throw expected("a date and time as in RFC 3339", value);
+  return date;
 }
 
-const checkpoint = v.pipe(
-  v.object({
-    checkpoint_id: v.string(),
-    checkpoint_type: v.string(),
-    time: timestamp,
-    checkpoint_path: extra,
-    tinker_path: extra,
-    size_bytes: extra,
-    expires_at: extra,
-    public: extra,
-  }),
-  v.rawTransform(({ dataset: { value: wire }, addIssue, NEVER }) => {
-    const checkpointPath = wire.checkpoint_path ?? wire.tinker_path;
-    if (typeof checkpointPath === "string") return { wire, checkpointPath };
-    const at = { type: "object", origin: "value", input: wire, key: "checkpoint_path" } as const;
-    addIssue({ message: "expected a text", path: [{ ...at, value: checkpointPath }] });
-    return NEVER;
-  }),
-);
+const nullableTimestamp = nullable(timestamp);
+const nullableText = nullable(text);
+const nullableNumber = nullable(number);
 
 /** What can be written until it is given away. */
 type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
-function toCheckpoint(
-  trainingRunId: string,
-  { wire, checkpointPath }: v.InferOutput<typeof checkpoint>,
-): Checkpoint {
-  const made: Draft<Checkpoint> = {
-    trainingRunId,
-    checkpointId: wire.checkpoint_id,
-    checkpointType: wire.checkpoint_type,
-    time: wire.time,
-    checkpointPath,
-  };
-  if (isCount(wire.size_bytes)) made.sizeBytes = wire.size_bytes;
-  const expiresAt = parseTimestamp(wire.expires_at);
-  if (expiresAt) made.expiresAt = expiresAt;
-  if (typeof wire.public === "boolean") made.public = wire.public;
-  return made;
-}
-
-/** A training run, as `GET /api/v1/training_runs/{training_run_id}` answers. */
-export const trainingRun: WireSchema<TrainingRun> = v.pipe(
-  v.object({
-    training_run_id: v.string(),
-    base_model: v.string(),
-    model_owner: v.nullish(v.string(), null),
-    is_lora: v.boolean(),
-    corrupted: v.nullish(v.boolean(), false),
-    lora_rank: v.nullish(v.number(), null),
-    last_request_time: timestamp,
-    last_checkpoint: v.nullish(checkpoint, null),
-    last_sampler_checkpoint: v.nullish(checkpoint, null),
-    user_metadata: extra,
-  }),
-  v.transform((wire) => {
-    const trainingRunId = wire.training_run_id;
-    const { last_checkpoint: last, last_sampler_checkpoint: lastSampler } = wire;
-    return {
+function checkpointOf(trainingRunId: string): Decode<Checkpoint> {
+  return (value) => {
+    const wire = object(value);
+    const checkpoint: Draft<Checkpoint> = {
       trainingRunId,
-      baseModel: wire.base_model,
-      modelOwner: wire.model_owner,
-      isLora: wire.is_lora,
-      corrupted: wire.corrupted,
-      loraRank: wire.lora_rank,
-      lastRequestTime: wire.last_request_time,
-      lastCheckpoint: last && toCheckpoint(trainingRunId, last),
-      lastSamplerCheckpoint: lastSampler && toCheckpoint(trainingRunId, lastSampler),
-      ...isRecord(wire.user_metadata) && { userMetadata: wire.user_metadata },
+      checkpointId: field(wire, "checkpoint_id", text),
+      checkpointType: field(wire, "checkpoint_type", text),
+      time: field(wire, "time", nullableTimestamp),
+      checkpointPath: part(wire["checkpoint_path"] ?? wire["tinker_path"], "checkpoint_path", text),
     };
-  }),
-);
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+    const { size_bytes, expires_at, public: isPublic } = wire;
+    if (isCount(size_bytes)) checkpoint.sizeBytes = size_bytes;
+    const expiresAt = parseTimestamp(expires_at);
+    if (expiresAt !== undefined) checkpoint.expiresAt = expiresAt;
+    if (typeof isPublic === "boolean") checkpoint.public = isPublic;
+    return checkpoint;
+  };
 }
 
-const count = v.custom<number>(isCount, "expected a count");
+/** A training run, as the response to `GET /api/v1/training_runs/{training_run_id}` has it. */
+export function trainingRun(value: unknown): TrainingRun {
+  const wire = object(value);
+  const trainingRunId = field(wire, "training_run_id", text);
+  const checkpoint = nullable(checkpointOf(trainingRunId));
+  const run: Draft<TrainingRun> = {
+    trainingRunId,
+    baseModel: field(wire, "base_model", text),
+    modelOwner: field(wire, "model_owner", nullableText),
+    isLora: field(wire, "is_lora", boolean),
+    corrupted: field(wire, "corrupted", nullable(boolean)) ?? false,
+    loraRank: field(wire, "lora_rank", nullableNumber),
+    lastRequestTime: field(wire, "last_request_time", nullableTimestamp),
+    lastCheckpoint: field(wire, "last_checkpoint", checkpoint),
+    lastSamplerCheckpoint: field(wire, "last_sampler_checkpoint", checkpoint),
+  };
+  const { user_metadata } = wire;
+  if (isObject(user_metadata)) run.userMetadata = user_metadata;
+  return run;
+}
 
-const cursor: WireSchema<Cursor> = v.pipe(
-  v.object({ offset: count, limit: count, total_count: count }),
-  v.transform(({ offset, limit, total_count }) => ({ offset, limit, totalCount: total_count })),
-);
+function cursor(value: unknown): Cursor {
+  const wire = object(value);
+  return {
+    offset: field(wire, "offset", count),
+    limit: field(wire, "limit", count),
+    totalCount: field(wire, "total_count", count),
+  };
+}
 
-/** A page of training runs, as `GET /api/v1/training_runs` answers. */
-export const trainingRunsResponse: WireSchema<TrainingRunsResponse> = v.pipe(
-  v.object({ training_runs: v.array(trainingRun), cursor }),
-  v.transform(({ training_runs, cursor }) => ({ trainingRuns: training_runs, cursor })),
-);
+/** A page of training runs, as the response to `GET /api/v1/training_runs` has it. */
+export function trainingRunsResponse(value: unknown): TrainingRunsResponse {
+  const wire = object(value);
+  return {
+    trainingRuns: field(wire, "training_runs", list(trainingRun)),
+    cursor: field(wire, "cursor", cursor),
+  };
+}
 
 /** Checkpoints of a run: a page of them where there is a cursor, else all. */
 export interface CheckpointsPage {
@@ -178,16 +150,21 @@ export interface CheckpointsPage {
   readonly cursor: Cursor | null;
 }
 
-/** Checkpoints, as `GET /api/v1/training_runs/{training_run_id}/checkpoints` answers. */
-export function checkpointsPage(trainingRunId: string): WireSchema<CheckpointsPage> {
-  return v.pipe(
-    v.object({ checkpoints: v.array(checkpoint), cursor: v.nullish(cursor, null) }),
-    v.transform(({ checkpoints, cursor }) => ({
-      checkpoints: checkpoints.map((checkpoint) => toCheckpoint(trainingRunId, checkpoint)),
-      cursor,
-    })),
-  );
+/**
+ * Checkpoints, as the response to `GET /api/v1/training_runs/{training_run_id}/checkpoints` has
+ * them.
+ */
+export function checkpointsPage(trainingRunId: string): Decode<CheckpointsPage> {
+  return (value) => {
+    const wire = object(value);
+    return {
+      checkpoints: field(wire, "checkpoints", list(checkpointOf(trainingRunId))),
+      cursor: field(wire, "cursor", nullable(cursor)),
+    };
+  };
 }
 
-/** A signed URL, as some servers answer for an archive. */
-export const signedUrl: WireSchema<{ readonly url: string }> = v.object({ url: v.string() });
+/** A signed URL, as the response of some servers to a request for an archive has it. */
+export function signedUrl(value: unknown): { readonly url: string } {
+  return { url: field(object(value), "url", text) };
+}

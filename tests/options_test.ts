@@ -25,6 +25,7 @@ Deno.test("the defaults are those of the API's reference", () => {
   assertEquals(options.baseUrl.href, "https://www.hpc-ai.com/finetunesdk");
   assertEquals(options.timeoutMs, 60_000);
   assertEquals(options.maxConcurrentRequests, 8);
+  assertEquals(options.maxJsonBytes, 67_108_864);
   assertEquals(options.retry, {
     maxRetries: Infinity,
     maxElapsedMs: 30_000,
@@ -60,28 +61,55 @@ Deno.test("without a key the error names the option and the environment variable
   );
 });
 
-Deno.test("where the environment may not be read, nobody is asked for permission", async () => {
+/** What a program with a key in its environment gets for its options, given permissions. */
+async function outcomeWith(permissions: readonly string[], options: string): Promise<string> {
   const program = `import { resolveOptions } from ${
     JSON.stringify(import.meta.resolve("../src/options.ts"))
   };
-    try { resolveOptions({}); } catch (error) { console.log(error.name, error.message); }`;
+    try { console.log(resolveOptions(${options}).baseUrl.href); }
+    catch (error) { console.log(error.name, error.message); }`;
   const file = await Deno.makeTempFile({ suffix: ".ts" });
   try {
     await Deno.writeTextFile(file, program);
     const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-config", file],
-      env: { HPCAI_API_KEY: "k" },
+      args: ["run", "--no-config", ...permissions, file],
+      env: { HPCAI_API_KEY: "k", HPCAI_BASE_URL: "https://other.example" },
       stdin: "null",
     }).output();
-    assertEquals(
-      new TextDecoder().decode(stdout),
-      "InvalidArgumentError apiKey: is missing; pass the option apiKey or set the environment " +
-        "variable HPCAI_API_KEY\n",
-      new TextDecoder().decode(stderr),
-    );
+    assertEquals(new TextDecoder().decode(stderr), "");
+    return new TextDecoder().decode(stdout).trim();
   } finally {
     await Deno.remove(file);
   }
+}
+
+Deno.test("a key that Deno may not read is reported as unreadable, without a prompt", async () => {
+  assertEquals(
+    await outcomeWith([], "{}"),
+    "InvalidArgumentError apiKey: cannot be read from HPCAI_API_KEY, since Deno lacks the permission; " +
+      "run with --allow-env=HPCAI_API_KEY,HPCAI_BASE_URL, or pass the option apiKey",
+  );
+});
+
+Deno.test("a key from the environment does not go to the default host while HPCAI_BASE_URL is unreadable", async () => {
+  const keyAlone = ["--allow-env=HPCAI_API_KEY"];
+  assertEquals(
+    await outcomeWith(keyAlone, "{}"),
+    "InvalidArgumentError baseUrl: cannot be read from HPCAI_BASE_URL, since Deno lacks the " +
+      "permission; run with --allow-env=HPCAI_API_KEY,HPCAI_BASE_URL, or pass the option baseUrl",
+  );
+  assertEquals(
+    await outcomeWith(keyAlone, '{ baseUrl: "https://given.example" }'),
+    "https://given.example/",
+  );
+  assertEquals(await outcomeWith(["--allow-env"], "{}"), "https://other.example/");
+});
+
+Deno.test("a key that is passed needs no permission to read the environment", async () => {
+  assertEquals(
+    await outcomeWith([], '{ apiKey: "k" }'),
+    "https://www.hpc-ai.com/finetunesdk",
+  );
 });
 
 Deno.test("in Node the environment is that of `process`", () => {

@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { defer, map, type Observable, of } from "rxjs";
-import { EXIT_CODES, Failure } from "./failure.ts";
+import { EXIT_CODES, Failure, isMissingPermission } from "./failure.ts";
 import type { CliHost } from "./host.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -15,7 +15,7 @@ export function apiKey$(
   file: string | undefined,
   terminal: Terminal,
 ): Observable<string> {
-  const key = env["HPCAI_API_KEY"];
+  const key = keyIn(env, file !== undefined);
   if (key) {
     if (file !== undefined) terminal.warn(`HPCAI_API_KEY is set, so ${file} is not read.`);
     return of(key);
@@ -25,6 +25,22 @@ export function apiKey$(
   return terminal.ask$("API key: ", { isHidden: true }).pipe(
     map((answer) => answer?.trim() || missing("No API key was given.")),
   );
+}
+
+/** The environment's key, if there is one. Deno may refuse to read it, which a key file makes up for. */
+function keyIn(env: CliHost["env"], hasFile: boolean): string | undefined {
+  try {
+    return env["HPCAI_API_KEY"];
+  } catch (error) {
+    if (hasFile && isMissingPermission(error)) return undefined;
+    if (!isMissingPermission(error)) throw error;
+    throw new Failure(
+      "HPCAI_API_KEY cannot be read, since Deno lacks the permission.",
+      "Run it with --allow-env, or name a file that holds the key with --api-key-file.",
+      EXIT_CODES.authentication,
+      { cause: error },
+    );
+  }
 }
 
 async function readKey(file: string, terminal: Terminal): Promise<string> {

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, relative, sep } from "node:path";
 import { concatMap, defer, filter, take, tap, throwIfEmpty } from "rxjs";
-import { plain } from "../download/archive_entries.ts";
+import { isSameEntryName } from "../download/archive_entries.ts";
 import { extractArchive$ } from "../fs/extract_archive.ts";
 import type { ExtractCompleteEvent } from "../fs/extract_event.ts";
 import { saveArchive$, type SaveCompleteEvent } from "../fs/save_archive.ts";
@@ -83,7 +83,7 @@ export function addArchiveCommands(checkpoint: Command, action: Action): void {
       const names: string[] = [];
       return client.archiveEntries$(path).pipe(
         tap((entry) => names.push(entry.path)),
-        filter((entry) => entry.type === "file" && plain(entry.path) === plain(file)),
+        filter((entry) => entry.type === "file" && isSameEntryName(entry.path, file)),
         concatMap(({ body }) => body.pipeTo(outputSink(host))),
         take(1),
         throwIfEmpty(() => noFile(file, names)),

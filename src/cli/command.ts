@@ -4,6 +4,7 @@ import { RestClient } from "../rest_client.ts";
 import type { ClientEvent } from "../transport/client_event.ts";
 import { apiKey$ } from "./api_key.ts";
 import { explain, toFailure } from "./failure.ts";
+import { requireFirstResponse } from "./first_response.ts";
 import { type CliHost, untilInterrupted } from "./host.ts";
 import { type Format, Output } from "./output.ts";
 import { Terminal } from "./terminal.ts";
@@ -47,7 +48,9 @@ export function actionIn(host: CliHost): Action {
         concatMap((client) => {
           follow(client, terminal, options);
           const { format } = options;
-          return work({ client, format, host, output, terminal }, ...args);
+          return work({ client, format, host, output, terminal }, ...args).pipe(
+            requireFirstResponse(client),
+          );
         }),
         untilInterrupted(host, advice),
       );

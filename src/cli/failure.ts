@@ -2,10 +2,12 @@ import {
   ApiConnectionError,
   ApiStatusError,
   AuthenticationError,
+  type ConnectionObstacle,
   DownloadInterruptedError,
   InternalServerError,
   InvalidArchiveError,
   InvalidArgumentError,
+  LimitExceededError,
   NotFoundError,
   PermissionDeniedError,
   RateLimitError,
@@ -41,6 +43,16 @@ export class Failure extends Error {
 }
 
 const KEY_ADVICE = "Check the key in HPCAI_API_KEY or --api-key-file.";
+/** What to do where a host cannot be reached. */
+export const NETWORK_ADVICE = "Check the network and --base-url, then try again.";
+const OBSTACLE_ADVICE: Readonly<Record<ConnectionObstacle, string>> = {
+  certificate:
+    "Check --base-url and this machine's clock. The certificate of a private authority " +
+    "goes into DENO_CERT, or with Node into NODE_EXTRA_CA_CERTS.",
+  permission: "Run it with --allow-net.",
+  port: "Name another port in --base-url.",
+  fetch: "Run it again with --debug to see more.",
+};
 const BASE_URL_ADVICE = "Pass one such as https://www.hpc-ai.com/finetunesdk in --base-url or " +
   "HPCAI_BASE_URL.";
 
@@ -51,6 +63,18 @@ export function toFailure(error: unknown): Failure {
     new Failure(sentence(error), advice, exitCode, { cause: error });
 
   if (error instanceof InvalidArgumentError) return ofArgument(error);
+  if (isMissingPermission(error)) {
+    return failure(
+      "Run it with --allow-env --allow-net --allow-read --allow-write.",
+      EXIT_CODES.usage,
+    );
+  }
+  if (error instanceof ApiStatusError && error.isRedirected && [401, 403].includes(error.status)) {
+    return failure(
+      "The storage refuses the archive's signed URL. Run the same command again.",
+      EXIT_CODES.failure,
+    );
+  }
   if (error instanceof AuthenticationError) {
     return failure(KEY_ADVICE, EXIT_CODES.authentication);
   }
@@ -64,7 +88,14 @@ export function toFailure(error: unknown): Failure {
     return failure("Run the same command again.", EXIT_CODES.network);
   }
   if (error instanceof ApiConnectionError) {
-    return failure("Check the network and --base-url, then try again.", EXIT_CODES.network);
+    const { obstacle } = error;
+    return failure(
+      obstacle === undefined ? NETWORK_ADVICE : OBSTACLE_ADVICE[obstacle],
+      EXIT_CODES.network,
+    );
+  }
+  if (error instanceof LimitExceededError && error.option === "maxJsonBytes") {
+    return failure("No listing is that large. Check --base-url.", EXIT_CODES.failure);
   }
   if (error instanceof RateLimitError || error instanceof InternalServerError) {
     return failure("Wait a while, then try again.", EXIT_CODES.failure);
@@ -76,6 +107,11 @@ export function toFailure(error: unknown): Failure {
     return failure("Nothing was written. Do not trust where it comes from.", EXIT_CODES.failure);
   }
   return failure("Run it again with --debug to see more.", EXIT_CODES.failure);
+}
+
+/** Whether Deno refuses something for want of a permission. */
+export function isMissingPermission(error: unknown): boolean {
+  return error instanceof Error && error.name === "NotCapable";
 }
 
 function ofArgument(error: InvalidArgumentError): Failure {
@@ -104,7 +140,7 @@ function ofArgument(error: InvalidArgumentError): Failure {
 }
 
 /** The message without the request, which is --debug's to show. */
-function sentence(error: unknown): string {
+export function sentence(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof ApiStatusError || error instanceof ApiConnectionError) {
     return error.message.replace(` (${error.method} ${error.requestUrl})`, "");
@@ -129,7 +165,7 @@ export function explain(error: unknown): string[] {
     }
     const request = "method" in at && "requestUrl" in at ? ` (${at.method} ${at.requestUrl})` : "";
     const message = at.message.replace(request, "");
-    const facts = ["status", "code", "retryAfterMs"].flatMap((name) => {
+    const facts = ["status", "code", "retryAfterMs", "shouldRetry", "obstacle"].flatMap((name) => {
       const value = Reflect.get(at, name);
       return value === undefined ? [] : [` ${name}=${value}`];
     });

@@ -1,7 +1,13 @@
 // This module is browser compatible.
 
-import { HpcaiError, InvalidArchiveError } from "../errors.ts";
-import { type ByteTransform, couldBecomeGzip, gunzip, isGzip } from "./decompress.ts";
+import {
+  type ByteTransform,
+  couldBecomeGzip,
+  gunzip,
+  gzipError,
+  isGzip,
+  isTruncation,
+} from "./decompress.ts";
 import { tarScanner } from "./tar_blocks.ts";
 
 /** Follows the bytes of an archive to find out whether they reach its end. */
@@ -96,7 +102,7 @@ function gzipEnd({ readable, writable }: ByteTransform): ArchiveEnd {
           writer.write(chunk).then(resolve, reject);
         });
       } catch (error) {
-        throw archiveError(error);
+        throw gzipError(error);
       }
     },
     async close() {
@@ -106,25 +112,10 @@ function gzipEnd({ readable, writable }: ByteTransform): ArchiveEnd {
         await reading;
       } catch (error) {
         if (isTruncation(error)) return false;
-        throw archiveError(error);
+        throw gzipError(error);
       }
       return scanner.close();
     },
     abort: release,
   };
-}
-
-/**
- * Whether a decompressor failed because its input ended early. zlib names the fault; a browser's
- * `DecompressionStream` finds every other fault before the end of its input.
- */
-function isTruncation(error: unknown): boolean {
-  if (error instanceof HpcaiError) return false;
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return code === undefined || code === "Z_BUF_ERROR";
-}
-
-function archiveError(cause: unknown): HpcaiError {
-  if (cause instanceof HpcaiError) return cause;
-  return new InvalidArchiveError("its gzip is corrupt", { cause });
 }

@@ -1,15 +1,22 @@
 import { concatMap, defer, filter, Observable, take, throwIfEmpty } from "rxjs";
-import { requireOptions, show } from "../arguments.ts";
+import { requireInteger, requireOptions, show } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
-import { ArchiveEntryNotFoundError, InvalidArgumentError } from "../errors.ts";
+import { ArchiveEntryNotFoundError, InvalidArgumentError, UnsafeArchiveError } from "../errors.ts";
 import type { Transport } from "../transport/transport.ts";
-import type { CheckpointRef } from "../types.ts";
-import type { ArchiveEntriesOptions, ArchiveEntry } from "./archive_entry.ts";
+import type { CheckpointIds, CheckpointRef } from "../types.ts";
+import type {
+  ArchiveEntriesOptions,
+  ArchiveEntry,
+  ReadArchiveEntryOptions,
+} from "./archive_entry.ts";
 import { memorySink } from "./archive_sink.ts";
+import { decompress } from "./decompress.ts";
 import { transferSettings } from "./download.ts";
 import { readTransfer$ } from "./read_transfer.ts";
-import { tarEntries } from "./tar_entries.ts";
-import { decompress } from "./decompress.ts";
+import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RATIO, tarEntries } from "./tar_entries.ts";
+import type { TransferOptions } from "./transfer_options.ts";
+
+const DEFAULT_MAX_ENTRY_BYTES = 64 * 2 ** 20;
 
 /** Emits the entries of an archive while it arrives; what `RestClient.archiveEntries$` promises. */
 export function archiveEntries$(
@@ -18,19 +25,8 @@ export function archiveEntries$(
   options: ArchiveEntriesOptions = {},
 ): Observable<ArchiveEntry> {
   return defer(() => {
-    requireOptions("options", options);
-    const ids = checkpointIds(checkpoint);
-    const settings = { ...transferSettings(options), maxBytes: Infinity, canRestart: false };
-    return new Observable<ArchiveEntry>((subscriber) =>
-      readTransfer$(transport, ids, settings, async (bytes) => {
-        for await (const entry of tarEntries(await decompress(bytes))) {
-          subscriber.next(entry);
-        }
-      }).subscribe({
-        error: (error) => subscriber.error(error),
-        complete: () => subscriber.complete(),
-      })
-    );
+    const settings = entriesSettings(options, DEFAULT_MAX_BYTES);
+    return entries$(transport, checkpointIds(checkpoint), settings);
   });
 }
 
@@ -39,17 +35,24 @@ export function readArchiveEntry$(
   transport: Transport,
   checkpoint: CheckpointRef,
   path: string,
+  options: ReadArchiveEntryOptions = {},
 ): Observable<Uint8Array<ArrayBuffer>> {
   return defer(() => {
-    if (typeof path !== "string" || plain(path) === "") {
+    if (typeof path !== "string" || normalizeEntryName(path) === "") {
       throw new InvalidArgumentError(
         "path",
         `must be the name of a file in the archive, but is ${show(path)}`,
       );
     }
-    return archiveEntries$(transport, checkpoint).pipe(
-      filter((entry) => entry.type === "file" && plain(entry.path) === plain(path)),
-      concatMap(async ({ body }) => {
+    const { maxBytes, ...settings } = entriesSettings(options, DEFAULT_MAX_ENTRY_BYTES);
+    const ids = checkpointIds(checkpoint);
+    return entries$(transport, ids, { ...settings, maxBytes: DEFAULT_MAX_BYTES }).pipe(
+      filter(({ type, path: name }) => type === "file" && isSameEntryName(name, path)),
+      concatMap(async ({ path, size, body }) => {
+        if (size > maxBytes) {
+          const reason = `it has ${size} bytes, more than ${maxBytes} (maxBytes)`;
+          throw new UnsafeArchiveError(path, reason);
+        }
         const memory = memorySink();
         await body.pipeTo(memory.writable);
         return memory.takeBody();
@@ -60,7 +63,53 @@ export function readArchiveEntry$(
   });
 }
 
-/** A name without the `./` that archives of a whole directory begin their names with. */
-export function plain(path: string): string {
-  return path.replace(/^(?:\.\/+)+/, "");
+/** How to read entries, and how many bytes they may have. */
+interface EntriesSettings {
+  readonly transfer: TransferOptions;
+  readonly maxBytes: number;
+  readonly maxRatio: number;
+}
+
+function entriesSettings(options: ArchiveEntriesOptions, defaultMaxBytes: number): EntriesSettings {
+  requireOptions("options", options);
+  // A transfer's own `maxBytes` counts the bytes that are transferred.
+  const { maxBytes = defaultMaxBytes, maxRatio = DEFAULT_MAX_RATIO, ...transfer } = options;
+  requireInteger("maxBytes", maxBytes, 0);
+  requireInteger("maxRatio", maxRatio, 1);
+  return { transfer: transferSettings(transfer), maxBytes, maxRatio };
+}
+
+function entries$(
+  transport: Transport,
+  checkpoint: CheckpointIds,
+  { transfer, maxBytes, maxRatio }: EntriesSettings,
+): Observable<ArchiveEntry> {
+  return new Observable((subscriber) => {
+    const read = async (archive: ReadableStream<Uint8Array>): Promise<void> => {
+      let bytes = 0;
+      for await (const entry of tarEntries(await decompress(archive), maxRatio)) {
+        bytes += entry.size;
+        if (bytes > maxBytes) {
+          const reason = `the entries have more than ${maxBytes} bytes (maxBytes)`;
+          throw new UnsafeArchiveError(entry.path, reason);
+        }
+        subscriber.next(entry);
+      }
+    };
+    return readTransfer$(transport, checkpoint, { ...transfer, canRestart: false }, read).subscribe(
+      {
+        error: (error) => subscriber.error(error),
+        complete: () => subscriber.complete(),
+      },
+    );
+  });
+}
+
+/** Whether two names are the same but for the `./` that some archives begin each name with. */
+export function isSameEntryName(name: string, other: string): boolean {
+  return normalizeEntryName(name) === normalizeEntryName(other);
+}
+
+function normalizeEntryName(name: string): string {
+  return name.replace(/^(?:\.\/+)+/, "");
 }

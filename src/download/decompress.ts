@@ -1,9 +1,13 @@
 // This module is browser compatible.
 
+import { InvalidArchiveError } from "../errors.ts";
 import { webStream } from "./web_stream.ts";
 
 /** The first bytes of a gzip file (RFC 1952, section 2.3.1). */
 const GZIP_MAGIC = [0x1f, 0x8b] as const;
+
+/** What zlib calls the fault of an input that ends early. */
+const TRUNCATED = "Z_BUF_ERROR";
 
 /** As many bytes come out of zlib at a time; its own 16 KiB cost more in calls than they save. */
 const ZLIB_CHUNK_BYTES = 64 * 2 ** 10;
@@ -96,14 +100,40 @@ export function couldBecomeGzip({ byteLength, [0]: first }: Uint8Array): boolean
   return byteLength === 0 || (byteLength === 1 && first === GZIP_MAGIC[0]);
 }
 
+/** Says of an error of a decompressor that it is the archive's; leaves others as they are. */
+export function gzipError(cause: unknown): unknown {
+  if (!(cause instanceof TypeError || errorCode(cause)?.startsWith("Z_"))) return cause;
+  const problem = errorCode(cause) === TRUNCATED ? "its gzip ends early" : "its gzip is corrupt";
+  return new InvalidArchiveError(problem, { cause });
+}
+
+/** Whether a decompressor failed at the end of its input because that comes early. */
+export function isTruncation(error: unknown): boolean {
+  // A browser's DecompressionStream finds other faults before the end; its errors have no code.
+  return errorCode(error) === TRUNCATED ||
+    (error instanceof TypeError && errorCode(error) === undefined);
+}
+
+function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error ? String(error.code) : undefined;
+}
+
+/** A tar archive, of which the compressed bytes are counted. */
+export interface DecompressedArchive {
+  /** The bytes of the tar. */
+  readonly tar: ReadableStream<Uint8Array>;
+  /** How many bytes of the archive have been read, before they were decompressed. */
+  readonly bytesRead: () => number;
+}
+
 /**
  * Decompresses a `.tar.gz`, and passes on a tar that is not compressed: where a server sends
  * `Content-Encoding: gzip`, `fetch` has decompressed it already. The first bytes tell which it is.
  */
 export async function decompress(
-  bytes: ReadableStream<Uint8Array>,
-): Promise<ReadableStream<Uint8Array>> {
-  const reader = bytes.getReader();
+  archive: ReadableStream<Uint8Array>,
+): Promise<DecompressedArchive> {
+  const reader = archive.getReader();
   const chunks: Uint8Array[] = [];
   const first: number[] = [];
   while (first.length < GZIP_MAGIC.length) {
@@ -113,12 +143,20 @@ export async function decompress(
     first.push(...value.subarray(0, GZIP_MAGIC.length));
   }
   reader.releaseLock();
-  const whole = bytes.pipeThrough(
+  let bytesRead = chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const whole = archive.pipeThrough(
     new TransformStream<Uint8Array, Uint8Array>({
       start(controller) {
         for (const chunk of chunks) controller.enqueue(chunk);
       },
+      transform(chunk, controller) {
+        bytesRead += chunk.byteLength;
+        controller.enqueue(chunk);
+      },
     }),
   );
-  return isGzip(first) ? whole.pipeThrough(gunzip()) : whole;
+  return {
+    tar: isGzip(first) ? whole.pipeThrough(gunzip()) : whole,
+    bytesRead: () => bytesRead,
+  };
 }

@@ -1,7 +1,7 @@
 // This module is browser compatible.
 
 import { show } from "../arguments.ts";
-import { InvalidArchiveError, UnsafeArchiveError } from "../errors.ts";
+import { InvalidArchiveError } from "../errors.ts";
 
 /** Tar counts in blocks of this many bytes (POSIX.1-2001, pax, "ustar Interchange Format"). */
 export const TAR_BLOCK_BYTES = 512;
@@ -9,44 +9,60 @@ export const TAR_BLOCK_BYTES = 512;
 /** The most bytes that extended headers may have; tens of kilobytes are many. */
 const MAX_EXTENDED_HEADER_BYTES = 2 ** 20;
 
-/** Where a header's fields are, as [offset, length]. */
-const NAME = [0, 100] as const;
-const SIZE = [124, 12] as const;
-const CHECKSUM = [148, 8] as const;
+/** Where a field of a header is, as [offset, length]. */
+export type TarField = readonly [offset: number, length: number];
+
+const NAME: TarField = [0, 100];
+const SIZE: TarField = [124, 12];
+const CHECKSUM: TarField = [148, 8];
 const TYPE_FLAG = 156;
-/** Mode, owner, group and size: octal, or GNU's base 256, whose first bit is set. */
-const NUMBERS = [[100, 8], [108, 8], [116, 8], SIZE] as const;
+/** Mode, owner, group and size. */
+const NUMBERS: readonly TarField[] = [[100, 8], [108, 8], [116, 8], SIZE];
 const OCTAL: Uint8Array = new TextEncoder().encode("01234567 \0");
 /** Whether more of a GNU sparse file's map follows: its header, and each block of its map. */
 const SPARSE_IS_EXTENDED = 482;
 const SPARSE_MAP_IS_EXTENDED = 504;
 
-/** A file, also in the old form and the contiguous one, which are read alike. */
-const FILES = "0\x007";
 /** Links, devices, directories, FIFOs: no bytes follow, whatever `size` says. */
 const BODYLESS = "123456";
-/** Extended headers: of one member, of all, and GNU's long names. */
-const EXTENDED = "xgLK";
 /** A sparse file in GNU's form. */
-const SPARSE = "S";
+export const SPARSE_FLAG = "S";
+/** The extended headers of PAX: of one member, of all that follow. */
+const PAX = "xg";
+/** GNU's long names and link targets, by the keyword that PAX has for them. */
+const GNU_LONG: Readonly<Record<string, TarKeyword>> = { L: "path", K: "linkpath" };
 
-/** What the scanner tells of the header of an entry. */
-export interface TarHeader {
-  /** The name in the header, which an extended header before it may replace. */
-  readonly name: string;
+/** What extended headers say of a member, as far as it matters: for a sparse file only that it is. */
+export type TarKeyword = "path" | "linkpath" | "mtime" | "size" | "GNU.sparse";
+
+/** A member of an archive, as its headers describe it. */
+export interface TarMember {
+  /** Its own header, which is overwritten as the scanner goes on. */
+  readonly header: Uint8Array;
   /** The type flag. */
   readonly flag: string;
+  /** How many bytes it has. */
+  readonly size: number;
+  /** What extended headers say instead of its own. */
+  extension(keyword: TarKeyword): Uint8Array | undefined;
 }
 
-/** Follows the bytes of a tar archive, header by header. */
+/** Follows the bytes of a tar archive, member by member. */
 export interface TarScanner {
   /**
-   * Takes the next bytes.
+   * Takes the next bytes, all of them.
    *
-   * @returns How many of them belong to the archive: all, until its end.
    * @throws {InvalidArchiveError} if they are not those of an archive.
    */
-  write(chunk: Uint8Array): number;
+  write(chunk: Uint8Array): void;
+  /**
+   * Takes the next bytes, up to the end of a member's header, else all: also those that a member has,
+   * and what follows the end of the archive.
+   *
+   * @returns How many it took, and the member.
+   * @throws {InvalidArchiveError} if they are not those of an archive.
+   */
+  next(chunk: Uint8Array): { readonly taken: number; readonly member: TarMember | undefined };
   /**
    * No more bytes come.
    *
@@ -59,18 +75,18 @@ export interface TarScanner {
 /**
  * Makes a scanner that ends the archive as GNU tar does: one block of zeros is the end, and what
  * follows it is ignored. An archive without any has lost its end, and maybe files.
- *
- * @param onHeader Looks at the header of each entry. What it throws, `write` throws.
  */
-export function tarScanner(onHeader: (header: TarHeader) => void = () => {}): TarScanner {
+export function tarScanner(): TarScanner {
   let passing = 0;
   let wanted = new Uint8Array(TAR_BLOCK_BYTES);
   let filled = 0;
   let onWanted: (bytes: Uint8Array) => void = readHeader;
+  let member: TarMember | undefined;
   let hasBegun = false;
   let hasEnded = false;
-  let globalSize: number | undefined;
-  let nextSize: number | undefined;
+  const ofAll = new Map<TarKeyword, Uint8Array>();
+  let ofNext = new Map<TarKeyword, Uint8Array>();
+  let longNames = new Map<TarKeyword, Uint8Array>();
 
   function readHeader(header: Uint8Array): void {
     if (header.every((byte) => byte === 0)) {
@@ -82,26 +98,32 @@ export function tarScanner(onHeader: (header: TarHeader) => void = () => {}): Ta
       throw new InvalidArchiveError("the checksum of a header is wrong");
     }
     hasBegun = true;
-    const name = text(header, NAME);
     const flag = String.fromCharCode(header[TYPE_FLAG] ?? 0);
-    if (EXTENDED.includes(flag)) return readExtendedHeader(name, flag, fieldSize(header));
-    onHeader({ name, flag });
-    const size = nextSize ?? globalSize ?? fieldSize(header);
-    nextSize = undefined;
-    if (BODYLESS.includes(flag)) return;
-    requireSize(name, size);
-    if (flag === SPARSE && header[SPARSE_IS_EXTENDED] !== 0) return readSparseMap(size);
+    if (PAX.includes(flag) || flag in GNU_LONG) return readExtendedHeader(header, flag);
+    readMember(header, flag);
+  }
+
+  function readMember(header: Uint8Array, flag: string): void {
+    const [own, long] = [ofNext, longNames];
+    const extension = (keyword: TarKeyword) =>
+      own.get(keyword) ?? long.get(keyword) ?? ofAll.get(keyword);
+    const size = BODYLESS.includes(flag) ? 0 : sizeOf(header, extension("size"));
+    ofNext = new Map();
+    longNames = new Map();
+    member = { header, flag, size, extension };
+    if (flag === SPARSE_FLAG && header[SPARSE_IS_EXTENDED] !== 0) return readSparseMap(size);
     passing = paddedSize(size);
   }
 
-  function readExtendedHeader(name: string, flag: string, size: number): void {
-    requireSize(name, size);
+  function readExtendedHeader(header: Uint8Array, flag: string): void {
+    const size = sizeOf(header);
     if (size > MAX_EXTENDED_HEADER_BYTES) {
-      throw new InvalidArchiveError(`the extended header ${show(name)} has ${size} bytes`);
+      throw new InvalidArchiveError(`the extended header ${nameOf(header)} has ${size} bytes`);
     }
     want(size, (body) => {
-      if (flag === "x") nextSize = paxSize(body);
-      if (flag === "g") globalSize = paxSize(body) ?? globalSize;
+      const keyword = GNU_LONG[flag];
+      if (keyword !== undefined) longNames.set(keyword, untilNul(body));
+      else readPaxRecords(body, flag === "g" ? ofAll : ofNext);
       want(TAR_BLOCK_BYTES, readHeader);
     });
   }
@@ -125,23 +147,34 @@ export function tarScanner(onHeader: (header: TarHeader) => void = () => {}): Ta
     };
   }
 
-  return {
+  const scanner: TarScanner = {
     write(chunk) {
-      let offset = 0;
-      while (offset < chunk.byteLength && !hasEnded) {
-        const passed = Math.min(passing, chunk.byteLength - offset);
-        passing -= passed;
-        offset += passed;
-        const taken = chunk.subarray(offset, offset + wanted.byteLength - filled);
-        wanted.set(taken, filled);
-        filled += taken.byteLength;
-        offset += taken.byteLength;
-        if (filled < wanted.byteLength) continue;
+      for (let taken = 0; taken < chunk.byteLength;) {
+        taken += scanner.next(taken === 0 ? chunk : chunk.subarray(taken)).taken;
+      }
+    },
+    next(chunk) {
+      let taken = 0;
+      member = undefined;
+      while (taken < chunk.byteLength && member === undefined) {
+        const passed = hasEnded ? Infinity : passing;
+        const rest = chunk.byteLength - taken;
+        if (passed >= rest) {
+          passing -= rest;
+          return { taken: chunk.byteLength, member };
+        }
+        taken += passing;
+        passing = 0;
+        const next = chunk.subarray(taken, taken + wanted.byteLength - filled);
+        wanted.set(next, filled);
+        filled += next.byteLength;
+        taken += next.byteLength;
+        if (filled < wanted.byteLength) break;
         filled = 0;
         onWanted(wanted);
       }
       if (!hasBegun && !hasEnded) requireBeginning(wanted.subarray(0, filled));
-      return offset;
+      return { taken, member };
     },
     close() {
       const [, nameLength] = NAME;
@@ -149,48 +182,48 @@ export function tarScanner(onHeader: (header: TarHeader) => void = () => {}): Ta
       return hasEnded;
     },
   };
+  return scanner;
 }
 
-/**
- * Makes a stream that passes a tar archive on, and looks at what its decoder does not show: the type
- * flags. The decoder takes for a file what it does not know, so that a sparse file (GNU's `S`, whose
- * holes are not in the archive) would come out wrong.
- */
-export function checkedTar(): TransformStream<Uint8Array, Uint8Array> {
-  const scanner = tarScanner(({ name, flag }) => {
-    if ((FILES + BODYLESS).includes(flag)) return;
-    const kind = flag === SPARSE ? "a sparse file" : `of the unknown type ${show(flag)}`;
-    throw new UnsafeArchiveError(name, `it is ${kind}, which cannot be read right`);
-  });
-  return new TransformStream({
-    transform(chunk, controller) {
-      const length = scanner.write(chunk);
-      if (length > 0) controller.enqueue(chunk.subarray(0, length));
-    },
-    flush(controller) {
-      if (!scanner.close()) throw new InvalidArchiveError("it ends before the end of the tar");
-      // One block was passed on, the decoder wants two.
-      controller.enqueue(new Uint8Array(TAR_BLOCK_BYTES));
-    },
-  });
+/** A field's text, up to the first NUL. */
+export function fieldBytes(header: Uint8Array, [start, length]: TarField): Uint8Array {
+  return untilNul(header.subarray(start, start + length));
 }
 
-function requireSize(name: string, size: number): void {
-  if (Number.isSafeInteger(size)) return;
-  throw new InvalidArchiveError(`the size of ${show(name)} is not a number of bytes`);
+/** A number in octal, or in GNU's base 256, where the first bit says so; else `NaN`. */
+export function fieldNumber(header: Uint8Array, field: TarField): number {
+  const [start, length] = field;
+  const [first = 0, ...rest] = header.subarray(start, start + length);
+  if ((first & 0x80) === 0) return octal(header, field);
+  // The second bit is the sign.
+  return rest.reduce((value, byte) => value * 256 + byte, (first & 0x7f) - ((first & 0x40) << 1));
 }
 
-/** Throws unless the numbers of the first header, as far as they have come, are numbers. */
-function requireBeginning(header: Uint8Array): void {
-  const areNumbers = NUMBERS.every(([start, length]) => {
-    const field = header.subarray(start, start + length);
-    return (field[0] ?? 0) >= 0x80 || field.every((byte) => OCTAL.includes(byte));
-  });
-  if (!areNumbers) throw notTar();
+/** The name in a header, for a message. */
+export function nameOf(header: Uint8Array): string {
+  return show(new TextDecoder().decode(fieldBytes(header, NAME)));
 }
 
-function notTar(): InvalidArchiveError {
-  return new InvalidArchiveError("it is neither gzip nor tar");
+function untilNul(bytes: Uint8Array): Uint8Array {
+  const end = bytes.indexOf(0);
+  return end < 0 ? bytes : bytes.subarray(0, end);
+}
+
+function octal(header: Uint8Array, field: TarField): number {
+  const digits = new TextDecoder().decode(fieldBytes(header, field)).trim();
+  return /^[0-7]*$/.test(digits) ? parseInt(`0${digits}`, 8) : NaN;
+}
+
+function sizeOf(header: Uint8Array, extension?: Uint8Array): number {
+  const size = extension === undefined
+    ? fieldNumber(header, SIZE)
+    : decimal(new TextDecoder().decode(extension));
+  if (Number.isSafeInteger(size) && size >= 0) return size;
+  throw new InvalidArchiveError(`the size of ${nameOf(header)} is not a number of bytes`);
+}
+
+function decimal(digits: string): number {
+  return /^\d+$/.test(digits) ? Number(digits) : NaN;
 }
 
 function paddedSize(size: number): number {
@@ -206,38 +239,46 @@ function checksum(header: Uint8Array): number {
   return sum;
 }
 
-function text(header: Uint8Array, [start, length]: readonly [number, number]): string {
-  const [field = ""] = new TextDecoder().decode(header.subarray(start, start + length)).split("\0");
-  return field;
+/** Throws unless the numbers of the first header, as far as they have come, are numbers. */
+function requireBeginning(header: Uint8Array): void {
+  const areNumbers = NUMBERS.every(([start, length]) => {
+    const field = header.subarray(start, start + length);
+    return (field[0] ?? 0) >= 0x80 || field.every((byte) => OCTAL.includes(byte));
+  });
+  if (!areNumbers) throw notTar();
 }
 
-function octal(header: Uint8Array, field: readonly [number, number]): number {
-  const digits = text(header, field).trim();
-  return /^[0-7]*$/.test(digits) ? parseInt(`0${digits}`, 8) : NaN;
+function notTar(): InvalidArchiveError {
+  return new InvalidArchiveError("it is neither gzip nor tar");
 }
 
-/** A size in octal, or from 8 GiB on in GNU's base 256, where the first bit says so; else `NaN`. */
-function fieldSize(header: Uint8Array): number {
-  const [start, length] = SIZE;
-  const [first = 0, ...rest] = header.subarray(start, start + length);
-  if ((first & 0x80) === 0) return octal(header, SIZE);
-  // Negative numbers begin with 0xff, and come out as too large.
-  const size = rest.reduce((value, byte) => value * 256 + byte, first & 0x7f);
-  return Number.isSafeInteger(size) ? size : NaN;
+const KEYWORDS: ReadonlySet<string> = new Set<TarKeyword>(["path", "linkpath", "mtime", "size"]);
+
+function isKeyword(keyword: string): keyword is TarKeyword {
+  return KEYWORDS.has(keyword);
 }
 
-/** The `size` among the records "length key=value\n" of an extended header, the last if many. */
-function paxSize(body: Uint8Array): number | undefined {
+/**
+ * Reads the records "length keyword=value\n" of a PAX extended header (POSIX.1-2001, pax, "pax Header
+ * Block"). Of two with the same keyword the last counts; an empty value takes back those before.
+ */
+function readPaxRecords(body: Uint8Array, into: Map<TarKeyword, Uint8Array>): void {
   const decoder = new TextDecoder();
-  let size: number | undefined;
-  for (let offset = 0; offset < body.byteLength;) {
-    const space = body.indexOf(0x20, offset);
-    const length = space < 0 ? NaN : parseInt(decoder.decode(body.subarray(offset, space)), 10);
-    if (!(length > 0)) break;
-    const record = decoder.decode(body.subarray(space + 1, offset + length - 1));
-    const digits = /^size=(\d+)$/.exec(record)?.[1];
-    if (digits !== undefined) size = Number(digits);
-    offset += length;
+  for (let start = 0; start < body.byteLength;) {
+    const space = body.indexOf(0x20, start);
+    const equals = body.indexOf(0x3d, space);
+    const digits = decoder.decode(body.subarray(start, Math.max(start, space)));
+    const end = start + decimal(digits);
+    if (!(space < equals && equals < end && end <= body.byteLength && body[end - 1] === 0x0a)) {
+      throw new InvalidArchiveError("a record of an extended header is malformed");
+    }
+    const keyword = decoder.decode(body.subarray(space + 1, equals));
+    const value = body.subarray(equals + 1, end - 1);
+    if (keyword.startsWith("GNU.sparse.")) into.set("GNU.sparse", value);
+    else if (isKeyword(keyword)) {
+      if (value.byteLength === 0) into.delete(keyword);
+      else into.set(keyword, value);
+    }
+    start = end;
   }
-  return size;
 }

@@ -1,78 +1,182 @@
 // This module is browser compatible.
 
-import { createTarDecoder, type ParsedTarEntry } from "modern-tar";
+import { show } from "../arguments.ts";
 import { HpcaiError, InvalidArchiveError, UnsafeArchiveError } from "../errors.ts";
-import type { ArchiveEntry } from "./archive_entry.ts";
-import { checkedTar } from "./tar_blocks.ts";
+import type { ArchiveEntry, ArchiveEntryHeader, ArchiveEntryType } from "./archive_entry.ts";
+import { type DecompressedArchive, gzipError } from "./decompress.ts";
+import {
+  fieldBytes,
+  fieldNumber,
+  SPARSE_FLAG,
+  type TarField,
+  type TarMember,
+  type TarScanner,
+  tarScanner,
+} from "./tar_blocks.ts";
+
+/** How many bytes the entries may have together, and how many times as many as those of the gzip. */
+export const DEFAULT_MAX_BYTES = 2 ** 40;
+export const DEFAULT_MAX_RATIO = 100;
+
+/** Small archives may be compressed well: a tar's padding alone is 1000 to 1. */
+const UNLIMITED_RATIO_BYTES = 64 * 2 ** 20;
+
+const NAME: TarField = [0, 100];
+const MODE: TarField = [100, 8];
+const MTIME: TarField = [136, 12];
+const LINK_NAME: TarField = [157, 100];
+const MAGIC: TarField = [257, 6];
+/** What stands before the name, in archives of POSIX; GNU tar has other fields there. */
+const PREFIX: TarField = [345, 155];
+
+const SLASH = 0x2f;
+/** Strict, since a name that was changed on the way would be another one. */
+const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** What the type flags mean; the first and the last of a file are the old and the contiguous one. */
+const TYPES: Readonly<Record<string, ArchiveEntryType>> = {
+  "\0": "file",
+  "0": "file",
+  "7": "file",
+  "1": "link",
+  "2": "symlink",
+  "3": "character-device",
+  "4": "block-device",
+  "5": "directory",
+  "6": "fifo",
+};
 
 /**
- * Reads the entries of a tar archive as it comes. Goes on to the next entry when the body of the one
- * before is read to its end, or cancelled; one that nobody has begun to read is skipped.
+ * Reads the entries of an archive as it arrives. Reads the next one when the body of the one before is
+ * read to its end, or cancelled; a body that is not being read by then is skipped.
  *
+ * @param archive The archive.
+ * @param maxRatio How many times as many bytes may come out of the gzip as have gone in.
  * @throws {InvalidArchiveError} if the archive is broken.
- * @throws {UnsafeArchiveError} if an entry cannot be read right.
+ * @throws {UnsafeArchiveError} if an entry is not supported, or the archive exceeds `maxRatio`.
  */
 export async function* tarEntries(
-  tar: ReadableStream<Uint8Array>,
+  { tar, bytesRead }: DecompressedArchive,
+  maxRatio = Infinity,
 ): AsyncGenerator<ArchiveEntry, void, void> {
-  const reader = tar.pipeThrough(checkedTar()).pipeThrough(createTarDecoder({ strict: true }))
-    .getReader();
-  while (true) {
-    const { value } = await reader.read().catch(throwArchiveError);
-    if (value === undefined) return;
-    const { entry, consumed } = archiveEntry(value);
-    yield entry;
-    if (!entry.body.locked) await entry.body.cancel();
-    await consumed;
+  let path = "";
+  let tarBytes = 0;
+  const source = byteSource(tar, (byteLength) => {
+    tarBytes += byteLength;
+    if (tarBytes <= Math.max(UNLIMITED_RATIO_BYTES, bytesRead() * maxRatio)) return;
+    const reason = `the archive decompresses to more than ${maxRatio} times its size (maxRatio)`;
+    throw new UnsafeArchiveError(path, reason);
+  });
+  const scanner = tarScanner();
+  let wasRead = false;
+  try {
+    for (let chunk = await source.peek(); chunk !== undefined; chunk = await source.peek()) {
+      const { taken, member } = scanner.next(chunk);
+      source.skip(taken);
+      if (member === undefined) continue;
+      const header = entryHeader(member);
+      path = header.path;
+      const { body, skip, consumed } = entryBody(header, source, scanner);
+      yield { ...header, body };
+      if (wasRead) await turnsUntil(() => body.locked);
+      wasRead = body.locked;
+      if (!wasRead) skip();
+      await consumed;
+    }
+    if (!scanner.close()) throw truncated();
+  } finally {
+    source.cancel();
   }
 }
 
-function archiveEntry(
-  { header, body }: ParsedTarEntry,
-): { readonly entry: ArchiveEntry; readonly consumed: Promise<void> } {
-  const { name: path, type = "file", size, mode = 0, mtime = new Date(0), linkname, pax } = header;
-  if (Object.keys(pax ?? {}).some((key) => key.startsWith("GNU.sparse."))) {
-    throw new UnsafeArchiveError(path, "it is a sparse file, which cannot be read right");
-  }
-  const isLink = type === "link" || type === "symlink";
-  const watched = watchConsumption(body, size);
+/** The bytes of a stream, as many at a time as are wanted. */
+interface ByteSource {
+  /** Waits for bytes. Resolves to those that are there, or to `undefined` at the end. */
+  peek(): Promise<Uint8Array | undefined>;
+  /** Drops as many of those that are there. */
+  skip(byteLength: number): void;
+  /** Cancels the stream. */
+  cancel(): void;
+}
+
+function byteSource(
+  stream: ReadableStream<Uint8Array>,
+  onChunk: (byteLength: number) => void,
+): ByteSource {
+  const reader = stream.getReader();
+  let chunk: Uint8Array = new Uint8Array();
+  let reading: Promise<boolean> | undefined;
+
+  const readChunk = async (): Promise<boolean> => {
+    const { value } = await reader.read().catch(throwGzipError);
+    reading = undefined;
+    if (value === undefined) return false;
+    onChunk(value.byteLength);
+    chunk = value;
+    return true;
+  };
   return {
-    entry: {
-      path,
-      type,
-      size,
-      mode,
-      mtime,
-      linkTarget: isLink ? linkname : undefined,
-      body: watched.body,
+    async peek() {
+      while (chunk.byteLength === 0) {
+        // A body that was cancelled may still be waiting for the same chunk.
+        if (!await (reading ??= readChunk())) return undefined;
+      }
+      return chunk;
     },
-    consumed: watched.consumed,
+    skip: (byteLength) => void (chunk = chunk.subarray(byteLength)),
+    cancel: () => void reader.cancel().catch(() => {}),
   };
 }
 
-/** Tells when a body of that many bytes has been read or cancelled; reads nothing ahead. */
-function watchConsumption(
-  body: ReadableStream<Uint8Array>,
-  size: number,
-): { readonly body: ReadableStream<Uint8Array>; readonly consumed: Promise<void> } {
-  const reader = body.getReader();
+/** What `concatMap` takes from the end of a body to the next entry, in turns of the microtask queue. */
+const MAX_TURNS = 100;
+
+async function turnsUntil(condition: () => boolean): Promise<void> {
+  for (let turn = 0; turn < MAX_TURNS && !condition(); turn++) await undefined;
+}
+
+/** The bytes of an entry. */
+interface EntryBody {
+  readonly body: ReadableStream<Uint8Array>;
+  /** Leaves the bytes out; reading them later fails. */
+  readonly skip: () => void;
+  /** Resolves once the bytes are read to their end, cancelled or skipped. */
+  readonly consumed: Promise<void>;
+}
+
+function entryBody(
+  { path, size }: ArchiveEntryHeader,
+  source: ByteSource,
+  scanner: TarScanner,
+): EntryBody {
   let remaining = size;
-  let watched = new ReadableStream<Uint8Array>();
+  let isCancelled = false;
+  let isSkipped = false;
+  let skip = () => {};
+  let body = new ReadableStream<Uint8Array>();
   const consumed = new Promise<void>((resolve, reject) => {
-    watched = new ReadableStream<Uint8Array>({
+    skip = () => {
+      isSkipped = true;
+      resolve();
+    };
+    body = new ReadableStream({
       start(controller) {
         if (size > 0) return;
         controller.close();
         resolve();
       },
       async pull(controller) {
+        if (isSkipped) throw skipped(path);
         try {
-          const { value } = await reader.read().catch(throwArchiveError);
-          if (value !== undefined) {
-            remaining -= value.byteLength;
-            controller.enqueue(value);
-          }
-          if (value !== undefined && remaining > 0) return;
+          const chunk = await source.peek();
+          if (isCancelled) return;
+          if (chunk === undefined) throw truncated();
+          const bytes = chunk.subarray(0, remaining);
+          source.skip(bytes.byteLength);
+          scanner.write(bytes);
+          remaining -= bytes.byteLength;
+          controller.enqueue(bytes);
+          if (remaining > 0) return;
           controller.close();
           resolve();
         } catch (error) {
@@ -81,23 +185,84 @@ function watchConsumption(
         }
       },
       cancel() {
-        // The rest is read, since modern-tar 0.8.6 takes the cancelling of a body that it has passed
-        // for that of the one it is at. Who has had enough does not wait for it.
-        drain(reader).then(resolve, reject);
+        isCancelled = true;
+        resolve();
       },
     }, { highWaterMark: 0 });
   });
-  // Who has stopped reading the archive does not wait for this.
+  // Where the entries are not read any further, this is not waited for.
   consumed.catch(() => {});
-  return { body: watched, consumed };
+  return { body, skip: () => skip(), consumed };
 }
 
-async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
-  while (!(await reader.read().catch(throwArchiveError)).done);
+function entryHeader({ header, flag, size, extension }: TarMember): ArchiveEntryHeader {
+  const name = extension("path") ?? ownName(header);
+  const shownName = new TextDecoder().decode(name);
+  const type = TYPES[flag];
+  if (type === undefined || extension("GNU.sparse") !== undefined) {
+    const isSparse = type !== undefined || flag === SPARSE_FLAG;
+    const kind = isSparse ? "a sparse file" : `of the unknown type ${show(flag)}`;
+    throw new UnsafeArchiveError(shownName, `it is ${kind}, which is not supported`);
+  }
+  const text = (what: string, bytes: Uint8Array): string => {
+    try {
+      return UTF_8.decode(bytes);
+    } catch {
+      throw new UnsafeArchiveError(shownName, `its ${what} is not UTF-8`);
+    }
+  };
+  const path = text("name", name);
+  const isLink = type === "link" || type === "symlink";
+  const linkTarget = isLink
+    ? text("target", extension("linkpath") ?? fieldBytes(header, LINK_NAME))
+    : undefined;
+  const mode = fieldNumber(header, MODE);
+  const mtime = new Date(modificationTime(header, extension("mtime")) * 1000);
+  if (Number.isNaN(mode) || Number.isNaN(mtime.getTime())) {
+    throw new InvalidArchiveError(`the mode or time of ${show(path)} is not a number`);
+  }
+  // So did the tar of Unix V7 mark directories.
+  const isDirectory = type === "file" && path.endsWith("/");
+  return {
+    path,
+    type: isDirectory ? "directory" : type,
+    size: isDirectory ? 0 : size,
+    mode,
+    mtime,
+    linkTarget,
+  };
 }
 
-/** The decoders' own errors say what is wrong, but not with what. */
-function throwArchiveError(cause: unknown): never {
-  if (cause instanceof HpcaiError) throw cause;
-  throw new InvalidArchiveError(cause instanceof Error ? cause.message : String(cause), { cause });
+function ownName(header: Uint8Array): Uint8Array {
+  const name = fieldBytes(header, NAME);
+  const prefix = isPosix(header) ? fieldBytes(header, PREFIX) : new Uint8Array();
+  return prefix.byteLength === 0 ? name : Uint8Array.of(...prefix, SLASH, ...name);
+}
+
+function isPosix(header: Uint8Array): boolean {
+  return new TextDecoder().decode(fieldBytes(header, MAGIC)) === "ustar";
+}
+
+/** In seconds since 1970. */
+function modificationTime(header: Uint8Array, extension: Uint8Array | undefined): number {
+  return extension === undefined
+    ? fieldNumber(header, MTIME)
+    : parseFloat(new TextDecoder().decode(extension));
+}
+
+function skipped(path: string): HpcaiError {
+  return new HpcaiError(
+    `The body of the archive's entry ${
+      show(path)
+    } was skipped: reading it did not begin when the ` +
+      "entry was emitted. Begin in `next` or `mergeMap`.",
+  );
+}
+
+function truncated(): InvalidArchiveError {
+  return new InvalidArchiveError("it ends before the end of the tar");
+}
+
+function throwGzipError(cause: unknown): never {
+  throw gzipError(cause);
 }

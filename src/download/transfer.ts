@@ -197,6 +197,8 @@ function pumpInto(
   { idleTimeoutMs, minBytesPerSecond, maxBytes, observe }: TransferOptions,
 ): (source: ArchiveSource, progress: Progress) => Observable<TransferLoaded | TransferRestart> {
   let lastWrite: Promise<void> = Promise.resolve();
+  /** Where a whole response ended before the archive did. */
+  let endedAt: number | undefined;
 
   return (source, { reached, isDamaged }) =>
     new Observable((subscriber) => {
@@ -309,6 +311,13 @@ function pumpInto(
           throw interruption("the server sent no more data");
         }
         if (followedFrom === Infinity || await followed(() => follower.hasEnded())) return;
+        if (start === 0) {
+          // A connection is not lost at the same byte twice: it is the archive that has no end.
+          if (endedAt === loaded) {
+            throw new InvalidArchiveError(`it ends after ${loaded} bytes, before its own end`);
+          }
+          endedAt = loaded;
+        }
         // A rest that reaches the announced length, and yet not the end of the archive, is not its rest.
         throw interruption("the archive ends early", { isDamaged: start > 0 });
       };

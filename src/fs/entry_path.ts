@@ -1,5 +1,10 @@
 import { UnsafeArchiveError } from "../errors.ts";
 
+/** Whether a directory is the root of the archive: `.`, `./`, or the `/` of Python's `tarfile`. */
+export function isRoot(path: string): boolean {
+  return path.split("/").every((segment) => segment === "" || segment === ".");
+}
+
 /**
  * The parts of an entry's name, none of which can lead out of a directory on any system.
  *

@@ -2,7 +2,7 @@ import { link, mkdir, open, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { ArchiveEntry } from "../download/archive_entry.ts";
 import { UnsafeArchiveError } from "../errors.ts";
-import { requireInside, safeSegments } from "./entry_path.ts";
+import { isRoot, requireInside, safeSegments } from "./entry_path.ts";
 
 /** Who may execute a file, and so everyone who may read it. */
 const EXECUTABLE_BY_OWNER = 0o100;
@@ -87,6 +87,7 @@ export function entryWriter(root: string, strip: number, maxEntries: number): En
   return {
     async write(entry) {
       const { path: name, type, linkTarget = "" } = entry;
+      if (type === "directory" && isRoot(name)) return undefined;
       const segments = safeSegments(name, name, "name").slice(strip);
       const path = segments.join("/");
       if (type === "directory") {

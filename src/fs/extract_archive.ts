@@ -5,11 +5,11 @@ import { catchError, concatMap, defer, Observable, tap, throwError } from "rxjs"
 import { requireInteger, requireOptions, show } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
 import { transportOf } from "../client_transport.ts";
+import { decompress, type DecompressedArchive } from "../download/decompress.ts";
 import { transferSettings } from "../download/download.ts";
 import { toDownloadEvents } from "../download/progress.ts";
 import { readTransfer$ } from "../download/read_transfer.ts";
-import { tarEntries } from "../download/tar_entries.ts";
-import { decompress } from "../download/decompress.ts";
+import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RATIO, tarEntries } from "../download/tar_entries.ts";
 import { HpcaiError, InvalidArgumentError, UnsafeArchiveError } from "../errors.ts";
 import type { RestClient } from "../rest_client.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -23,11 +23,6 @@ import type {
 } from "./extract_event.ts";
 
 const DEFAULT_MAX_ENTRIES = 100_000;
-const DEFAULT_MAX_BYTES = 2 ** 40;
-const DEFAULT_MAX_RATIO = 100;
-
-/** Small archives may be packed well: a tar's padding alone is 1000 to 1. */
-const UNLIMITED_RATIO_BYTES = 64 * 2 ** 20;
 
 /**
  * Extracts a checkpoint's archive into a new directory while it arrives: nothing is kept between
@@ -111,6 +106,7 @@ function extractSettings(options: ExtractOptions): ExtractSettings {
     maxEntries = DEFAULT_MAX_ENTRIES,
     maxBytes = DEFAULT_MAX_BYTES,
     maxRatio = DEFAULT_MAX_RATIO,
+    ...transfer
   } = options;
   requireInteger("strip", strip, 0);
   requireInteger("maxEntries", maxEntries, 0);
@@ -120,7 +116,7 @@ function extractSettings(options: ExtractOptions): ExtractSettings {
     throw new InvalidArgumentError("filter", `must be a function, but is ${show(filter)}`);
   }
   return {
-    ...transferSettings(options),
+    ...transferSettings(transfer),
     overwrite,
     strip,
     filter,
@@ -160,17 +156,17 @@ function extract$(
   settings: ExtractSettings,
 ): Observable<ExtractEvent> {
   return new Observable((subscriber) => {
-    const counts = { packed: 0, entries: 0, bytes: 0 };
+    const counts = { entries: 0, bytes: 0 };
 
-    const read = async (packed: ReadableStream<Uint8Array>): Promise<void> => {
-      Object.assign(counts, { packed: 0, entries: 0, bytes: 0 });
+    const read = async (bytes: ReadableStream<Uint8Array>): Promise<void> => {
+      Object.assign(counts, { entries: 0, bytes: 0 });
       const target = resolve(directory);
-      const tar = await decompress(packed);
+      const archive = await decompress(bytes);
       const part = join(dirname(target), `.${basename(target)}.${randomUUID().slice(0, 8)}.part`);
       try {
         await mkdir(dirname(target), { recursive: true });
         await mkdir(part);
-        await writeEntries(tar, part, settings, counts, (event) => subscriber.next(event));
+        await writeEntries(archive, part, settings, counts, (event) => subscriber.next(event));
         if (!subscriber.closed) await putInPlace(part, target, settings.overwrite);
       } finally {
         await rm(part, { recursive: true, force: true });
@@ -180,9 +176,6 @@ function extract$(
     // Its own maxBytes counts what comes out.
     const transferOptions = { ...settings, maxBytes: Infinity, canRestart: true };
     return readTransfer$(transport, ids, transferOptions, read).pipe(
-      tap((event) => {
-        if (event.type === "loaded") counts.packed = event.loaded;
-      }),
       toDownloadEvents<ExtractCompleteEvent>(settings.progressIntervalMs, () => {
         const { entries, bytes } = counts;
         return { type: "complete", directory, entries, bytes };
@@ -197,29 +190,16 @@ function extract$(
 }
 
 async function writeEntries(
-  tar: ReadableStream<Uint8Array>,
+  archive: DecompressedArchive,
   root: string,
   { strip, filter, maxEntries, maxBytes, maxRatio }: ExtractSettings,
-  counts: { readonly packed: number; entries: number; bytes: number },
+  counts: { entries: number; bytes: number },
   onEntry: (event: ExtractEntryEvent) => void,
 ): Promise<void> {
   const writer = entryWriter(root, strip, maxEntries);
-  let current = "";
   let seen = 0;
-  let unpackedBytes = 0;
-  const limitRatio = new TransformStream<Uint8Array, Uint8Array>({
-    transform(chunk, controller) {
-      unpackedBytes += chunk.byteLength;
-      if (unpackedBytes > Math.max(UNLIMITED_RATIO_BYTES, counts.packed * maxRatio)) {
-        const problem = `the archive unpacks to more than ${maxRatio} times its size`;
-        throw new UnsafeArchiveError(current, `${problem} (maxRatio)`);
-      }
-      controller.enqueue(chunk);
-    },
-  });
-  for await (const entry of tarEntries(tar.pipeThrough(limitRatio))) {
+  for await (const entry of tarEntries(archive, maxRatio)) {
     const { path, type, size } = entry;
-    current = path;
     if (++seen > maxEntries) {
       throw new UnsafeArchiveError(
         path,

@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
-import { tarEntries } from "../download/tar_entries.ts";
 import { decompress } from "../download/decompress.ts";
+import { tarEntries } from "../download/tar_entries.ts";
 import { InvalidArchiveError } from "../errors.ts";
 import { webStream } from "../download/web_stream.ts";
 

@@ -1,6 +1,5 @@
-import * as v from "valibot";
 import { ApiResponseValidationError, LimitExceededError } from "../errors.ts";
-import type { WireSchema } from "../wire.ts";
+import { type Decode, JsonFault } from "../json.ts";
 import { boundedText } from "./bounded_text.ts";
 import { type Answer, connectionError, type ExchangeContext, shownRequest } from "./exchange.ts";
 import { excerpt } from "./status_error.ts";
@@ -12,9 +11,9 @@ const MAX_FAULT_CHARACTERS = 200;
 /**
  * Reads an answer's JSON and validates it.
  *
- * @param schema What the JSON must be, and what becomes of it.
+ * @param decode Turns the JSON into what becomes of it.
  */
-export function readJson<T>(schema: WireSchema<T>): ReadAnswer<T> {
+export function readJson<T>(decode: Decode<T>): ReadAnswer<T> {
   return async (answer, context) => {
     const text = await bodyText(answer, context);
     const invalid = (problem: string, path = "") =>
@@ -31,10 +30,12 @@ export function readJson<T>(schema: WireSchema<T>): ReadAnswer<T> {
     } catch {
       throw invalid("expected JSON");
     }
-    const result = v.safeParse(schema, json, { abortEarly: true });
-    if (result.success) return result.output;
-    const [fault] = result.issues;
-    throw invalid(context.redact(fault.message).slice(0, MAX_FAULT_CHARACTERS), dotPath(fault));
+    try {
+      return decode(json);
+    } catch (fault) {
+      if (!(fault instanceof JsonFault)) throw fault;
+      throw invalid(context.redact(fault.problem).slice(0, MAX_FAULT_CHARACTERS), fault.path);
+    }
   };
 }
 
@@ -52,11 +53,4 @@ async function bodyText(
     maxJsonBytes,
     `The response to ${method} ${requestUrl} is too large`,
   );
-}
-
-/** Where a fault is, as one would write it in JavaScript: `training_runs[3].is_lora`. */
-function dotPath(fault: v.BaseIssue<unknown>): string {
-  return (fault.path ?? [])
-    .map(({ key }) => typeof key === "number" ? `[${key}]` : `.${String(key)}`)
-    .join("").replace(/^\./, "");
 }

@@ -96,11 +96,14 @@ export function redactor(apiKey: string | undefined, headers: Headers = new Head
       if (part.length >= MIN_SECRET_LENGTH) hide(part);
     }
   };
-  if (apiKey !== undefined) {
-    hide(apiKey, 1);
-    base64Forms(apiKey).forEach((form) => hide(form));
-  }
-  headers.forEach(hideValue);
+  // Put off until something is redacted, which most requests do not need.
+  const pending = [() => {
+    if (apiKey !== undefined) {
+      hide(apiKey, 1);
+      base64Forms(apiKey).forEach((form) => hide(form));
+    }
+    headers.forEach(hideValue);
+  }];
 
   /** Where secrets are in a text: from, and up to but not including. */
   const findSecrets = (text: string): [number, number][] =>
@@ -116,6 +119,7 @@ export function redactor(apiKey: string | undefined, headers: Headers = new Head
 
   return {
     redact: (text) => {
+      pending.splice(0).forEach((hideMore) => hideMore());
       let redacted = "";
       let end = 0;
       for (const [from, to] of findSecrets(text.slice(0, MAX_SEARCHED))) {
@@ -125,8 +129,10 @@ export function redactor(apiKey: string | undefined, headers: Headers = new Head
       return (redacted + text.slice(end, MAX_SHOWN)).slice(0, MAX_CHARACTERS);
     },
     hideQuery: ({ search, searchParams }) => {
-      const encoded = search.slice(1).split("&").map((pair) => pair.slice(pair.indexOf("=") + 1));
-      [...encoded, ...searchParams.values()].forEach(hideValue);
+      pending.push(() => {
+        const encoded = search.slice(1).split("&").map((pair) => pair.slice(pair.indexOf("=") + 1));
+        [...encoded, ...searchParams.values()].forEach(hideValue);
+      });
     },
   };
 }

@@ -168,7 +168,10 @@ async function answer<T>(
   read: ReadAnswer<T>,
   onResponse: (status: number) => void,
 ): Promise<T> {
-  const apiKey = await currentKey(options);
+  // Not awaited where there is no function, so that the request goes out at once.
+  const apiKey = typeof options.apiKey === "function"
+    ? await keyFrom(options.apiKey, options)
+    : options.apiKey;
   controller.signal.throwIfAborted();
   const context: ExchangeContext = {
     options,
@@ -201,9 +204,10 @@ export async function requireSuccess(
   throw await statusError(response, { ...shownRequest(request, redact), isRedirected }, redact);
 }
 
-/** The key for an attempt, or `undefined` where a proxy adds it. */
-async function currentKey({ apiKey, headers }: ResolvedOptions): Promise<string | undefined> {
-  if (typeof apiKey !== "function") return apiKey;
+async function keyFrom(
+  apiKey: () => string | Promise<string>,
+  { headers }: ResolvedOptions,
+): Promise<string> {
   try {
     return headerKey(await apiKey());
   } catch (cause) {

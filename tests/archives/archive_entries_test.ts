@@ -1,12 +1,21 @@
-import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { gzipSync } from "node:zlib";
 import { concatMap, firstValueFrom, lastValueFrom, mergeMap, toArray } from "rxjs";
 import {
   type ArchiveEntry,
   ArchiveEntryNotFoundError,
+  HpcaiError,
   InvalidArchiveError,
   InvalidArgumentError,
   NotFoundError,
   RestClient,
+  UnsafeArchiveError,
 } from "@hpcai/rx";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { CHECKPOINT, clientOf } from "./corpus.ts";
@@ -213,4 +222,140 @@ Deno.test("entries go on where the connection was cut", async () => {
   const entries = await lastValueFrom(client.archiveEntries$(CHECKPOINT).pipe(toArray()));
   assertEquals(entries.map(({ path }) => path), NAMES);
   assertEquals(fake.requests.length, 2);
+});
+
+/** The header of a file of that many bytes, zeros. */
+async function tarOfZeros(byteLength: number): Promise<Uint8Array<ArrayBuffer>> {
+  return await tarOf("zeros", "\0".repeat(byteLength));
+}
+
+Deno.test("readArchiveEntry$ refuses a file that exceeds maxBytes by its header, before its bytes come", async () => {
+  const archive = await tarOf("a.txt", "hello".repeat(100_000));
+  // Its bytes never come.
+  const client = clientOf(archive.slice(0, 512));
+  const error = await assertRejects(
+    () => firstValueFrom(client.readArchiveEntry$(CHECKPOINT, "a.txt", { maxBytes: 499_999 })),
+    UnsafeArchiveError,
+  );
+  assertEquals(error.entry, "./a.txt");
+  assertStringIncludes(error.reason, "500000 bytes");
+});
+
+Deno.test("readArchiveEntry$ reads a file of as many bytes as maxBytes, after larger ones", async () => {
+  const { client } = fakeOf();
+  const name = "tokenizer_config.json";
+  const entries = await lastValueFrom(client.archiveEntries$(CHECKPOINT).pipe(toArray()));
+  const maxBytes = entries.find(({ path }) => path === name)?.size ?? 0;
+  const read = (maxBytes: number) =>
+    firstValueFrom(client.readArchiveEntry$(CHECKPOINT, name, { maxBytes }));
+  assertEquals((await read(maxBytes)).byteLength, maxBytes);
+  await assertRejects(() => read(maxBytes - 1), UnsafeArchiveError);
+});
+
+Deno.test("readArchiveEntry$ takes 64 MiB by default, and not one byte more", async () => {
+  const read = async (byteLength: number) => {
+    const client = clientOf(await tarOfZeros(byteLength));
+    return await firstValueFrom(client.readArchiveEntry$(CHECKPOINT, "zeros"));
+  };
+  assertEquals((await read(2 ** 26)).byteLength, 2 ** 26);
+  await assertRejects(() => read(2 ** 26 + 1), UnsafeArchiveError);
+});
+
+Deno.test("archiveEntries$ ends before the entry with which they exceed maxBytes", async () => {
+  const { client } = fakeOf();
+  const all = await lastValueFrom(client.archiveEntries$(CHECKPOINT).pipe(toArray()));
+  const sizes = all.map(({ size }) => size);
+  const total = sizes.reduce((sum, size) => sum + size);
+  const paths: string[] = [];
+  const read = (maxBytes: number) => {
+    paths.length = 0;
+    return client.archiveEntries$(CHECKPOINT, { maxBytes }).forEach(({ path }) => {
+      paths.push(path);
+    });
+  };
+  await read(total);
+  assertEquals(paths, NAMES);
+  const error = await assertRejects(() => read(total - 1), UnsafeArchiveError);
+  assertEquals(error.entry, NAMES.at(-1));
+  assertEquals(paths, NAMES.slice(0, -1));
+});
+
+for (
+  const [operation, read] of [
+    ["archiveEntries$", (client) => lastValueFrom(client.archiveEntries$(CHECKPOINT))],
+    [
+      "readArchiveEntry$",
+      (client) =>
+        firstValueFrom(client.readArchiveEntry$(CHECKPOINT, "zeros", { maxBytes: 2 ** 40 })),
+    ],
+  ] satisfies [string, (client: RestClient) => Promise<unknown>][]
+) {
+  Deno.test(`${operation} ends at a gzip bomb, soon after its first 64 MiB`, async () => {
+    const bomb = gzipSync(await tarOfZeros(100 * 2 ** 20));
+    const error = await assertRejects(
+      () => read(clientOf(new Uint8Array(bomb))),
+      UnsafeArchiveError,
+    );
+    assertEquals(error.entry, "./zeros");
+    assertStringIncludes(error.reason, "maxRatio");
+  });
+}
+
+Deno.test("maxRatio raises what may come out of a gzip", async () => {
+  const client = clientOf(new Uint8Array(gzipSync(await tarOfZeros(65 * 2 ** 20))));
+  await assertRejects(() => lastValueFrom(client.archiveEntries$(CHECKPOINT)), UnsafeArchiveError);
+  await lastValueFrom(client.archiveEntries$(CHECKPOINT, { maxRatio: 2000 }));
+});
+
+for (const options of [{ maxBytes: -1 }, { maxBytes: 0.5 }, { maxRatio: 0 }, { maxRatio: NaN }]) {
+  const [name] = Object.keys(options);
+  Deno.test(`entries are not read with ${name} ${Object.values(options)}`, async () => {
+    const { fake, client } = fakeOf();
+    const reads: (() => Promise<unknown>)[] = [
+      () => lastValueFrom(client.archiveEntries$(CHECKPOINT, options)),
+      () => lastValueFrom(client.readArchiveEntry$(CHECKPOINT, "README.md", options)),
+    ];
+    for (const read of reads) {
+      const error = await assertRejects(read, InvalidArgumentError);
+      assertEquals(error.argument, name);
+    }
+    assertEquals(fake.requests.length, 0);
+  });
+}
+
+Deno.test("a body that is read only after its entry was skipped fails with what to do", async () => {
+  const entries = await lastValueFrom(fakeOf().client.archiveEntries$(CHECKPOINT).pipe(toArray()));
+  const [first, second] = entries;
+  assert(first !== undefined && second !== undefined);
+  const error = await assertRejects(() => textOf(first), HpcaiError);
+  assertStringIncludes(error.message, "README.md");
+  assertStringIncludes(error.message, "mergeMap");
+  await second.body.cancel();
+});
+
+Deno.test("a body that is cancelled while it waits for bytes leaves the next entries whole", async () => {
+  const { fake } = fakeOf({ archiveBytes: 20_000 });
+  const archive = fake.archive("eb78693b-380d-40f8-a709-ffe0da185718", "step_0010").slice(0);
+  const texts = await lastValueFrom(
+    // One byte at a time, so that each read waits.
+    clientOf(archive, 1).archiveEntries$(CHECKPOINT).pipe(
+      mergeMap(async (entry) => {
+        if (entry.path.endsWith(".json")) return JSON.parse(await textOf(entry));
+        const reader = entry.body.getReader();
+        const reading = reader.read();
+        await reader.cancel();
+        return await reading;
+      }),
+      toArray(),
+    ),
+  );
+  assertEquals(texts.length, NAMES.length);
+});
+
+Deno.test("entries of an archive of several gzip members are read", async () => {
+  const tar = await tarOf("a.txt", "hello");
+  const members = [tar.slice(0, 600), tar.slice(600)].map((part) => gzipSync(part));
+  const client = clientOf(Uint8Array.from(members.flatMap((member) => [...member])));
+  const bytes = await firstValueFrom(client.readArchiveEntry$(CHECKPOINT, "a.txt"));
+  assertEquals(new TextDecoder().decode(bytes), "hello");
 });

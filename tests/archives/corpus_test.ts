@@ -14,6 +14,7 @@ const LINKING = [
 /** What the reason of each refusal must say. */
 const REASONS: Readonly<Record<string, RegExp>> = {
   "absolute": /name is absolute/,
+  "absolute-directory": /name is absolute/,
   "backslashes": /name holds a backslash/,
   "block-device": /is a block-device/,
   "bomb": /more than 100 times its size/,
@@ -34,6 +35,7 @@ const REASONS: Readonly<Record<string, RegExp>> = {
   "hardlink-to-symlink": /is no file extracted before it/,
   "link-chain": /target leads out/,
   "nul": /name holds NUL/,
+  "root-symlink": /name is absolute/,
   "size-absurd": /more than 1099511627776 bytes/,
   "sparse-by-tar-gnu": /sparse file/,
   "sparse-by-tar-pax": /sparse file/,
@@ -48,6 +50,11 @@ const REASONS: Readonly<Record<string, RegExp>> = {
   "too-many-entries": /more than 100000 entries/,
   "unknown-type": /unknown type "M"/,
 };
+
+function reasonOf(name: string): RegExp {
+  if (name.startsWith("latin-1-")) return /its (name|target) is not UTF-8/;
+  return REASONS[name] ?? /^no reason is expected/;
+}
 
 const EXTENSION = /\.tar(\.gz)?$/;
 
@@ -83,7 +90,7 @@ Deno.test("archives of real programs are extracted as GNU tar extracts them, or 
         const parent = `${root}/refused-${file}`;
         const { name, error } = await extractAlone(`${root}/hostile/${file}`, parent);
         assertEquals(error?.name, "UnsafeArchiveError");
-        assertMatch(error?.message ?? "", REASONS[name] ?? /^no reason is expected/);
+        assertMatch(error?.message ?? "", reasonOf(name));
         assertNotEquals(error?.entry, "");
         assertEquals(await namesIn(parent), ["outside"]);
         await Deno.remove(parent, { recursive: true });

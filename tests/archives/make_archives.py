@@ -70,6 +70,9 @@ for form, source in [("USTAR", simple), ("GNU", plain), ("PAX", plain)]:
         f"{odd}/python-{form.lower()}.tar.gz", "w:gz", format=getattr(tarfile, f"{form}_FORMAT")
     ) as archive:
         archive.add(source, arcname="step_0010")
+# As SkyRL makes each checkpoint: its first member is the directory "/".
+with tarfile.open(f"{odd}/python-root.tar.gz", "w:gz") as archive:
+    archive.add(plain, arcname="")
 
 
 def tar_of(*members, end=b"\0" * 1024, form=tarfile.PAX_FORMAT):
@@ -93,12 +96,23 @@ def entry(name, kind, target="", **fields):
     return info
 
 
-def header(name, size=b"00000000000", flag=b"0"):
+def header(name, size=b"00000000000", flag=b"0", target=b"", prefix=b""):
     """A header as it is written, whatever is in it."""
     fields = name.ljust(100, b"\0") + b"0000644\0" + b"0000000\0" * 2 + size.ljust(12, b"\0")
-    fields += b"00000000000\0" + b" " * 8 + flag + b"\0" * 100 + b"ustar\x0000"
-    fields = fields.ljust(512, b"\0")
+    fields += b"00000000000\0" + b" " * 8 + flag + target.ljust(100, b"\0") + b"ustar\x0000"
+    fields = fields.ljust(345, b"\0") + prefix.ljust(167, b"\0")
     return fields[:148] + b"%06o\0 " % sum(fields) + fields[156:]
+
+
+def pax(*records):
+    """An extended header of PAX, whatever is in it."""
+    body = b""
+    for keyword, value in records:
+        rest = b" " + keyword + b"=" + value + b"\n"
+        length = len(rest) + 2
+        body += b"%d" % length + rest
+        assert 10 <= length < 100
+    return header(b"x", b"%011o" % len(body), b"x") + body.ljust(512, b"\0")
 
 
 def save(directory, name, data, pack=True):
@@ -118,6 +132,8 @@ save(odd, "base-256-size.tar.gz", header(b"a", b"\x80" + b"\0" * 10 + b"\3") + b
 save(odd, "setuid.tar.gz", tar_of((entry("a", b"0", mode=0o4755, size=3), b"aaa")))
 save(odd, "contiguous.tar.gz", header(b"a", b"00000000003", b"7") + b"aaa".ljust(512, b"\0") + END)
 save(odd, "directory-twice.tar.gz", tar_of(entry("d/", b"5"), ("d/a", b"a"), entry("d/", b"5"), ("d/b", b"b")))
+for number, name in enumerate(["/", "./", ".", "//", "/./"]):
+    save(odd, f"root-{number}.tar.gz", header(name.encode(), flag=b"5") + tar_of(A))
 save(odd, "dots-in-names.tar.gz", tar_of(("./a", b"a"), ("b/./c", b"c"), ("d//e", b"e"), ("f..g/..h", b"h")))
 
 SYM, LINK, FIFO, CHR, BLK = b"2", b"1", b"6", b"3", b"4"
@@ -125,6 +141,8 @@ cases = {
     "dot-dot": tar_of(A, ("../escaped", b"x")),
     "dot-dot-inside": tar_of(("d/../../escaped", b"x")),
     "absolute": tar_of((os.path.join(root, "escaped"), b"x")),
+    "absolute-directory": header(b"/etc/x/", flag=b"5") + END,
+    "root-symlink": header(b"/", flag=b"2") + END,
     "drive": tar_of(("C:/escaped", b"x")),
     "backslashes": tar_of(("..\\escaped", b"x")),
     "drive-with-backslash": tar_of(("C:\\escaped", b"x")),
@@ -178,6 +196,29 @@ packed = gzip.compress(tar_of(A))
 save(f"{root}/broken", "gzip-cut.tar.gz", packed[:-5], pack=False)
 save(f"{root}/broken", "gzip-crc.tar.gz", packed[:-8] + b"\0\0\0\0" + packed[-4:], pack=False)
 save(f"{root}/broken", "garbage-after-the-gzip.tar.gz", packed + b"garbage", pack=False)
+
+# Names in Latin-1, in each place where a name can be.
+LATIN_1 = b"caf\xe9"
+latin_1 = {
+    "ustar": header(LATIN_1) + END,
+    "prefix": header(b"a", prefix=LATIN_1) + END,
+    "long-name": header(b"././@LongLink", b"%011o" % 151, b"L") + (LATIN_1 * 30 + b"\0").ljust(512, b"\0")
+    + header(b"caf") + END,
+    "pax": pax((b"hdrcharset", b"BINARY"), (b"path", LATIN_1)) + header(b"caf") + END,
+    "target": header(b"s", flag=b"2", target=LATIN_1) + END,
+    "pax-target": pax((b"linkpath", LATIN_1)) + header(b"s", flag=b"2") + END,
+}
+for name, data in latin_1.items():
+    save(hostile, f"latin-1-{name}.tar.gz", data)
+open(os.path.join(root.encode(), b"trees", LATIN_1), "wb").close()
+open(os.path.join(root.encode(), b"trees", LATIN_1 * 30), "wb").close()
+for form in ["gnu", "pax", "ustar"]:
+    for times in [1, 30] if form == "gnu" else [1]:
+        run("tar", f"--format={form}", "-C", f"{root}/trees", "-czf",
+            f"{hostile}/latin-1-by-tar-{form}-{times}.tar.gz", LATIN_1 * times)
+if shutil.which("bsdtar"):
+    run("bsdtar", "--format=pax", "-C", f"{root}/trees", "-czf",
+        f"{hostile}/latin-1-by-bsdtar.tar.gz", LATIN_1)
 
 # A sparse file as GNU tar writes it, in both ways.
 with open(f"{root}/trees/sparse", "wb") as file:

@@ -2,6 +2,7 @@ import { FakeHpcai } from "@hpcai/rx/testing";
 import { assertEquals, assertMatch } from "@std/assert";
 import { serve } from "../integration/loopback_server.ts";
 import { CapturedHost, type Outcome } from "./cli_host.ts";
+import { cliCommand } from "./cli_process.ts";
 
 /** Lists runs with a key file, which has the key and a line break. */
 async function withKeyFile(mode: number, env: (fake: FakeHpcai) => Record<string, string>) {
@@ -72,4 +73,34 @@ Deno.test("a key that can be none exits with 3 and is not shown", async () => {
     stderr: "error: The API key has a line break.\n" +
       "Check the key in HPCAI_API_KEY or --api-key-file.\n",
   });
+});
+
+/** Runs the command in Deno with these permissions only. */
+async function withPermissions(permissions: readonly string[], ...args: string[]) {
+  const [command, , , ...rest] = cliCommand(...args);
+  const cli = rest.slice(rest.findIndex((arg) => !arg.startsWith("--")));
+  const { code, stderr } = await new Deno.Command(command, {
+    args: ["run", "--no-prompt", ...permissions, ...cli],
+    env: { HPCAI_API_KEY: "key-7d1f", HPCAI_BASE_URL: "http://127.0.0.1:8000" },
+    stdin: "null",
+  }).output();
+  return { code, stderr: new TextDecoder().decode(stderr) };
+}
+
+Deno.test("a key that Deno may not read exits with 3 and is not called missing", async () => {
+  assertEquals(await withPermissions([], "run", "list"), {
+    code: 3,
+    stderr: "error: HPCAI_API_KEY cannot be read, since Deno lacks the permission.\n" +
+      "Run it with --allow-env, or name a file that holds the key with --api-key-file.\n",
+  });
+});
+
+Deno.test("a key never goes to the default host because HPCAI_BASE_URL may not be read", async () => {
+  const { code, stderr } = await withPermissions(
+    ["--allow-env=HPCAI_API_KEY", "--allow-net"],
+    "run",
+    "list",
+  );
+  assertEquals(code, 2);
+  assertMatch(stderr, /HPCAI_BASE_URL.*--allow-env flag\nRun it with --allow-env /);
 });

@@ -5,7 +5,7 @@ import { everythingShownOf } from "./leaks.ts";
 import { serve } from "./loopback_server.ts";
 import { answerText, type RawAnswer, serveRaw } from "./raw_server.ts";
 
-const apiKey = "key-7d1f";
+const apiKey = "key/7d1f+9a0c=e5";
 const SIGNATURE = "s1gn4ture";
 const SIGNED = `/object.tar.gz?X-Amz-Expires=900&X-Amz-Signature=${SIGNATURE}`;
 
@@ -116,6 +116,45 @@ Deno.test("no secret shows where the JSON answer is not quite right", async () =
   const wrong = (location: string) => Response.json({ URL: location, path: SIGNED, key: apiKey });
   assertShowsNoSecret(await shownFailure("http://127.0.0.1:1", wrong));
 });
+
+const hex = (text: string) => [...text].map((c) => c.charCodeAt(0).toString(16));
+/** How what a server repeats can be written; tests/transport/redact_test.ts has more. */
+const encodings: Record<string, (text: string) => string> = {
+  "in lower-case percent-encoding": (text) =>
+    encodeURIComponent(text).replace(/%../g, (escape) => escape.toLowerCase()),
+  "percent-encoded twice": (text) => encodeURIComponent(encodeURIComponent(text)),
+  "as decimal entities": (text) => [...text].map((c) => `&#${c.charCodeAt(0)};`).join(""),
+  "as hexadecimal entities with zeros": (text) =>
+    hex(text).map((code) => `&#x000${code};`).join(""),
+  "as named entities": (text) =>
+    text.replaceAll("/", "&sol;").replaceAll("+", "&plus;").replaceAll("=", "&equals;"),
+  "split by a line break": (text) => `${text.slice(0, 6)}\r\n  ${text.slice(6)}`,
+  "split by a line break in JSON": (text) => String.raw`${text.slice(0, 6)}\n${text.slice(6)}`,
+  "in Base64": btoa,
+};
+for (const [how, encode] of Object.entries(encodings)) {
+  Deno.test(`no secret shows where a storage repeats key and signature ${how}`, async () => {
+    const body = `<p>No access with ${encode(apiKey)} and ${encode(SIGNATURE)}.</p>`;
+    const failure: RawAnswer = async (connection) => {
+      await connection.write(answerText([`Content-Length: ${body.length}`], body, "403 Forbidden"));
+      await connection.end();
+    };
+    await using storage = serveRaw(failure, failure);
+    const shown = await shownFailure(
+      storage.url,
+      (location) => new Response(null, { status: 302, headers: { Location: location } }),
+    );
+    assertShowsNoSecret(shown);
+    // In Base64, as in an `Authorization` header, only the key is looked for.
+    for (const secret of how === "in Base64" ? [apiKey] : [apiKey, SIGNATURE]) {
+      assert(
+        !shown.includes(encode(secret)) && !shown.includes(JSON.stringify(encode(secret))),
+        shown,
+      );
+    }
+    assert(shown.includes("No access with [redacted]"), shown);
+  });
+}
 
 const refusals: Record<string, string> = {
   "as text": `key ${apiKey} is wrong`,

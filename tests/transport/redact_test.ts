@@ -1,5 +1,7 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
+import fc from "fast-check";
 import { redactedCause, redactor, shownUrl } from "../../src/transport/redact.ts";
+import { statusError } from "../../src/transport/status_error.ts";
 
 const { redact } = redactor("sk-secret");
 
@@ -92,3 +94,182 @@ Deno.test("a key where a long text is cut off is taken out whole", () => {
   const text = redact("x".repeat(4090) + "sk-secret");
   assertEquals(text.includes("sk-"), false);
 });
+
+/** Encodes each character by itself. */
+const each = (encode: (code: number, character: string) => string) => (text: string) =>
+  [...text].map((character) => encode(character.charCodeAt(0), character)).join("");
+const hex = (code: number, digits = 2) => code.toString(16).padStart(digits, "0");
+/** Puts a text after every fourth character. */
+const split = (by: string) => (text: string) => text.replace(/.{4}(?=.)/g, `$&${by}`);
+const inJson = (text: string) => JSON.stringify(text).slice(1, -1);
+const named: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&apos;",
+  "/": "&sol;",
+  "+": "&plus;",
+  "=": "&equals;",
+  "_": "&lowbar;",
+  ".": "&period;",
+};
+const inHtml = each((_, character) => named[character] ?? character);
+const percentEncoded = each((code) => `%${hex(code)}`);
+
+/** How servers, proxies, frameworks and loggers write what they repeat. */
+const encodings: Record<string, (text: string) => string> = {
+  "as it is": (text) => text,
+  "percent-encoded": encodeURIComponent,
+  "percent-encoded in lower case": (text) =>
+    encodeURIComponent(text).replace(/%../g, (escape) => escape.toLowerCase()),
+  "percent-encoded whole": percentEncoded,
+  "percent-encoded twice": (text) => encodeURIComponent(encodeURIComponent(text)),
+  "percent-encoded three times": (text) =>
+    encodeURIComponent(encodeURIComponent(percentEncoded(text))),
+  "by JavaScript's escape": each((code) => `%u${hex(code, 4)}`),
+  "as JSON": inJson,
+  "as JSON with escaped slashes": (text) => inJson(text).replaceAll("/", String.raw`\/`),
+  "as JSON in JSON": (text) => inJson(inJson(text)),
+  "as JSON's \\u escapes": each((code) => String.raw`\u` + hex(code, 4)),
+  "as JSON's \\u escapes in capitals": each((code) => String.raw`\u` + hex(code, 4).toUpperCase()),
+  "as JavaScript's \\x escapes": each((code) => String.raw`\x` + hex(code)),
+  "as named entities": inHtml,
+  "as decimal entities": each((code) => `&#${code};`),
+  "as decimal entities with zeros": each((code) => `&#000${code};`),
+  "as hexadecimal entities": each((code) => `&#x${hex(code)};`),
+  "as hexadecimal entities with zeros, in capitals": each((code) =>
+    `&#X00${hex(code).toUpperCase()};`
+  ),
+  "as entities in entities": (text) => each((code) => `&#${code};`)(text).replaceAll("&", "&amp;"),
+  "as entities in JSON, as Go writes it": (text) =>
+    inHtml(text).replaceAll("&", String.raw`\u0026`),
+  "as percent-encoded entities": (text) => encodeURIComponent(each((code) => `&#${code};`)(text)),
+  "split by line breaks": split("\n"),
+  "split by line breaks and indented": split("\r\n    "),
+  "split by blanks": split(" "),
+  "split by line breaks in JSON": (text) => split(String.raw`\n`)(inJson(text)),
+  "split by line breaks in JSON in JSON": (text) => inJson(inJson(split("\n")(text))),
+  "split by soft line breaks of quoted-printable": split("=\r\n"),
+  "split by <wbr>": (text) => split("<wbr>")(inHtml(text)),
+  "split by <br />": (text) => split("<br />")(inHtml(text)),
+  "split by soft hyphens": split("\u00ad"),
+  "split by &shy;": split("&shy;"),
+  "split by zero-width spaces": split("\u200b"),
+  "split by percent-encoded line breaks": (text) => encodeURIComponent(split("\r\n")(text)),
+  "split into quoted strings": split('" +\n  "'),
+  "in Base64": btoa,
+  "in Base64 after a user's name": (text) => btoa(`user:${text}`),
+  "in Base64 amid others": (text) => btoa(`ab${text}yz`),
+  "in base64url, split": (text) =>
+    split("\n")(btoa(text).replaceAll("+", "-").replaceAll("/", "_")),
+};
+
+/** Keys as services give them out: 20 to 60 characters of one alphabet. */
+const anyKey = fc.oneof(
+  ...[
+    "0123456789abcdef",
+    "ABCXYZabcxyz0123456789",
+    "abcxyzABC019-_",
+    "abcXYZ019+/=",
+    "aZ5~!*'().,:;<>&\"%$#@^",
+  ]
+    .map((alphabet) =>
+      fc.array(fc.constantFrom(...alphabet), { minLength: 20, maxLength: 60 })
+        .map((characters) => `sk-7${characters.join("")}`)
+    ),
+);
+const around = fc.constantFrom(
+  "",
+  "key=",
+  " ",
+  '{"key": "',
+  "95",
+  "Bearer ",
+  "https://h.example/a?k=",
+  "%20",
+  "&",
+);
+
+/** Letters and digits alone: what a secret is recognized by. */
+const letters = (text: string) => text.replace(/[\W_]/g, "");
+
+for (const [how, encode] of Object.entries(encodings)) {
+  Deno.test(`a key that is repeated ${how} is removed from text, errors and causes`, async () => {
+    await fc.assert(
+      fc.asyncProperty(anyKey, around, async (key, before) => {
+        const { redact } = redactor(key);
+        const written = `${before}${encode(key)}`;
+        const request = { method: "GET", requestUrl: "https://api.example/x" };
+        const bodies = [
+          `denied: ${written} is wrong`,
+          JSON.stringify({ error: written, message: written, details: { [written]: [written] } }),
+          JSON.stringify({ detail: [{ loc: [written], msg: written }] }),
+        ];
+        const errors = await Promise.all(
+          bodies.map((body) => statusError(new Response(body, { status: 400 }), request, redact)),
+        );
+        const cause = redactedCause(
+          Object.assign(new Error(written, { cause: new Error(written) }), {
+            name: written,
+            code: written,
+          }),
+          redact,
+        );
+        const shown = [
+          redact(`denied: ${written} is wrong`),
+          ...errors.flatMap((
+            { message, code, details },
+          ) => [message, code, JSON.stringify(details)]),
+          Deno.inspect(cause),
+        ].join("\n");
+        assertEquals(shown.includes(encode(key)), false);
+        for (let at = 0; at + 8 <= key.length; at++) {
+          const piece = key.slice(at, at + 8);
+          assertEquals(letters(piece).length === 8 && shown.includes(piece), false, piece);
+        }
+      }),
+      { numRuns: 10 },
+    );
+  });
+}
+
+Deno.test("what surrounds a key that is removed stays", () => {
+  const { redact } = redactor("sk-secret/1");
+  assertEquals(redact("a sk-secret%2f1 b"), "a [redacted] b");
+  assertEquals(redact("<p>sk-sec\n  ret&#x2F;1, no</p>"), "<p>[redacted], no</p>");
+});
+
+Deno.test("a token that is repeated without its scheme is removed", () => {
+  const { redact } = redactor(undefined, new Headers({ "Authorization": "Bearer s3cr3t-token" }));
+  assertEquals(redact("token s3cr3t-token is unknown"), "token [redacted] is unknown");
+});
+
+Deno.test("of a long text no half of a key shows, however many whole ones were removed", () => {
+  const key = "k3y".repeat(70);
+  const { redact } = redactor(key);
+  for (let offset = 0; offset < key.length; offset += 7) {
+    const text = redact("-".repeat(offset) + `${key} `.repeat(400));
+    assertEquals(text.includes("k3yk3y"), false);
+  }
+});
+
+const heavy: Record<string, string> = {
+  "backslashes": "\\".repeat(1e6),
+  "ampersands": "&#0000".repeat(2e5),
+  "tags": "<".repeat(1e6),
+  "URLs without a query": "https://h".repeat(1e5),
+  "slashes": "//".repeat(5e5),
+  "the beginning of the key": "sk-sk-sk-sk-".repeat(1e5),
+  "percent signs": "%25".repeat(3e5),
+  "a key apart": "s k - ".repeat(2e5),
+};
+for (const [what, text] of Object.entries(heavy)) {
+  Deno.test(`a megabyte of ${what} is searched in less than a second`, () => {
+    const { redact } = redactor("sk-".repeat(100) + "x");
+    const startedAt = performance.now();
+    redact(text);
+    const tookMs = performance.now() - startedAt;
+    assertEquals(tookMs < 1000, true, `${tookMs} ms`);
+  });
+}

@@ -172,6 +172,19 @@ Deno.test("connection errors, time-outs and statuses of a passing state are tran
   }
 });
 
+Deno.test("what a server asks for with x-should-retry goes before its status", () => {
+  const asked = (code: number, shouldRetry: boolean) =>
+    apiStatusError({ ...request, status: code, message: "no", shouldRetry });
+  assertEquals(isTransient(asked(503, false)), false);
+  assertEquals(isTransient(asked(400, true)), true);
+});
+
+Deno.test("a connection error with an obstacle is not transient", () => {
+  for (const obstacle of ["certificate", "permission", "port", "fetch"] as const) {
+    assertEquals(isTransient(new ApiConnectionError("no", request, { obstacle })), false);
+  }
+});
+
 Deno.test("redirects not followed, bad arguments and lasting statuses are not transient", () => {
   assertEquals(isTransient(new ApiRedirectError("no", request)), false);
   assertEquals(isTransient(new InvalidArgumentError("limit", "no")), false);

@@ -78,6 +78,55 @@ Deno.test("of a proxy's HTML page the text is shown, short and without markup", 
   assertEquals(message.length < 320, true);
 });
 
+for (
+  const [store, body] of [
+    [
+      "S3",
+      '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>ExpiredToken</Code><Message>The token has ' +
+      "expired</Message><RequestId>1</RequestId></Error>",
+    ],
+    [
+      "Google Cloud Storage",
+      "<?xml version='1.0' encoding='UTF-8'?><Error><Code>ExpiredToken</Code><Message>The provided " +
+      "token has expired.</Message></Error>",
+    ],
+    [
+      "Azure",
+      '\ufeff<?xml version="1.0" encoding="utf-8"?>\n<Error>\n  <Code>ExpiredToken</Code>\n</Error>',
+    ],
+  ] as const
+) {
+  Deno.test(`the code in the XML of ${store} is the error's code`, async () => {
+    const error = await read(400, body, { "Content-Type": "application/xml" });
+    assertEquals([error.code, error.details], ["ExpiredToken", undefined]);
+    assertStringIncludes(error.message, "ExpiredToken");
+  });
+}
+
+Deno.test("markup that is no error of an object store has no code", async () => {
+  assertEquals((await read(502, "<html><Code>x</Code></html>")).code, undefined);
+});
+
+for (
+  const [header, expected] of [["250", 250], ["0", 0], ["1.5", 2], ["soon", 7000], [
+    "-1",
+    7000,
+  ]] as const
+) {
+  Deno.test(`retry-after-ms: ${header} beside Retry-After: 7 is ${expected} ms`, async () => {
+    const error = await read(429, null, { "retry-after-ms": header, "Retry-After": "7" });
+    assertEquals(error.retryAfterMs, expected);
+  });
+}
+
+for (
+  const [header, expected] of [["true", true], ["false", false], ["maybe", undefined]] as const
+) {
+  Deno.test(`x-should-retry: ${header} is ${expected}`, async () => {
+    assertEquals((await read(500, null, { "x-should-retry": header })).shouldRetry, expected);
+  });
+}
+
 Deno.test("an empty body says that there was no reason", async () => {
   assertStringIncludes((await read(503, null)).message, "HTTP 503: the server gave no reason");
   assertStringIncludes((await read(503, " \n")).message, "the server gave no reason");

@@ -14,8 +14,10 @@ import {
   ApiResponseValidationError,
   ApiTimeoutError,
   AuthenticationError,
+  BadRequestError,
   InternalServerError,
   InvalidArgumentError,
+  PermissionDeniedError,
   RateLimitError,
 } from "../../src/errors.ts";
 import { RestClient } from "../../src/rest_client.ts";
@@ -73,11 +75,220 @@ Deno.test("a key from a function that is not usable is refused before the reques
   assertEquals(requests, []);
 });
 
-Deno.test("a function for the key that fails makes the operation fail with its error", async () => {
-  const { fetch } = answering();
-  const locked = new Error("the key store is locked");
-  const client = new RestClient({ apiKey: () => Promise.reject(locked), fetch });
-  assertEquals(await assertRejects(() => firstValueFrom(client.listTrainingRuns$())), locked);
+const locked = new Error("the key store at https://vault.example/?token=s3cret is locked");
+for (
+  const [how, apiKey] of [
+    ["rejects", () => Promise.reject(locked)],
+    ["throws", () => {
+      throw locked;
+    }],
+  ] as const
+) {
+  Deno.test(`a function for the key that ${how} ends the operation with its error as the cause`, async () => {
+    const { fetch, requests } = answering();
+    const client = new RestClient({ apiKey, fetch });
+    const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
+    assertInstanceOf(error, InvalidArgumentError);
+    assertEquals([error.argument, error.cause === locked], ["apiKey", true]);
+    assertEquals(
+      error.message,
+      "apiKey: the function failed: the key store at https://vault.example/?[redacted] is locked",
+    );
+    assertEquals(requests, []);
+  });
+}
+
+Deno.test("a function that gives no string as the key is refused before the request", async () => {
+  const { fetch, requests } = answering();
+  // As from JavaScript, which no type stops.
+  const client = new RestClient(Object.assign({ fetch }, { apiKey: () => JSON.parse("42") }));
+  const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
+  assertInstanceOf(error, InvalidArgumentError);
+  assertEquals([error.argument, requests], ["apiKey", []]);
+});
+
+/** A client of a function that need not be a `fetch`, as from JavaScript, which no type stops. */
+function clientOf(fetch: () => unknown): RestClient {
+  return new RestClient({ apiKey: "sk-secret", fetch: fetch as typeof globalThis.fetch });
+}
+
+const boom = new Error("boom");
+const faultyFetches: Record<string, () => unknown> = {
+  "throws": () => {
+    throw boom;
+  },
+  "gives nothing": () => undefined,
+  "gives a promise of nothing": () => Promise.resolve(undefined),
+  "gives JSON instead of a Response": () => Promise.resolve({ ok: true }),
+  "gives a Response whose body has been read": async () => {
+    const response = Response.json(PAGE);
+    await response.text();
+    return response;
+  },
+};
+for (const [what, faulty] of Object.entries(faultyFetches)) {
+  Deno.test(`a fetch that ${what} is an ApiConnectionError with a cause, and is not retried`, async () => {
+    let calls = 0;
+    const client = clientOf(() => {
+      calls++;
+      return faulty();
+    });
+    const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
+    assertInstanceOf(error, ApiConnectionError);
+    assertMatch(
+      error.message,
+      /^The fetch function failed: (boom|expected an unread Response, got)/,
+    );
+    assertInstanceOf(error.cause, Error);
+    assertEquals([error.obstacle, calls], ["fetch", 1]);
+  });
+}
+
+Deno.test("a Response of another realm or library is as good as one of this", async () => {
+  const { status, headers, body } = Response.json(PAGE);
+  const foreign: unknown = { ok: true, status, headers, body, type: "basic" };
+  const client = clientOf(() => Promise.resolve(foreign));
+  assertEquals((await firstValueFrom(client.listTrainingRuns$())).trainingRuns, []);
+});
+
+Deno.test("a Response that has its text alone, as in React Native, can be read", async () => {
+  const foreign: unknown = {
+    ok: true,
+    status: 200,
+    headers: new Headers(),
+    text: () => Promise.resolve(JSON.stringify(PAGE)),
+  };
+  const client = clientOf(() => Promise.resolve(foreign));
+  assertEquals((await firstValueFrom(client.listTrainingRuns$())).trainingRuns, []);
+});
+
+Deno.test("an address list that refuses, Node's AggregateError, is told by its code", async () => {
+  const cause = Object.assign(new AggregateError([], ""), { code: "ECONNREFUSED" });
+  const { fetch } = answering(new TypeError("fetch failed", { cause }));
+  const client = new RestClient({ apiKey: "k", fetch, retry: false });
+  await assertRejects(
+    () => firstValueFrom(client.listTrainingRuns$()),
+    ApiConnectionError,
+    "The connection failed: ECONNREFUSED (",
+  );
+});
+
+Deno.test("a status whose x-should-retry is false is final, one whose is true is retried", async () => {
+  const answer = (status: number, shouldRetry: string) =>
+    new Response(null, { status, headers: { "x-should-retry": shouldRetry } });
+  const final = answering(answer(503, "false"));
+  const client = new RestClient({ apiKey: "k", fetch: final.fetch, retry: RETRY_AT_ONCE });
+  const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
+  assertInstanceOf(error, InternalServerError);
+  assertEquals([error.shouldRetry, final.requests.length], [false, 1]);
+  const passing = answering(answer(422, "true"), answer(501, "true"), Response.json(PAGE));
+  await firstValueFrom(
+    new RestClient({ apiKey: "k", fetch: passing.fetch, retry: RETRY_AT_ONCE }).listTrainingRuns$(),
+  );
+  assertEquals(passing.requests.length, 3);
+});
+
+Deno.test("an archive that is being built is not waited for where x-should-retry is false", async () => {
+  const headers = { "x-should-retry": "false" };
+  const { fetch, requests } = answering(new Response(null, { status: 503, headers }));
+  const client = new RestClient({ apiKey: "k", fetch, retry: RETRY_AT_ONCE });
+  await assertRejects(
+    () => firstValueFrom(client.downloadCheckpointArchive$("r", "c")),
+    InternalServerError,
+  );
+  assertEquals(requests.length, 1);
+});
+
+Deno.test("retry-after-ms is waited for, and comes before Retry-After", async () => {
+  using time = new FakeTime();
+  const headers = { "retry-after-ms": "250.5", "Retry-After": "7" };
+  const { fetch, requests } = answering(
+    new Response(null, { status: 429, headers }),
+    Response.json(PAGE),
+  );
+  const page = firstValueFrom(new RestClient({ apiKey: "k", fetch }).listTrainingRuns$());
+  await time.tickAsync(0);
+  await time.runMicrotasks();
+  await time.tickAsync(250);
+  await time.runMicrotasks();
+  assertEquals(requests.length, 1);
+  await time.tickAsync(1);
+  await page;
+  assertEquals(requests.length, 2);
+});
+
+const XML = "<?xml version='1.0'?>\n<Error><Code>CODE</Code><Message>No</Message></Error>";
+for (
+  const [what, status, code] of [
+    ["401", 401, ""],
+    ["403", 403, ""],
+    ["400 ExpiredToken", 400, "ExpiredToken"],
+    ["400 AccessDenied", 400, "AccessDenied"],
+  ] as const
+) {
+  for (const origin of ["https://s.example", "https://www.hpc-ai.com"]) {
+    Deno.test(`a signed URL at ${origin} that answers ${what} is renewed at the API`, async () => {
+      const expired = () => new Response(code && XML.replace("CODE", code), { status });
+      const { fetch, requests } = answering(
+        redirect(`${origin}/a?sig=1`),
+        expired(),
+        Response.json({ url: `${origin}/a?sig=2` }),
+        expired(),
+        redirect(`${origin}/a?sig=3`),
+        new Response("no archive", { headers: { "Content-Type": "text/html" } }),
+      );
+      const client = new RestClient({ apiKey: "sk-secret", fetch, retry: RETRY_AT_ONCE });
+      // All the hops are in the right order; that the last brings no archive ends it.
+      await assertRejects(
+        () => firstValueFrom(client.downloadCheckpointArchive$("r", "c")),
+        ApiResponseValidationError,
+      );
+      assertEquals(
+        requests.map(({ url }) => new URL(url).pathname.split("/").at(-1)),
+        ["archive", "a", "archive", "a", "archive", "a"],
+      );
+    });
+  }
+}
+
+Deno.test("a signed URL that is refused again and again is renewed three times", async () => {
+  const answers = Array.from(
+    { length: 8 },
+    (_, i) =>
+      i % 2 === 0
+        ? redirect("https://s.example/a?sig=1")
+        : new Response(XML.replace("CODE", "AccessDenied"), { status: 403 }),
+  );
+  const { fetch, requests } = answering(...answers);
+  const client = new RestClient({ apiKey: "sk-secret", fetch, retry: RETRY_AT_ONCE });
+  const error = await assertRejects(() =>
+    firstValueFrom(client.downloadCheckpointArchive$("r", "c"))
+  );
+  assertInstanceOf(error, PermissionDeniedError);
+  assertEquals([error.code, error.isRedirected, requests.length], ["AccessDenied", true, 8]);
+});
+
+Deno.test("a 400 of a storage that speaks of no expiry is not retried", async () => {
+  const body = XML.replace("CODE", "InvalidArgument");
+  const { fetch, requests } = answering(
+    redirect("https://s.example/a?sig=1"),
+    new Response(body, { status: 400 }),
+  );
+  const client = new RestClient({ apiKey: "sk-secret", fetch, retry: RETRY_AT_ONCE });
+  const error = await assertRejects(() =>
+    firstValueFrom(client.downloadCheckpointArchive$("r", "c"))
+  );
+  assertInstanceOf(error, BadRequestError);
+  assertEquals([error.code, requests.length], ["InvalidArgument", 2]);
+});
+
+Deno.test("a refused key is an AuthenticationError, also where a header repeats the API's host", async () => {
+  const { fetch, requests } = answering(Response.json({ message: "no" }, { status: 401 }));
+  const headers = { "X-Forwarded-Host": "www.hpc-ai.com" };
+  const client = new RestClient({ apiKey: "wrong", headers, fetch });
+  const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
+  assertInstanceOf(error, AuthenticationError);
+  assertEquals([error.isRedirected, requests.length], [false, 1]);
 });
 
 Deno.test("the path of a request is appended to the base URL's own", async () => {
@@ -103,7 +314,7 @@ Deno.test("no answer within timeoutMs is an ApiTimeoutError, and the request is 
   await time.tickAsync(1);
   const error = await failed;
   assertInstanceOf(error, ApiTimeoutError);
-  assertStringIncludes(error.message, "No whole answer came within 1000 ms (GET https://");
+  assertStringIncludes(error.message, "The request timed out after 1000 ms (GET https://");
   assertEquals(requests[0]?.signal?.aborted, true);
 });
 

@@ -1,0 +1,120 @@
+import { ApiConnectionError, type ClientEvent } from "@hpcai/rx";
+import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import { map, NEVER, type Observable } from "rxjs";
+import { TestScheduler } from "rxjs/testing";
+import { Failure } from "../../src/cli/failure.ts";
+import { requireFirstResponse } from "../../src/cli/first_response.ts";
+import { cliCommand } from "./cli_process.ts";
+import { CapturedHost } from "./cli_host.ts";
+
+const context = {
+  requestId: 1,
+  operation: "listTrainingRuns",
+  method: "GET",
+  url: "https://api.example/v1/x",
+  attempt: 1,
+} as const;
+const refused = new ApiConnectionError("The connection failed: refused", {
+  method: "GET",
+  requestUrl: context.url,
+});
+const events: Readonly<Record<string, ClientEvent>> = {
+  q: { ...context, type: "request" },
+  r: { ...context, type: "response", status: 503, durationMs: 5 },
+  t: { ...context, type: "retry", error: refused, delayMs: 500 },
+};
+
+/** When and how a command ends whose client has those events. */
+function outcome(
+  marbles: string,
+  makeWork$: (cold: TestScheduler["createColdObservable"]) => Observable<string> = () => NEVER,
+): { frame: number; kind: string; error: unknown }[] {
+  const scheduler = new TestScheduler(() => {});
+  return scheduler.run(({ hot, cold, flush }) => {
+    const told: { frame: number; kind: string; error: unknown }[] = [];
+    const tell = (kind: string, error?: unknown) =>
+      told.push({ frame: scheduler.now(), kind, error });
+    const events$ = hot(marbles, events).pipe(map((event) => event));
+    makeWork$(cold).pipe(requireFirstResponse({ events$ })).subscribe({
+      next: (value) => tell(value),
+      error: (error) => tell("error", error),
+      complete: () => tell("complete"),
+    });
+    flush();
+    return told;
+  });
+}
+
+Deno.test("requireFirstResponse ends after 15 s with the last attempt's error as the reason", () => {
+  const [end] = outcome("q 99ms t 499ms q 99ms t");
+  assertEquals([end?.frame, end?.kind], [15_000, "error"]);
+  assertInstanceOf(end?.error, Failure);
+  assertEquals(end.error.exitCode, 5);
+  assertEquals(end.error.cause, refused);
+  assertEquals(
+    end.error.message,
+    "The connection failed: refused; https://api.example has not responded within 15 s.",
+  );
+});
+
+Deno.test("requireFirstResponse has a reason of its own where no attempt has failed yet", () => {
+  const [end] = outcome("- q");
+  assertEquals(end?.frame, 15_001);
+  assertInstanceOf(end?.error, Failure);
+  assertEquals(end.error.message, "https://api.example has not responded within 15 s.");
+});
+
+Deno.test("requireFirstResponse counts from the first request, not from the beginning", () => {
+  assertEquals(outcome("60s q")[0]?.frame, 75_000);
+});
+
+Deno.test("requireFirstResponse leaves a command alone once any response was there, an error too", () => {
+  assertEquals(outcome("q 14999ms r 60s q 60s q"), []);
+  assertEquals(outcome("q 5s r 1ms t 60s q"), []);
+});
+
+Deno.test("requireFirstResponse lets values and the end through", () => {
+  const told = outcome("q 9ms r", (cold) => cold("a 20s b|"));
+  assertEquals(told.map(({ kind }) => kind), ["a", "b", "complete"]);
+  assertEquals(outcome("q", (cold) => cold("10s (a|)")).map(({ kind }) => kind), ["a", "complete"]);
+});
+
+for (const flags of [[], ["--debug"], ["--format", "json"]]) {
+  Deno.test(`a command gives up after 15 s on a host that accepts and says nothing ${flags.join(" ")}`, async () => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const accepted = listener.accept();
+    const baseUrl = `http://127.0.0.1:${listener.addr.port}`;
+    const host = new CapturedHost({ HPCAI_API_KEY: "key-7d1f", HPCAI_BASE_URL: baseUrl });
+    using time = new FakeTime();
+    const running = host.run(...flags, "run", "list");
+    using _connection = await accepted;
+    await time.tickAsync(14_999);
+    assertEquals(host.stderr.text.includes("error:"), false);
+    await time.tickAsync(1);
+    const { code, stdout, stderr } = await running;
+    assertEquals([code, stdout], [5, ""]);
+    assert(stderr.includes(`error: ${baseUrl} has not responded within 15 s.\n`), stderr);
+  });
+}
+
+Deno.test("the command in a process of its own gives up after 15 s on a port that refuses", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const [command, ...args] = cliCommand("run", "list", "--format", "json");
+  const startedAt = performance.now();
+  const { code, stdout, stderr } = await new Deno.Command(command, {
+    args,
+    env: { HPCAI_API_KEY: "key-7d1f", HPCAI_BASE_URL: `http://127.0.0.1:${port}` },
+    stdin: "null",
+    signal: AbortSignal.timeout(60_000),
+  }).output();
+  const tookMs = performance.now() - startedAt;
+  assertEquals([code, new TextDecoder().decode(stdout)], [5, ""]);
+  const lines = new TextDecoder().decode(stderr).trimEnd().split("\n").slice(-2);
+  assert(lines[0]?.startsWith("error: The connection failed: "), lines[0]);
+  assert(lines[0]?.endsWith(`; http://127.0.0.1:${port} has not responded within 15 s.`), lines[0]);
+  assertEquals(lines[1], "Check the network and --base-url, then try again.");
+  assert(tookMs > 14_000 && tookMs < 30_000, `${tookMs} ms`);
+});

@@ -1,0 +1,118 @@
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import {
+  ApiTimeoutError,
+  InternalServerError,
+  LimitExceededError,
+  RestClient,
+  type RestClientOptions,
+} from "@hpcai/rx";
+import { firstValueFrom } from "rxjs";
+import { ChunkedAnswer, serve } from "./loopback_server.ts";
+import { answerText, serveRaw } from "./raw_server.ts";
+
+const MIB = 2 ** 20;
+const JSON_TYPE = { "Content-Type": "application/json" };
+
+/** What becomes of a listing whose response is that. */
+async function failureOf(baseUrl: string, options: RestClientOptions = {}): Promise<unknown> {
+  const client = new RestClient({ apiKey: "key-7d1f", baseUrl, ...options });
+  return await assertRejects(() => firstValueFrom(client.listCheckpoints$("run")));
+}
+
+/** An empty listing with white space up to so many bytes. */
+const listing = (bytes: number) => '{"checkpoints":[]}'.padEnd(bytes);
+
+Deno.test("a JSON response that never ends is cancelled at maxJsonBytes, and not asked for again", async () => {
+  const blanks = new TextEncoder().encode(" ".repeat(65_536));
+  const endless = new ChunkedAnswer(() => Promise.resolve(blanks), JSON_TYPE);
+  await using server = serve(() => endless.response);
+  const error = await failureOf(server.url, { maxJsonBytes: MIB });
+  assertInstanceOf(error, LimitExceededError);
+  assertEquals([error.option, error.limit], ["maxJsonBytes", MIB]);
+  assertEquals(
+    error.message,
+    `The response to GET ${server.url}/api/v1/training_runs/run/checkpoints is too large; ` +
+      "the option maxJsonBytes sets the limit 1048576",
+  );
+  await endless.abandoned;
+  assertEquals(server.requests.length, 1);
+});
+
+Deno.test("maxJsonBytes counts the bytes that a gzipped response unpacks to", async () => {
+  // 32 MiB of blanks are 32 KiB on the wire.
+  const bomb = new Blob([listing(32 * MIB)]).stream().pipeThrough(new CompressionStream("gzip"));
+  const packed = await new Response(bomb).bytes();
+  assert(packed.length < 100_000);
+  const headers = { ...JSON_TYPE, "Content-Encoding": "gzip" };
+  await using server = serve(() => new Response(packed, { headers }));
+  assertInstanceOf(await failureOf(server.url, { maxJsonBytes: MIB }), LimitExceededError);
+});
+
+Deno.test("a JSON response of exactly maxJsonBytes is read, one of a byte more is not", async () => {
+  await using server = serve(({ url }) =>
+    new Response(listing(url.includes("large") ? 1001 : 1000), { headers: JSON_TYPE })
+  );
+  const options = { apiKey: "key-7d1f", baseUrl: server.url, maxJsonBytes: 1000 };
+  const client = new RestClient(options);
+  assertEquals(await firstValueFrom(client.listCheckpoints$("run")), { checkpoints: [] });
+  await assertRejects(() => firstValueFrom(client.listCheckpoints$("large")), LimitExceededError);
+});
+
+Deno.test("by default a JSON response of 64 MiB is read, and an endless one is not", async () => {
+  const blanks = new TextEncoder().encode(" ".repeat(4 * MIB));
+  let sent = 0;
+  const endless = new ChunkedAnswer(() => {
+    sent += blanks.length;
+    return Promise.resolve(blanks);
+  }, JSON_TYPE);
+  await using server = serve(({ url }) =>
+    url.includes("endless")
+      ? endless.response
+      : new Response(listing(64 * MIB), { headers: JSON_TYPE })
+  );
+  const client = new RestClient({ apiKey: "key-7d1f", baseUrl: server.url });
+  assertEquals(await firstValueFrom(client.listCheckpoints$("run")), { checkpoints: [] });
+  const error = await assertRejects(() => firstValueFrom(client.listCheckpoints$("endless")));
+  assertInstanceOf(error, LimitExceededError);
+  assertEquals(error.limit, 64 * MIB);
+  assert(sent < 128 * MIB, `${sent} bytes`);
+});
+
+Deno.test("the signed URL of an archive, which comes as JSON, is limited too", async () => {
+  await using server = serve(() =>
+    new Response(`{"url": "https://s.example/${"a".repeat(5000)}"}`, { headers: JSON_TYPE })
+  );
+  const client = new RestClient({ apiKey: "key-7d1f", baseUrl: server.url, maxJsonBytes: 1000 });
+  await assertRejects(
+    () => firstValueFrom(client.download$("hpcai://r/weights/c")),
+    LimitExceededError,
+  );
+});
+
+Deno.test("of an endless error body only the beginning is read", async () => {
+  const text = new TextEncoder().encode("overloaded ".repeat(6000));
+  const endless = new ChunkedAnswer(() => Promise.resolve(text), JSON_TYPE);
+  await using server = serve(() => new Response(endless.response.body, { status: 500 }));
+  assertInstanceOf(await failureOf(server.url, { retry: false }), InternalServerError);
+  await endless.abandoned;
+});
+
+for (const [what, head] of [["error", "500 Oops"], ["redirect", "302 Found"]] as const) {
+  Deno.test(`the body of a response (${what}) that comes byte by byte takes no longer than timeoutMs`, async () => {
+    const end = Promise.withResolvers<void>();
+    await using server = serveRaw(async (connection) => {
+      await connection.headers();
+      const headers = ["Content-Length: 1000", "Location: http://127.0.0.1:1/"];
+      await connection.write(answerText(headers, "", head));
+      const drip = setInterval(() => connection.write("x").catch(() => {}), 20);
+      await Promise.race([connection.closedByClient(), end.promise]);
+      clearInterval(drip);
+    });
+    const startedAt = performance.now();
+    const error = await failureOf(server.url, { retry: false, timeoutMs: 300 });
+    const tookMs = performance.now() - startedAt;
+    end.resolve();
+    if (what === "error") assertInstanceOf(error, ApiTimeoutError);
+    assert(tookMs < 2000, `${tookMs} ms`);
+  });
+}

@@ -1,0 +1,183 @@
+import { assertEquals, assertInstanceOf, assertMatch, assertRejects } from "@std/assert";
+import { firstValueFrom } from "rxjs";
+import { ApiConnectionError, type ConnectionObstacle } from "../../src/errors.ts";
+import { RestClient } from "../../src/rest_client.ts";
+import { connectionObstacle } from "../../src/transport/connection_obstacle.ts";
+
+/**
+ * certificates/ has one P-256 key, and of it: `authority.pem`, which signed `valid.pem`, `expired.pem`
+ * (since February 2020) and `other_name.pem` (other.example), and `self_signed.pem`. All but one are
+ * for localhost and last until 2120 at least.
+ */
+const certificate = (name: string) =>
+  Deno.readTextFile(new URL(`./certificates/${name}.pem`, import.meta.url));
+
+/** Lists runs of a server with that certificate, and says how often it was asked and what came out. */
+async function outcomeOf(name: string) {
+  const page = { training_runs: [], cursor: { offset: 0, limit: 20, total_count: 0 } };
+  await using server = Deno.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    cert: await certificate(name),
+    key: await certificate("key"),
+    onListen() {},
+  }, () => Response.json(page));
+  using client = Deno.createHttpClient({ caCerts: [await certificate("authority")] });
+  let attempts = 0;
+  const rest = new RestClient({
+    apiKey: "sk-secret",
+    baseUrl: `https://localhost:${server.addr.port}`,
+    fetch: (input, init) => {
+      attempts++;
+      return fetch(input, { ...init, client });
+    },
+  });
+  const outcome = await firstValueFrom(rest.listTrainingRuns$()).then(() => "ok", (error) => error);
+  return { attempts, outcome };
+}
+
+Deno.test("a server whose certificate is valid is reached", async () => {
+  assertEquals(await outcomeOf("valid"), { attempts: 1, outcome: "ok" });
+});
+
+for (const name of ["self_signed", "expired", "other_name"]) {
+  Deno.test(`a server whose certificate is not accepted (${name}) is asked once`, async () => {
+    const { attempts, outcome } = await outcomeOf(name);
+    assertInstanceOf(outcome, ApiConnectionError);
+    assertEquals([outcome.obstacle, attempts], ["certificate", 1]);
+    assertMatch(outcome.message, /^The server's certificate is invalid: /);
+  });
+}
+
+for (const port of [1, 6000, 10080]) {
+  Deno.test(`a base URL at port ${port}, which fetch blocks, is asked once`, async () => {
+    let attempts = 0;
+    const client = new RestClient({
+      apiKey: "sk-secret",
+      baseUrl: `http://127.0.0.1:${port}`,
+      fetch: (input, init) => {
+        attempts++;
+        return fetch(input, init);
+      },
+    });
+    const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
+    assertInstanceOf(error, ApiConnectionError);
+    assertEquals([error.obstacle, attempts], ["port", 1]);
+    assertMatch(error.message, /^fetch blocks the port: /);
+  });
+}
+
+Deno.test("Deno without --allow-net is told at the first attempt that the permission is missing", async () => {
+  const program = `import { RestClient } from ${
+    JSON.stringify(import.meta.resolve("../../mod.ts"))
+  };
+    let attempts = 0;
+    const client = new RestClient({
+      apiKey: "sk-secret",
+      baseUrl: "http://127.0.0.1:8000",
+      fetch: (input, init) => { attempts++; return fetch(input, init); },
+    });
+    client.listTrainingRuns$().subscribe({
+      error: ({ name, obstacle, message }) => console.log(name, obstacle, attempts, message),
+    });`;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--no-check", "-"],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(program));
+  await writer.close();
+  const { stdout } = await child.output();
+  assertMatch(
+    new TextDecoder().decode(stdout),
+    /^ApiConnectionError permission 1 The runtime has no permission to connect: .*--allow-net/,
+  );
+});
+
+/** What other runtimes reject with: `fetch failed` in Node, the error itself in Bun. */
+const failed = (cause: Error, code?: string) =>
+  new TypeError("fetch failed", {
+    cause: code === undefined ? cause : Object.assign(cause, { code }),
+  });
+const rejections: [string, Error, ConnectionObstacle | undefined][] = [
+  [
+    "a self-signed certificate in Node",
+    failed(new Error(), "DEPTH_ZERO_SELF_SIGNED_CERT"),
+    "certificate",
+  ],
+  ["an expired certificate in Node", failed(new Error(), "CERT_HAS_EXPIRED"), "certificate"],
+  ["a certificate of the future in Node", failed(new Error(), "CERT_NOT_YET_VALID"), "certificate"],
+  [
+    "a certificate of another host in Node",
+    failed(new Error(), "ERR_TLS_CERT_ALTNAME_INVALID"),
+    "certificate",
+  ],
+  [
+    "an unknown authority in Node",
+    failed(new Error(), "UNABLE_TO_GET_ISSUER_CERT_LOCALLY"),
+    "certificate",
+  ],
+  [
+    "an incomplete chain in Node",
+    failed(new Error(), "UNABLE_TO_VERIFY_LEAF_SIGNATURE"),
+    "certificate",
+  ],
+  [
+    "a server that asks for a client's certificate",
+    failed(new Error(), "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED"),
+    "certificate",
+  ],
+  [
+    "a certificate in Bun",
+    Object.assign(new TypeError(), { code: "CERT_HAS_EXPIRED" }),
+    "certificate",
+  ],
+  ["Node's permission model", failed(new Error(), "ERR_ACCESS_DENIED"), "permission"],
+  ["a blocked port in Node", failed(new Error("bad port")), "port"],
+  ["a blocked port in a browser", new TypeError("Failed to fetch"), "port"],
+  [
+    "a blocked port in Bun, which does not block it",
+    Object.assign(new TypeError(), { code: "ECONNREFUSED" }),
+    undefined,
+  ],
+  ["a refused connection", failed(new Error(), "ECONNREFUSED"), undefined],
+  ["a reset connection", failed(new Error(), "ECONNRESET"), undefined],
+  ["a host that is not known yet", failed(new Error(), "ENOTFOUND"), undefined],
+  [
+    "a socket that undici lost",
+    failed(new Error("other side closed"), "UND_ERR_SOCKET"),
+    undefined,
+  ],
+  ["a server without TLS", failed(new Error(), "ERR_SSL_WRONG_VERSION_NUMBER"), undefined],
+];
+for (const [what, thrown, expected] of rejections) {
+  Deno.test(`${what} is ${expected === undefined ? "worth another attempt" : `an obstacle: ${expected}`}`, () => {
+    assertEquals(connectionObstacle(thrown, new URL("http://127.0.0.1:6000/")), expected);
+  });
+}
+
+Deno.test("what is no error, and causes that go round in a circle, are no obstacle", () => {
+  const url = new URL("https://api.example/");
+  const circle = new Error("round");
+  circle.cause = circle;
+  for (const thrown of [undefined, "offline", circle]) {
+    assertEquals(connectionObstacle(thrown, url), undefined);
+  }
+});
+
+/** Fetch standard, section "Port blocking". */
+// deno-fmt-ignore
+const BLOCKED_PORTS = [
+  1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103,
+  104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513,
+  514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720,
+  1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+];
+
+Deno.test("the blocked ports are those of the Fetch standard, and no others", () => {
+  const blocked = Array.from({ length: 65_535 }, (_, i) => i + 1).filter((port) =>
+    connectionObstacle(new TypeError(), new URL(`http://h.example:${port}/`)) === "port"
+  );
+  assertEquals(blocked, BLOCKED_PORTS);
+});
