@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { lstat, mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { catchError, concatMap, defer, Observable, tap, throwError } from "rxjs";
+import { catchError, concatMap, defer, Observable, throwError } from "rxjs";
 import { requireInteger, requireOptions, show } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
 import { transportOf } from "../client_transport.ts";
