@@ -4,7 +4,7 @@ import { requireInteger, requireOptions, show } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
 import { transportOf } from "../client_transport.ts";
 import { decompress, type DecompressedArchive } from "../download/decompress.ts";
-import { transferSettings } from "../download/download.ts";
+import { transferSettings } from "../download/transfer_settings.ts";
 import { toDownloadEvents } from "../download/progress.ts";
 import { readTransfer$ } from "../download/read_transfer.ts";
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RATIO, tarEntries } from "../download/tar_entries.ts";
