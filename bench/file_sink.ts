@@ -26,7 +26,11 @@ async function measure(version: number, sink: string, project: string, api: Fake
   const rates: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const path = `${project}/archive.tar.gz`;
-    const printed = await output(node(version), [PROGRAM, sink, path, JSON.stringify(api)], project);
+    const printed = await output(
+      node(version),
+      [PROGRAM, sink, path, JSON.stringify(api)],
+      project,
+    );
     const { peakKib, ms }: { peakKib: number; ms: number } = JSON.parse(printed);
     peaks.push(Math.round(peakKib / 1024));
     rates.push(Math.round(ARCHIVE_BYTES / ms / 1000));

@@ -1,5 +1,6 @@
 // This module is browser compatible.
 
+import { InvalidArchiveError } from "../errors.ts";
 import {
   type ByteTransform,
   couldBecomeGzip,
@@ -37,8 +38,12 @@ export function archiveEnd(makeGunzip: () => ByteTransform = gunzip): ArchiveEnd
   let first = new Uint8Array(0);
   let follower: ArchiveEnd | undefined;
 
-  const follow = (bytes: Uint8Array): ArchiveEnd =>
-    follower ??= isGzip(bytes) ? gzipEnd(makeGunzip()) : tarEnd();
+  const follow = (bytes: Uint8Array): ArchiveEnd => {
+    if (follower !== undefined) return follower;
+    // A tar without a member is all zeros, and so is much that is no archive.
+    if (bytes[0] === 0) throw new InvalidArchiveError("it is neither gzip nor tar");
+    return follower = isGzip(bytes) ? gzipEnd(makeGunzip()) : tarEnd();
+  };
 
   return {
     async write(chunk) {

@@ -25,7 +25,9 @@ export function archiveFormatProbe(): ArchiveFormatProbe {
     },
     current() {
       if (isGzip(first.subarray(0, length))) return "tar.gz";
-      return length === first.byteLength && isTarHeader(first) ? "tar" : "unknown";
+      // Zeros end a tar, they do not begin one.
+      const isTar = length === first.byteLength && first[0] !== 0 && isTarHeader(first);
+      return isTar ? "tar" : "unknown";
     },
   };
 }
