@@ -156,6 +156,7 @@ async function runAll(
       const number = second === undefined ? first : undefined;
       if (UNDICI_ABORT.test(death)) {
         tally.deaths++;
+        if (numbers.length === 1) console.log(death);
         if (number !== undefined) tally.aborted.add(number);
       } else {
         tally.faults.push({ number, fault: "crash", problem: death });
@@ -294,7 +295,8 @@ function report(tallies: ReadonlyMap<string, Tally>, seed: number): void {
   for (const column of columns) {
     line(column, [...rows.values()].map((row) => String(row[column] ?? 0)));
   }
-  for (const [name, { faults, results }] of tallies) {
+  for (const [name, { aborted, faults, results }] of tallies) {
+    if (aborted.size > 0) console.log(`\n${name} died in undici: ${[...aborted].join(", ")}`);
     for (const { number, fault, problem } of faults) {
       Deno.exitCode = 1;
       console.log(`\n${name}: ${fault}: ${problem}`);
