@@ -25,9 +25,7 @@ export function archiveFormatProbe(): ArchiveFormatProbe {
     },
     current() {
       if (isGzip(first.subarray(0, length))) return "tar.gz";
-      // Zeros end a tar, they do not begin one.
-      const isTar = length === first.byteLength && first[0] !== 0 && isTarHeader(first);
-      return isTar ? "tar" : "unknown";
+      return length === first.byteLength && isTarHeader(first) ? "tar" : "unknown";
     },
   };
 }
@@ -35,7 +33,8 @@ export function archiveFormatProbe(): ArchiveFormatProbe {
 function isTarHeader(block: Uint8Array): boolean {
   try {
     tarScanner().write(block);
-    return true;
+    // Zeros are the end of a tar, and the beginning of no archive that anything writes.
+    return block[0] !== 0;
   } catch {
     return false;
   }

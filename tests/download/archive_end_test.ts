@@ -9,8 +9,6 @@ import { withCorpus } from "../archives/with_corpus.ts";
 
 /** The archives of corpus whose entries claim bytes that never come, or that have no end. */
 const ENDLESS = ["size-absurd", "no-end", "cut-in-a-file", "cut-in-a-header", "nine-gib-missing"];
-/** All zeros, which say nothing of what they are. */
-const WITHOUT_A_MEMBER = ["empty"];
 const TRUNCATED_GZIP = ["gzip-cut"];
 /** How often an archive is cut: large ones take a while to decompress. */
 const CUTS = 60;
@@ -62,13 +60,12 @@ Deno.test("archiveEnd takes each archive of the corpus for complete when it is w
   await withCorpus(async (root) => {
     for (const kind of ["odd", "hostile"]) {
       for (const file of await namesIn(`${root}/${kind}`)) {
+        // All zeros, which has a test of its own below.
+        if (file === "empty.tar") continue;
         await t.step(file, async () => {
           const path = `${root}/${kind}/${file}`;
           const bytes = await Deno.readFile(path);
           const [name = ""] = file.split(".");
-          if (WITHOUT_A_MEMBER.includes(name)) {
-            return assertEquals(await verdict(bytes), "InvalidArchiveError");
-          }
           const isComplete = !ENDLESS.includes(name);
           const end = await endOf(path, bytes);
           assertEquals(await verdict(bytes), isComplete);
@@ -101,11 +98,10 @@ Deno.test("archiveEnd takes each archive of the corpus for complete when it is w
 
 for (
   const [what, bytes, expected] of [
+    ["a tar of nothing but zeros", "\0".repeat(10_240), "InvalidArchiveError"],
     ["nothing", "", false],
     ["the first byte of a gzip", "\x1f", false],
     ["any other byte", "a", "InvalidArchiveError"],
-    ["zeros", "\0".repeat(20_000), "InvalidArchiveError"],
-    ["a gzip of zeros", gzipSync("\0".repeat(20_480)), true],
     ["a short text", '{"error":"no such checkpoint"}', "InvalidArchiveError"],
     ["a page", `<!doctype html>${"<p>not found</p>".repeat(8)}`, "InvalidArchiveError"],
     ["a long text", "no archive ".repeat(100), "InvalidArchiveError"],

@@ -1,9 +1,11 @@
 /**
  * `deno task test:package`: builds the package as it would go to npm, lints the tarball, installs it
  * into an empty Node project, and uses it there from JavaScript and from TypeScript. The project's
- * tools are pinned in tools/: TypeScript is the oldest that Angular 21 takes.
+ * tools are pinned in tools/: TypeScript is the oldest that Angular 21 takes. Then does what the README
+ * says about a clone, in empty projects beside it.
  */
 import config from "../../deno.json" with { type: "json" };
+import { fileURLToPath } from "node:url";
 import { buildNpm } from "../../tasks/build_npm.ts";
 
 /** Libraries' declarations are checked too, since this package's are among them. */
@@ -27,6 +29,7 @@ const PROJECTS = {
 };
 
 const HERE = new URL("./", import.meta.url);
+const ROOT = new URL("../../", HERE);
 
 const TOOLS = ["tools/.npmrc", "tools/package.json", "tools/package-lock.json"];
 const PROGRAMS = ["consumer.mjs", "consumer.ts", "documented.mjs", "browser_globals.mjs"];
@@ -70,9 +73,56 @@ async function testCommand(project: string): Promise<void> {
   console.log("The command hpcai-rx runs.");
 }
 
-const project = await Deno.makeTempDir();
-try {
-  await testPackage(project);
-} finally {
-  await Deno.remove(project, { recursive: true });
+/** Runs the README's commands for a clone as they stand, and uses what they install. */
+async function testClone(directory: string): Promise<void> {
+  const readme = await Deno.readTextFile(new URL("README.md", ROOT));
+  await Deno.symlink(fileURLToPath(ROOT), `${directory}/rx`);
+  await Deno.mkdir(`${directory}/bin`);
+  await Deno.symlink(Deno.execPath(), `${directory}/bin/deno`);
+  const env = {
+    PATH: `${directory}/bin:${Deno.env.get("PATH")}`,
+    npm_config_prefix: `${directory}/node-commands`,
+    DENO_INSTALL_ROOT: `${directory}/deno-commands`,
+  };
+  const run = async (project: string, command: string, ...args: string[]) => {
+    const cwd = `${directory}/${project}`;
+    const { success } = await new Deno.Command(command, { args, cwd, env }).spawn().status;
+    if (!success) throw new Error(`Failed: ${command} ${args.join(" ")}`);
+  };
+  for (const project of ["node-project", "deno-project"]) {
+    await Deno.mkdir(`${directory}/${project}`);
+    const program = new URL("consumer.mjs", HERE);
+    await Deno.copyFile(program, `${directory}/${project}/consumer.mjs`);
+  }
+  await run("node-project", "bash", "-euc", codeBlock(readme, "Install", "sh"));
+  await run("node-project", "node", "consumer.mjs");
+  console.log("Node uses the package as the README installs it from a clone.");
+
+  const settings = codeBlock(readme, "Install", "json");
+  await Deno.writeTextFile(`${directory}/deno-project/deno.json`, settings);
+  await run("deno-project", "deno", "run", "--allow-all", "consumer.mjs");
+  console.log("Deno uses the clone as the README links it.");
+
+  await run("node-project", "bash", "-euc", codeBlock(readme, "Command line", "sh"));
+  for (const commands of [env.npm_config_prefix, env.DENO_INSTALL_ROOT]) {
+    await run("node-project", `${commands}/bin/hpcai-rx`, "--demo", "run", "list", "--limit", "1");
+  }
+  console.log("Both commands that the README installs from a clone run.");
+}
+
+/** The first code block of a language in a section of the README. */
+function codeBlock(readme: string, section: string, language: string): string {
+  const [, text = ""] = new RegExp(`^## ${section}$([^]*?)^## `, "m").exec(readme) ?? [];
+  const [, code] = new RegExp(`^\`\`\`${language}$([^]*?)^\`\`\`$`, "m").exec(text) ?? [];
+  if (code === undefined) throw new Error(`No ${language} in the README's section ${section}`);
+  return code;
+}
+
+for (const test of [testPackage, testClone]) {
+  const directory = await Deno.makeTempDir();
+  try {
+    await test(directory);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
 }
