@@ -187,7 +187,7 @@ export function headerKey(apiKey: unknown): string {
     : /[\r\n]/.test(apiKey)
     ? "has a line break"
     : /[^\t\x20-\x7e\x80-\xff]/.test(apiKey)
-    ? "has a character that no header can hold (not Latin-1, or a control character)"
+    ? "has a control character, or one that is not Latin-1"
     : undefined;
   if (fault === undefined) return String(apiKey).trim();
   throw new InvalidArgumentError("apiKey", `${fault}; expected the key as HPC-AI gave it out`);
@@ -213,7 +213,7 @@ function requireBaseUrl(url: URL, { allowInsecureHttp = false }: RestClientOptio
   const fault = url.username !== "" || url.password !== ""
     ? "holds credentials; the API takes a key, in the option apiKey"
     : url.search !== "" || url.hash !== ""
-    ? "holds a query or a fragment, which would be lost when a path is appended"
+    ? "holds a query or a fragment"
     : insecurity(url, allowInsecureHttp);
   if (fault === undefined) return url;
   throw new InvalidArgumentError("baseUrl", `${fault} (${url.protocol}//${url.host})`);
@@ -251,14 +251,11 @@ function resolveRetry(retry: RestClientOptions["retry"]): RetryOptions {
   if (retry !== undefined) requireOptions("retry", retry);
   const given = Object.entries(retry ?? {}).filter(([, value]) => value !== undefined);
   const resolved: RetryOptions = { ...DEFAULT_RETRY, ...Object.fromEntries(given) };
-  if (resolved.maxRetries !== Infinity) {
-    requireInteger("retry.maxRetries", resolved.maxRetries, 0);
+  const { maxRetries, ...durations } = resolved;
+  if (maxRetries !== Infinity) requireInteger("retry.maxRetries", maxRetries, 0);
+  for (const [name, value] of Object.entries(durations)) {
+    requireMilliseconds(`retry.${name}`, value, 0);
   }
-  requireMilliseconds("retry.maxElapsedMs", resolved.maxElapsedMs, 0);
-  requireMilliseconds("retry.maxInterruptionMs", resolved.maxInterruptionMs, 0);
-  requireMilliseconds("retry.initialDelayMs", resolved.initialDelayMs, 0);
-  requireMilliseconds("retry.maxDelayMs", resolved.maxDelayMs, 0);
-  requireMilliseconds("retry.maxRetryAfterMs", resolved.maxRetryAfterMs, 0);
   return resolved;
 }
 

@@ -8,7 +8,7 @@ import {
   isGzip,
   isTruncation,
 } from "./decompress.ts";
-import { tarScanner } from "./tar_blocks.ts";
+import { notTar, tarScanner } from "./tar_blocks.ts";
 
 /** Follows the bytes of an archive to find out whether they reach its end. */
 export interface ArchiveEnd {
@@ -38,7 +38,7 @@ export function archiveEnd(makeGunzip: () => ByteTransform = gunzip): ArchiveEnd
   let follower: ArchiveEnd | undefined;
 
   const follow = (bytes: Uint8Array): ArchiveEnd =>
-    follower ??= isGzip(bytes) ? gzipEnd(makeGunzip()) : tarEnd();
+    follower ??= isGzip(bytes) ? gzipEnd(makeGunzip()) : tarEnd(bytes);
 
   return {
     async write(chunk) {
@@ -65,7 +65,9 @@ function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
   return both;
 }
 
-function tarEnd(): ArchiveEnd {
+function tarEnd([first]: Uint8Array): ArchiveEnd {
+  // A tar without an entry is all zeros, and so is what a broken disk or proxy sends.
+  if (first === 0) throw notTar();
   const scanner = tarScanner();
   return {
     write: async (chunk) => void await scanner.write(chunk),

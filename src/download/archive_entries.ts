@@ -11,7 +11,7 @@ import type {
 } from "./archive_entry.ts";
 import { memorySink } from "./archive_sink.ts";
 import { decompress } from "./decompress.ts";
-import { transferSettings } from "./download.ts";
+import { transferSettings } from "./transfer_settings.ts";
 import { readTransfer$ } from "./read_transfer.ts";
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RATIO, tarEntries } from "./tar_entries.ts";
 import type { TransferOptions } from "./transfer_options.ts";

@@ -33,7 +33,8 @@ export function archiveFormatProbe(): ArchiveFormatProbe {
 function isTarHeader(block: Uint8Array): boolean {
   try {
     tarScanner().write(block);
-    return true;
+    // Zeros are the end of a tar, and the beginning of no archive that anything writes.
+    return block[0] !== 0;
   } catch {
     return false;
   }

@@ -1,30 +1,48 @@
-import type { Observable } from "rxjs";
+import { defer, type Observable } from "rxjs";
+import { requireOptions, show } from "../arguments.ts";
+import { checkpointIds } from "../checkpoint_path.ts";
+import { InvalidArgumentError } from "../errors.ts";
 import type { Transport } from "../transport/transport.ts";
-import type { CheckpointIds } from "../types.ts";
+import type { CheckpointRef } from "../types.ts";
 import { archiveFormatProbe } from "./archive_format.ts";
 import { type ArchiveSink, memorySink } from "./archive_sink.ts";
-import type { DownloadCompleteEvent, DownloadEvent } from "./download_event.ts";
+import type { DownloadCompleteEvent, DownloadEvent, DownloadOptions } from "./download_event.ts";
 import { toDownloadEvents } from "./progress.ts";
 import { transfer$ } from "./transfer.ts";
-import type { TransferOptions } from "./transfer_options.ts";
+import { transferSettings } from "./transfer_settings.ts";
 
 /** Downloads an archive into a stream, or into memory if there is none. */
 export function downloadTo$(
   transport: Transport,
-  checkpoint: CheckpointIds,
-  to: WritableStream<Uint8Array> | undefined,
-  progressIntervalMs: number,
-  options: TransferOptions,
+  checkpoint: CheckpointRef,
+  options: DownloadOptions,
 ): Observable<DownloadEvent> {
-  const memory = memorySink();
-  const sink: ArchiveSink = to === undefined ? memory : { writable: to, chunks: "kept" };
-  const format = archiveFormatProbe();
-  return transfer$(transport, checkpoint, sink, { ...options, observe: format.observe }).pipe(
-    toDownloadEvents<DownloadCompleteEvent>(progressIntervalMs, ({ loaded }) => ({
-      type: "complete",
-      loaded,
-      body: to === undefined ? memory.takeBody() : undefined,
-      format: format.current(),
-    })),
-  );
+  return defer(() => {
+    requireOptions("options", options);
+    const ids = checkpointIds(checkpoint);
+    const { progressIntervalMs, ...transferOptions } = transferSettings(options);
+    const { to } = options;
+    if (to !== undefined) requireUnlocked(to);
+    const memory = memorySink();
+    const sink: ArchiveSink = to === undefined ? memory : { writable: to, chunks: "kept" };
+    const format = archiveFormatProbe();
+    return transfer$(transport, ids, sink, { ...transferOptions, observe: format.observe }).pipe(
+      toDownloadEvents<DownloadCompleteEvent>(progressIntervalMs, ({ loaded }) => ({
+        type: "complete",
+        loaded,
+        body: to === undefined ? memory.takeBody() : undefined,
+        format: format.current(),
+      })),
+    );
+  });
+}
+
+function requireUnlocked(to: unknown): void {
+  // By its members, since a stream of another realm or a polyfill is as good.
+  const fault = typeof to !== "object" || to === null || !("getWriter" in to && "locked" in to)
+    ? `must be a WritableStream, but is ${show(to)}`
+    : to.locked
+    ? "must be a WritableStream that nobody else writes to, but it is locked"
+    : undefined;
+  if (fault !== undefined) throw new InvalidArgumentError("to", fault);
 }

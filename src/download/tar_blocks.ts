@@ -248,7 +248,8 @@ function requireBeginning(header: Uint8Array): void {
   if (!areNumbers) throw notTar();
 }
 
-function notTar(): InvalidArchiveError {
+/** The error for bytes that are no archive. */
+export function notTar(): InvalidArchiveError {
   return new InvalidArchiveError("it is neither gzip nor tar");
 }
 

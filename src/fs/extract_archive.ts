@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { lstat, mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { catchError, concatMap, defer, Observable, tap, throwError } from "rxjs";
+import { catchError, concatMap, defer, Observable, throwError } from "rxjs";
 import { requireInteger, requireOptions, show } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
 import { transportOf } from "../client_transport.ts";
 import { decompress, type DecompressedArchive } from "../download/decompress.ts";
-import { transferSettings } from "../download/download.ts";
+import { transferSettings } from "../download/transfer_settings.ts";
 import { toDownloadEvents } from "../download/progress.ts";
 import { readTransfer$ } from "../download/read_transfer.ts";
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RATIO, tarEntries } from "../download/tar_entries.ts";

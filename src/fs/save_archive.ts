@@ -2,7 +2,7 @@ import { catchError, defer, finalize, Observable, switchMap, tap } from "rxjs";
 import { requireOptions, show } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
 import { transportOf } from "../client_transport.ts";
-import { transferSettings } from "../download/download.ts";
+import { transferSettings } from "../download/transfer_settings.ts";
 import type {
   DownloadPreparingEvent,
   DownloadProgressEvent,

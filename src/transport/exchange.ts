@@ -57,8 +57,8 @@ export async function exchange(
   const response = await send(request, context);
   if (response.type === "opaqueredirect") {
     throw redirectError(
-      "The server redirects, and browsers hide where to. Reach the API through a proxy on the page's " +
-        'own origin, or have the server answer with JSON, {"url": "…"}',
+      "Cannot follow a redirect in a page, since browsers hide its target. Reach the API through a " +
+        `proxy on the page's own origin, or have the server respond with JSON, {"url": "…"}`,
       request,
       context,
     );
@@ -71,7 +71,7 @@ export async function exchange(
   const target = redirected(request, location, context);
   if (request.method !== "GET" && (response.status === 303 || !target.isTrusted)) {
     throw redirectError(
-      `The server redirects a ${request.method} to what cannot do that`,
+      `Cannot follow a redirect of a ${request.method} request`,
       request,
       context,
     );
@@ -102,7 +102,7 @@ export function redirected(
   }
   if (!URL.canParse(location, request.url)) {
     throw redirectError(
-      "The server points to something that is no URL",
+      "The target of the redirect is no URL",
       request,
       context,
     );
@@ -116,7 +116,7 @@ export function redirected(
     : insecurity(url, options.allowInsecureHttp);
   if (fault !== undefined) {
     throw redirectError(
-      `The server points to ${redact(shownUrl(url))}, which is not followed, since it ${fault}`,
+      `Cannot follow the redirect to ${redact(shownUrl(url))}: it ${fault}`,
       request,
       context,
     );
@@ -147,23 +147,24 @@ async function send(request: OutgoingRequest, context: ExchangeContext): Promise
   // Called without a receiver, since a browser's fetch takes none but the window.
   const { fetch } = options;
   // A fetch that throws does so by a fault of its own: what the network does, a promise tells.
-  let obstacle: ConnectionObstacle | undefined = "fetch";
+  let isFaulty = true;
   try {
     const responding = fetch(url.href, { method, headers, redirect: "manual", signal });
-    obstacle = undefined;
+    isFaulty = false;
     const response = await responding;
     if (signal.aborted) {
       // A fetch that does not heed the signal.
       await discardBody(response);
       throw signal.reason;
     }
-    if (isResponse(response)) return response;
-    obstacle = "fetch";
+    if (isUnreadResponse(response)) return response;
+    isFaulty = true;
     throw new TypeError(`expected an unread Response, got ${show(response)}`);
   } catch (error) {
-    obstacle ??= connectionObstacle(error, url);
-    const problem = obstacle === undefined ? "The connection failed" : PROBLEMS[obstacle];
-    throw connectionError(problem, error, request, redact, obstacle);
+    const cause = redactedCause(error, redact);
+    const obstacle = isFaulty ? "fetch" : connectionObstacle(cause, url);
+    const problem = obstacle ? PROBLEMS[obstacle] : "The connection failed";
+    throw connectionError(problem, cause, request, redact, obstacle);
   }
 }
 
@@ -174,21 +175,20 @@ const PROBLEMS: Readonly<Record<ConnectionObstacle, string>> = {
   fetch: "The fetch function failed",
 };
 
-/** Whether a value is a response that nobody has read, be it of another realm or another library. */
-function isResponse(value: Partial<Response> | null | undefined): boolean {
+/** Whether a value is a response that was not read yet, be it of another realm or another library. */
+function isUnreadResponse(value: Partial<Response> | null | undefined): boolean {
   return typeof value?.status === "number" && typeof value.headers?.get === "function" &&
     !value.bodyUsed;
 }
 
-/** The error for something that the runtime threw while a request was in flight. */
+/** The error for a cause, already free of secrets, that ended a request while it was in flight. */
 export function connectionError(
   problem: string,
-  thrown: unknown,
+  cause: unknown,
   request: OutgoingRequest,
   redact: Redact,
   obstacle?: ConnectionObstacle,
 ): ApiConnectionError {
-  const cause = redactedCause(thrown, redact);
   return new ApiConnectionError(
     `${problem}: ${deepestReason(cause)}`,
     shownRequest(request, redact),

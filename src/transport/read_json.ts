@@ -2,6 +2,7 @@ import { ApiResponseValidationError, LimitExceededError } from "../errors.ts";
 import { type Decode, JsonFault } from "../json.ts";
 import { boundedText } from "./bounded_text.ts";
 import { type Answer, connectionError, type ExchangeContext, shownRequest } from "./exchange.ts";
+import { redactedCause } from "./redact.ts";
 import { excerpt } from "./status_error.ts";
 import type { ReadAnswer } from "./transport.ts";
 
@@ -44,7 +45,8 @@ async function bodyText(
   { options: { maxJsonBytes }, redact }: ExchangeContext,
 ): Promise<string> {
   const { text, isWhole } = await boundedText(response, maxJsonBytes).catch((error) => {
-    throw connectionError("The connection was lost during the response", error, request, redact);
+    const cause = redactedCause(error, redact);
+    throw connectionError("The connection was lost during the response", cause, request, redact);
   });
   if (isWhole) return text;
   const { method, requestUrl } = shownRequest(request, redact);

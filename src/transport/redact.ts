@@ -45,10 +45,7 @@ const CHARACTER =
   /(?:%(?:u00)?|\\{1,8}(?:u00|x)|&#x0*)([\da-f]{2});?|&#0*(\d{2,3});?|&(?:(amp)|\w{2,30});|\\{1,8}(?:[nrt]|(?=\W))|<\/?\w{1,9} ?\/?>|[^]/gi;
 
 /** A text, and where in the original each of its characters is; empty where that is the same. */
-interface Layer {
-  readonly text: string;
-  readonly at: readonly number[];
-}
+type Layer = readonly [text: string, at: readonly number[]];
 
 /** A text under each of its layers of encoding, the outermost first. */
 function layersOf(text: string, at: readonly number[] = [], layersLeft = MAX_LAYERS): Layer[] {
@@ -64,7 +61,7 @@ function layersOf(text: string, at: readonly number[] = [], layersLeft = MAX_LAY
   }
   starts.push(at[index] ?? index);
   const isLast = decoded === text || layersLeft === 0;
-  return [{ text, at }, ...(isLast ? [] : layersOf(decoded, starts, layersLeft - 1))];
+  return [[text, at], ...(isLast ? [] : layersOf(decoded, starts, layersLeft - 1))];
 }
 
 /** What Base64 makes of a text at each offset in a longer one, without what depends on the rest. */
@@ -85,7 +82,7 @@ function base64Forms(text: string): string[] {
 export function redactor(apiKey: string | undefined, headers: Headers = new Headers()): Redactor {
   const patterns = new Set(PATTERNS);
   const hide = (secret: string, minLetters = MIN_LETTERS) => {
-    for (const { text } of layersOf(secret)) {
+    for (const [text] of layersOf(secret)) {
       const letters = text.replace(/[\W_]/g, "");
       if (letters.length >= minLetters) patterns.add([...letters].join(String.raw`[\W_]*`));
     }
@@ -107,7 +104,7 @@ export function redactor(apiKey: string | undefined, headers: Headers = new Head
 
   /** Where secrets are in a text: from, and up to but not including. */
   const findSecrets = (text: string): [number, number][] =>
-    layersOf(text).flatMap(({ text, at }) => {
+    layersOf(text).flatMap(([text, at]) => {
       const place = (index: number) => at[index] ?? index;
       return [...patterns].flatMap((pattern) =>
         Array.from(

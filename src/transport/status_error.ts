@@ -1,4 +1,5 @@
 import { type ApiStatus, type ApiStatusError, apiStatusError } from "../errors.ts";
+import { isObject } from "../json.ts";
 import { boundedText } from "./bounded_text.ts";
 import type { Redact } from "./redact.ts";
 
@@ -46,7 +47,7 @@ interface Description {
 function describe(text: string, redact: Redact): Description {
   if (text.trim() === "") return { message: "the server gave no reason" };
   const body = parseRedacted(text, redact);
-  if (!isRecord(body)) {
+  if (!isObject(body)) {
     return {
       message: `the server answered ${excerpt(text, redact)}`,
       code: XML_CODE.exec(redact(text))?.[1],
@@ -71,7 +72,7 @@ function oneLine(text: unknown): string | undefined {
 /** Joins FastAPI's list of faults, `[{loc: ["query", "limit"], msg: "…"}]`, to one sentence. */
 function validationFaults(detail: unknown): string | undefined {
   if (!Array.isArray(detail)) return undefined;
-  const faults = detail.filter(isRecord).map(({ loc, msg }) =>
+  const faults = detail.filter(isObject).map(({ loc, msg }) =>
     [Array.isArray(loc) ? loc.filter(isPlain).join(".") : "", isPlain(msg) ? msg : ""]
       .filter((part) => part !== "").join(": ")
   );
@@ -84,7 +85,7 @@ function parseRedacted(text: string, redact: Redact): unknown {
   try {
     return JSON.parse(text, (_key, value) => {
       if (typeof value === "string") return redact(value);
-      if (!isRecord(value)) return value;
+      if (!isObject(value)) return value;
       return Object.fromEntries(Object.entries(value).map(([name, part]) => [redact(name), part]));
     });
   } catch {
@@ -94,10 +95,6 @@ function parseRedacted(text: string, redact: Redact): unknown {
 
 function isPlain(value: unknown): value is string | number {
   return typeof value === "string" || typeof value === "number";
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The beginning of a body on one line, without markup and secrets, in quotes; empty if it is. */

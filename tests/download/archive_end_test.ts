@@ -60,6 +60,8 @@ Deno.test("archiveEnd takes each archive of the corpus for complete when it is w
   await withCorpus(async (root) => {
     for (const kind of ["odd", "hostile"]) {
       for (const file of await namesIn(`${root}/${kind}`)) {
+        // All zeros, which has a test of its own below.
+        if (file === "empty.tar") continue;
         await t.step(file, async () => {
           const path = `${root}/${kind}/${file}`;
           const bytes = await Deno.readFile(path);
@@ -96,6 +98,7 @@ Deno.test("archiveEnd takes each archive of the corpus for complete when it is w
 
 for (
   const [what, bytes, expected] of [
+    ["a tar of nothing but zeros", "\0".repeat(10_240), "InvalidArchiveError"],
     ["nothing", "", false],
     ["the first byte of a gzip", "\x1f", false],
     ["any other byte", "a", "InvalidArchiveError"],

@@ -494,6 +494,7 @@ Deno.test("transfer$ takes an archive that ends twice at the same byte for one w
 for (
   const [what, body] of [
     ["text", new TextEncoder().encode("quota exceeded")],
+    ["zeros", new Uint8Array(20_000)],
     ["noise", new Uint8Array(4_096).map((_, index) => index * 7)],
   ] as const
 ) {

@@ -157,13 +157,23 @@ for (const [what, thrown, expected] of rejections) {
   });
 }
 
-Deno.test("what is no error, and causes that go round in a circle, are no obstacle", () => {
+Deno.test("what is no error is no obstacle", () => {
   const url = new URL("https://api.example/");
-  const circle = new Error("round");
-  circle.cause = circle;
-  for (const thrown of [undefined, "offline", circle]) {
+  for (const thrown of [undefined, "offline", new Error("offline")]) {
     assertEquals(connectionObstacle(thrown, url), undefined);
   }
+});
+
+Deno.test("causes that go round in a circle come to an end", async () => {
+  const circle = new Error("round");
+  circle.cause = circle;
+  const client = new RestClient({
+    apiKey: "sk-secret",
+    fetch: () => Promise.reject(circle),
+    retry: false,
+  });
+  const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
+  assertInstanceOf(error, ApiConnectionError);
 });
 
 /** Fetch standard, section "Port blocking". */
