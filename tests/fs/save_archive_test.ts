@@ -14,7 +14,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { firstValueFrom, lastValueFrom, skipWhile, takeWhile, tap, toArray } from "rxjs";
 import { InvalidArchiveError } from "../../src/errors.ts";
 import { serve } from "../integration/loopback_server.ts";
-import { lockOf, plantState, stateFiles, stateOf, stateRoot, whenReleased } from "./path_state.ts";
+import { lockOf, plantState, stateFiles, stateOf, whenReleased } from "./path_state.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const CHECKPOINT = { trainingRunId: RUN, checkpointId: "step_0010" };
