@@ -44,8 +44,8 @@ export interface RequestContext {
 /**
  * Why no attempt can succeed: the server's certificate is invalid (`certificate`), the runtime has no
  * permission to connect (`permission`: Deno's `--allow-net`), `fetch` blocks the port (`port`: the
- * Fetch standard, section "Port blocking"), or the option `fetch` throws or gives no `Response`
- * (`fetch`).
+ * Fetch standard, section "Port blocking"), or the option `fetch` gives something other than an unread
+ * `Response` (`fetch`).
  */
 export type ConnectionObstacle = "certificate" | "permission" | "port" | "fetch";
 

@@ -55,9 +55,9 @@ export interface RestClientOptions {
    */
   readonly baseUrl?: string | URL | undefined;
   /**
-   * What sends requests. Default: `globalThis.fetch`, looked up at each call. What it rejects with
-   * counts as a lost connection and is retried; that it throws, or gives no `Response`, is a fault of
-   * its own and is not.
+   * What sends requests. Default: `globalThis.fetch`, looked up at each call. What it throws or
+   * rejects with counts as a failed connection and is retried, since it cannot be told from one; that it
+   * gives something other than an unread `Response` is not.
    */
   readonly fetch?: typeof fetch | undefined;
   /** Headers to send with each request to the API's origin, and to no other. */

@@ -1,5 +1,5 @@
 import { rename, rm } from "node:fs/promises";
-import * as v from "valibot";
+import { count, expected, field, isObject, number, object, text } from "../json.ts";
 import type { CheckpointIds } from "../types.ts";
 import type { FileStatus } from "./file_status.ts";
 import { createPrivateFile, openRegularFile } from "./regular_file.ts";
@@ -24,17 +24,27 @@ export interface ArchiveRecord extends CheckpointIds {
   readonly file?: { readonly size: number; readonly mtimeMs: number } | undefined;
 }
 
-const byteCount = v.pipe(v.number(), v.integer(), v.minValue(0));
+function toRecord(json: unknown): ArchiveRecord {
+  const record = object(json);
+  const { total, file } = record;
+  return {
+    name: field(record, "name", text),
+    trainingRunId: field(record, "trainingRunId", text),
+    checkpointId: field(record, "checkpointId", text),
+    etag: field(record, "etag", strongTag),
+    total: total === undefined ? undefined : count(total),
+    synced: field(record, "synced", count),
+    file: isObject(file)
+      ? { size: field(file, "size", count), mtimeMs: field(file, "mtimeMs", number) }
+      : undefined,
+  };
+}
 
-const schema: v.GenericSchema<unknown, ArchiveRecord> = v.object({
-  name: v.string(),
-  trainingRunId: v.string(),
-  checkpointId: v.string(),
-  etag: v.pipe(v.string(), v.startsWith('"')),
-  total: v.optional(byteCount),
-  synced: byteCount,
-  file: v.optional(v.object({ size: byteCount, mtimeMs: v.number() })),
-});
+function strongTag(value: unknown): string {
+  const tag = text(value);
+  if (!tag.startsWith('"')) throw expected("a strong entity tag", value);
+  return tag;
+}
 
 /** Reads a record; `undefined` where there is none, or one of another checkpoint. */
 export async function readArchiveRecord(
@@ -44,7 +54,7 @@ export async function readArchiveRecord(
   const file = await openRegularFile(path, "read", ({ size }) => size <= MAX_RECORD_BYTES);
   if (file === undefined) return undefined;
   try {
-    const record = v.parse(schema, JSON.parse(await file.readFile("utf8")));
+    const record = toRecord(JSON.parse(await file.readFile("utf8")));
     // Of two archives a server may make the same tag, such as nginx of length and time.
     const isItsOwn = record.trainingRunId === trainingRunId &&
       record.checkpointId === checkpointId;

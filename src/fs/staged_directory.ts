@@ -1,6 +1,6 @@
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import * as v from "valibot";
+import { field, object, text } from "../json.ts";
 import { writeRecord } from "./archive_record.ts";
 import { syncDirectory } from "./directory.ts";
 import { statusOf } from "./file_status.ts";
@@ -12,8 +12,6 @@ const NEW = "new";
 const OLD = "old";
 const RECORD = "extraction.json";
 const EXTRACTION = [NEW, OLD, RECORD, `${RECORD}.tmp`];
-
-const recordSchema = v.object({ name: v.string() });
 
 /** Makes the directory that an archive is extracted into before it gets its name. */
 export async function makeStagedDirectory({ directory }: PathClaim): Promise<string> {
@@ -91,7 +89,7 @@ export async function isLeftover(directory: string): Promise<boolean> {
 export async function targetName(directory: string): Promise<string | undefined> {
   const file = await openRegularFile(join(directory, RECORD), "read");
   try {
-    return v.parse(recordSchema, JSON.parse(await file?.readFile("utf8") ?? "")).name;
+    return field(object(JSON.parse(await file?.readFile("utf8") ?? "")), "name", text);
   } catch {
     return undefined;
   } finally {

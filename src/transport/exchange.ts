@@ -146,12 +146,9 @@ async function send(request: OutgoingRequest, context: ExchangeContext): Promise
   const { method, url } = request;
   // Called without a receiver, since a browser's fetch takes none but the window.
   const { fetch } = options;
-  // A fetch that throws does so by a fault of its own: what the network does, a promise tells.
-  let isFaulty = true;
+  let isFaulty = false;
   try {
-    const responding = fetch(url.href, { method, headers, redirect: "manual", signal });
-    isFaulty = false;
-    const response = await responding;
+    const response = await fetch(url.href, { method, headers, redirect: "manual", signal });
     if (signal.aborted) {
       // A fetch that does not heed the signal.
       await discardBody(response);

@@ -15,6 +15,7 @@ import {
   ApiResponseValidationError,
   DownloadInterruptedError,
   HpcaiError,
+  InvalidArchiveError,
   InvalidArgumentError,
   NotFoundError,
 } from "../../src/errors.ts";
@@ -113,6 +114,13 @@ Deno.test("download$ says in `complete` that fetch has decompressed an archive t
   const all = await events(clientOf(() => archive(tar, { "Content-Encoding": "gzip" })));
   const last = all.at(-1);
   assertEquals(last?.type === "complete" && [last.loaded, last.format], [tar.byteLength, "tar"]);
+});
+
+Deno.test("download$ says in `complete` that zeros are no archive, and takes none without a length", async () => {
+  const zeros = new Uint8Array(20_000);
+  const last = (await events(clientOf(() => archive(zeros, { "Content-Length": "20000" })))).at(-1);
+  assertEquals(last?.type === "complete" && last.format, "unknown");
+  await assertRejects(() => events(clientOf(() => archive(zeros))), InvalidArchiveError);
 });
 
 Deno.test("under a content coding the announced length is not that of the bytes, and is not used", async () => {

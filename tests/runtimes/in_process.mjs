@@ -1,9 +1,9 @@
 // Runs the scenario in Deno, Node or Bun: `in_process.mjs <base URL> <directory>`.
-import { extractArchive$, saveArchive$ } from "@hpcai/rx/fs";
+import { extractArchive$, fileSink, saveArchive$ } from "@hpcai/rx/fs";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { runScenario } from "./scenario.mjs";
 
 const [baseUrl, directory] = process.argv.slice(2);
-const disk = { directory, extractArchive$, saveArchive$, readFile };
+const disk = { directory, extractArchive$, fileSink, saveArchive$, readFile };
 console.log(JSON.stringify(await runScenario(baseUrl, { disk })));

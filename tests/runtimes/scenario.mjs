@@ -203,6 +203,17 @@ const steps = {
     equal(await sha256(await disk.readFile(path)), expected);
   },
 
+  async "file sink"({ client, disk, order, facts: { checkpoint, sha256: expected } }) {
+    if (disk === undefined) return NOT_HERE;
+    await order("fault", { type: "cut", afterBytes: 500_000, on: "archive" });
+    const path = `${disk.directory}/sink.tar.gz`;
+    const download = () => lastValueFrom(client.download$(checkpoint, { to: disk.fileSink(path) }));
+    await download();
+    equal(await sha256(await disk.readFile(path)), expected);
+    await rejects(download(), "InvalidArgumentError");
+    equal(await sha256(await disk.readFile(path)), expected);
+  },
+
   async extract({ client, disk, order, facts: { checkpoint } }) {
     if (disk === undefined) return NOT_HERE;
     const directory = `${disk.directory}/extracted`;

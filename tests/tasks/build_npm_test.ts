@@ -4,13 +4,13 @@ import { nodeProgram, npmManifest } from "../../tasks/build_npm.ts";
 const PACKED = {
   name: "@hpcai/rx",
   exports: { ".": { types: "./mod.d.ts", default: "./mod.js" } },
-  dependencies: { "modern-tar": "^0.8.6", rxjs: "^7.8.0", valibot: "^1.5.0" },
+  dependencies: { "modern-tar": "^0.8.6", rxjs: "^7.8.0", commander: "^14.0.3" },
 };
 
 Deno.test("the npm package asks its user for RxJS, and brings the rest itself", () => {
   const { dependencies, peerDependencies } = npmManifest(PACKED);
   assertEquals(peerDependencies, { rxjs: "^7.8.0" });
-  assertEquals(dependencies, { "modern-tar": "^0.8.6", valibot: "^1.5.0" });
+  assertEquals(dependencies, { "modern-tar": "^0.8.6", commander: "^14.0.3" });
 });
 
 Deno.test("the npm package keeps what was packed, and may be tree-shaken", () => {

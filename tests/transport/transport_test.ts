@@ -112,11 +112,22 @@ function clientOf(fetch: () => unknown): RestClient {
   return new RestClient({ apiKey: "sk-secret", fetch: fetch as typeof globalThis.fetch });
 }
 
-const boom = new Error("boom");
+Deno.test("what a fetch throws is retried like what it rejects with, and is the cause", async () => {
+  let calls = 0;
+  const fetch = () => {
+    calls++;
+    throw new RangeError("boom");
+  };
+  const retry = { ...RETRY_AT_ONCE, maxRetries: 2 };
+  const client = new RestClient({ apiKey: "sk-secret", fetch, retry });
+  const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
+  assertInstanceOf(error, ApiConnectionError);
+  assertMatch(error.message, /^The connection failed: boom /);
+  assertInstanceOf(error.cause, Error);
+  assertEquals([error.cause.name, error.cause.message, calls], ["RangeError", "boom", 3]);
+});
+
 const faultyFetches: Record<string, () => unknown> = {
-  "throws": () => {
-    throw boom;
-  },
   "gives nothing": () => undefined,
   "gives a promise of nothing": () => Promise.resolve(undefined),
   "gives JSON instead of a Response": () => Promise.resolve({ ok: true }),
@@ -137,7 +148,7 @@ for (const [what, faulty] of Object.entries(faultyFetches)) {
     assertInstanceOf(error, ApiConnectionError);
     assertMatch(
       error.message,
-      /^The fetch function failed: (boom|expected an unread Response, got)/,
+      /^The fetch function failed: expected an unread Response, got /,
     );
     assertInstanceOf(error.cause, Error);
     assertEquals([error.obstacle, calls], ["fetch", 1]);
