@@ -10,7 +10,7 @@ import { installTools, node, output, tool, versionOf } from "../runtimes/tools.t
 import type { ChildLine, ChildOptions } from "./child.ts";
 import { FAULT_KINDS, type Lie } from "./fault_kinds.ts";
 import type { Fault, ScheduleResult } from "./run_schedule.ts";
-import { describe, scheduleOf } from "./schedule.ts";
+import { ALL_COMBINATIONS, describe, scheduleOf } from "./schedule.ts";
 import { archiveSets, isEqual } from "./archive.ts";
 
 /** A runtime that runs the child. */
@@ -84,7 +84,7 @@ interface ChildEnd {
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      schedules: { type: "string", default: "1000" },
+      schedules: { type: "string", default: String(ALL_COMBINATIONS) },
       seed: { type: "string", default: "1" },
       schedule: { type: "string", multiple: true },
       runtime: { type: "string", multiple: true, default: Object.keys(RUNTIMES) },

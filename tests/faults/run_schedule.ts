@@ -265,8 +265,7 @@ class ScheduleRun {
     let before = 0;
     let isRestarted = false;
     return (event) => {
-      const type: string = event.type;
-      if (type === "restart") isRestarted = true;
+      if (event.type === "restart") isRestarted = true;
       if (event.type !== "progress" && event.type !== "preparing") return;
       const { loaded, total } = event;
       if (total !== undefined && loaded > total) {
@@ -327,7 +326,7 @@ class ScheduleRun {
       if (last.type !== "complete" && last.type !== "deleted") {
         this.#blame("wrong", `complete without the event`);
       } else if (
-        !("sha256" in last) || last.sha256 !== sha256(saved) || sizeOf(last) !== saved.length
+        !("sha256" in last) || last.sha256 !== sha256(saved) || last.size !== saved.length
       ) {
         this.#blame(
           "wrong",
@@ -407,11 +406,7 @@ const SAVE_STATE = /^\.hpcai-rx(\/[0-9a-f]+\.[0-9a-f]+\/(part|part\.json|file\.j
 
 /** What saving leaves that it should not. */
 function strayFiles(names: readonly string[]): string[] {
-  // OLD LAYOUT
-  const old = ["final.tar.gz.part", "final.tar.gz.part.json", "final.tar.gz.etag.json"];
-  return names.filter((name) =>
-    name !== "final.tar.gz" && !old.includes(name) && !SAVE_STATE.test(name)
-  );
+  return names.filter((name) => name !== "final.tar.gz" && !SAVE_STATE.test(name));
 }
 
 async function filesIn(directory: string): Promise<string[]> {
@@ -444,10 +439,6 @@ function isPackedAgain(bytes: Uint8Array, versions: FaultServer["versions"]): bo
 function isBeginning(bytes: Uint8Array, whole: Uint8Array): boolean {
   return bytes.length > 0 && bytes.length < whole.length &&
     isEqual(bytes, whole.subarray(0, bytes.length));
-}
-
-function sizeOf(event: { readonly loaded: number; readonly size?: number }): number {
-  return event.size ?? event.loaded;
 }
 
 function nameOf(error: unknown): string {

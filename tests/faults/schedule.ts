@@ -43,6 +43,8 @@ export interface ScheduledFault {
 export interface Schedule {
   readonly seed: number;
   readonly number: number;
+  /** The kind that it is about; the other faults vary what comes before and after. */
+  readonly subject: FaultKind;
   readonly operation: Operation;
   readonly traits: ServerTraits;
   /** In their order; after them come sound responses, unless they are endless. */
@@ -59,6 +61,9 @@ export interface Schedule {
 
 /** With length, strong ETag, keep-alive, each or not. */
 const COMBINATIONS = 8;
+
+/** So many schedules in sequence have each kind with each combination. */
+export const ALL_COMBINATIONS: number = COMBINATIONS * FAULT_KINDS.length;
 
 const SAVES: [Operation, ...Operation[]] = [
   "save",
@@ -95,9 +100,8 @@ const CUTS: [FaultKind, ...FaultKind[]] = [
 ];
 
 /**
- * Makes the schedule of a number. As many schedules in sequence as there are kinds have each kind
- * once, as the first fault; eight times as many have each combination of length, ETag and keep-alive
- * with it.
+ * Makes the schedule of a number. As many schedules in sequence as there are kinds are about each kind
+ * once; eight times as many have each combination of length, ETag and keep-alive with it.
  */
 export function scheduleOf(seed: number, number: number, archiveSets: number): Schedule {
   const random = seededRandom(hashText(`${seed} ${number}`));
@@ -112,6 +116,7 @@ export function scheduleOf(seed: number, number: number, archiveSets: number): S
   return {
     seed,
     number,
+    subject: kind,
     operation,
     traits,
     faults: faultsFor(random, kind, operation, traits),
