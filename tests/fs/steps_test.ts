@@ -198,8 +198,8 @@ for (const runtime of RUNTIMES) {
       const saver = setting.start(runtime, path, {}, { at, do: "stop" });
       await saver.stopped();
       const early = hashOf(path);
-      const hadLock = saver.steps().slice(0, -1).some((step) => step.endsWith(".lock"));
-      const wasStopped = saver.steps().length === at;
+      const hadLock = saver.steps().slice(0, at - 1).some((step) => step.endsWith(".lock"));
+      const wasStopped = saver.steps().length >= at;
       const complete = await setting.save(path);
       assert(complete.type === "complete" && complete.sha256 === sha256);
       const before = Deno.statSync(path);
@@ -226,7 +226,7 @@ for (const runtime of RUNTIMES) {
       Deno.writeTextFileSync(path, "old");
       const saver = setting.start(runtime, path, { overwrite: true }, { at, do: "stop" });
       await saver.stopped();
-      const wasStopped = saver.steps().length === at;
+      const wasStopped = saver.steps().length >= at;
       const hadName = hashOf(path) === older;
       // What the stopped one has not asked for yet is the newer archive, too.
       setting.changed.add(path);
@@ -329,7 +329,7 @@ test("extractArchive$ (node) stopped past its lease before any step destroys not
     const options = { overwrite: true, isExtracted: true };
     const saver = setting.start("node", directory, options, { at, do: "stop" });
     await saver.stopped();
-    const wasStopped = saver.steps().length === at;
+    const wasStopped = saver.steps().length >= at;
     await setting.extract(directory);
     const { ino } = Deno.statSync(directory);
     saver.resume();
