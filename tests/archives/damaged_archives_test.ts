@@ -216,7 +216,8 @@ Deno.test("a damaged archive is read right, or ends in an HpcaiError", async (t)
             const others = await entriesOf(broken, 4096);
             if (entries instanceof HpcaiError) assertEquals(`${others}`, `${entries}`);
             else assertEquals(others, entries);
-            if (!(entries instanceof HpcaiError)) {
+            // A tar that begins with the end of one is nothing that archiveEnd believes.
+            if (!(entries instanceof HpcaiError) && broken[0] !== 0) {
               assertEquals(await isComplete(broken, chunkBytes), true);
             }
           },

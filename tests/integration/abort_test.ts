@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { type ClientEvent, RestClient } from "@hpcai/rx";
 import { filter, firstValueFrom, type Observable, skipWhile } from "rxjs";
-import { ChunkedAnswer, serve } from "./loopback_server.ts";
+import { ChunkedAnswer, serve, tarMember } from "./loopback_server.ts";
 import { serveRaw } from "./raw_server.ts";
 import { RecordingSink } from "./recording_sink.ts";
 
@@ -76,7 +76,7 @@ Deno.test("unsubscribing before an archive's headers disconnects and aborts the 
 });
 
 Deno.test("unsubscribing half-way through a download stops the server and the sink", async () => {
-  const answer = new ChunkedAnswer(() => Promise.resolve(new Uint8Array(65_536)));
+  const answer = new ChunkedAnswer(() => Promise.resolve(tarMember(65_536)));
   await using server = serve(() => answer.response);
   const client = new RestClient({ apiKey, baseUrl: server.url });
   const sink = new RecordingSink();
@@ -100,7 +100,7 @@ Deno.test("unsubscribing half-way through a download stops the server and the si
 });
 
 Deno.test("unsubscribing from inside the first progress event writes nothing", async () => {
-  const answer = new ChunkedAnswer(() => Promise.resolve(new Uint8Array(65_536)));
+  const answer = new ChunkedAnswer(() => Promise.resolve(tarMember(65_536)));
   await using server = serve(() => answer.response);
   const client = new RestClient({ apiKey, baseUrl: server.url });
   const sink = new RecordingSink();
@@ -112,7 +112,7 @@ Deno.test("unsubscribing from inside the first progress event writes nothing", a
 });
 
 Deno.test("unsubscribing reaches the server even while the sink is stuck", async () => {
-  const answer = new ChunkedAnswer(() => Promise.resolve(new Uint8Array(65_536)));
+  const answer = new ChunkedAnswer(() => Promise.resolve(tarMember(65_536)));
   await using server = serve(() => answer.response);
   const client = new RestClient({ apiKey, baseUrl: server.url });
   const stuck = Promise.withResolvers<void>();

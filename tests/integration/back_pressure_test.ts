@@ -2,17 +2,21 @@ import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert
 import { FakeTime } from "@std/testing/time";
 import { RestClient } from "@hpcai/rx";
 import { lastValueFrom } from "rxjs";
-import { ChunkedAnswer, serve } from "./loopback_server.ts";
+import { ChunkedAnswer, serve, tarMember } from "./loopback_server.ts";
 import { RecordingSink } from "./recording_sink.ts";
 
 const apiKey = "key-7d1f";
 const checkpoint = { trainingRunId: "run", checkpointId: "final" };
 const MIB = 1024 ** 2;
 
-/** A body of so many chunks of 64 KiB. */
+/** A tar of so many chunks of 64 KiB, the last of which is its end. */
 function chunked(count: number): ChunkedAnswer {
   let left = count;
-  return new ChunkedAnswer(() => Promise.resolve(left-- > 0 ? new Uint8Array(65_536) : undefined));
+  return new ChunkedAnswer(() => {
+    left--;
+    if (left < 0) return Promise.resolve(undefined);
+    return Promise.resolve(left === 0 ? new Uint8Array(65_536) : tarMember(65_536));
+  });
 }
 
 /** A sink that takes nothing until it is told to, and says when the first chunk has come. */

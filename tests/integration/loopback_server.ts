@@ -1,3 +1,4 @@
+import { TAR_BLOCK, tarHeader } from "../../src/testing/tar_header.ts";
 /** A request as it came; a `Request` of Deno's server can't be read once it is answered. */
 export interface ReceivedRequest {
   readonly method: string;
@@ -67,4 +68,11 @@ export class ChunkedAnswer {
   get sentBytes(): number {
     return this.#sentBytes;
   }
+}
+
+/** A member of a tar, with its header: a chunk of an archive that may have any number of them. */
+export function tarMember(byteLength: number): Uint8Array<ArrayBuffer> {
+  const member = new Uint8Array(byteLength);
+  member.set(tarHeader("member", byteLength - TAR_BLOCK, 0));
+  return member;
 }
