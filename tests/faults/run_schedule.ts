@@ -1,5 +1,5 @@
 /** Runs the client under one schedule and judges what came out of it. */
-import { type DownloadEvent, HpcaiError, RestClient } from "@hpcai/rx";
+import { type DownloadEvent, type DownloadOptions, HpcaiError, RestClient } from "@hpcai/rx";
 import {
   deleteWithBackup$,
   type DeleteWithBackupEvent,
@@ -51,6 +51,7 @@ export interface ScheduleResult {
 /** No byte for so long is a stall. */
 const IDLE_TIMEOUT_MS = 400;
 const TIMEOUT_MS = 1_500;
+const PREPARE_TIMEOUT_MS = 3_000;
 
 /** How long an operation may take: far more than all retries and stalls together. */
 const WATCHDOG_MS = 30_000;
@@ -158,7 +159,11 @@ class ScheduleRun {
 
   async #operate(client: RestClient): Promise<void> {
     const { operation, isVerified: verify } = this.#schedule;
-    const options = { idleTimeoutMs: IDLE_TIMEOUT_MS, progressIntervalMs: 0 };
+    const options = {
+      idleTimeoutMs: IDLE_TIMEOUT_MS,
+      prepareTimeoutMs: PREPARE_TIMEOUT_MS,
+      progressIntervalMs: 0,
+    };
     const path = join(this.#directory, "final.tar.gz");
     const target = join(this.#directory, "final");
     const saver = this.#saverAt(this.#server.baseUrl);
@@ -287,7 +292,7 @@ class ScheduleRun {
 
   async #download(
     client: RestClient,
-    options: { idleTimeoutMs: number; progressIntervalMs: number },
+    options: DownloadOptions,
     writeMs: number,
     isCancelled: boolean,
   ): Promise<void> {
