@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { type SeededRandom, seededRandom } from "../../src/testing/seeded_random.ts";
-import { type ArchiveVersions, isEqual, type SourceArchive } from "./archive.ts";
+import { type ArchiveVersions, isEqual, isPackedAgain, type SourceArchive } from "./archive.ts";
 import { type FaultContext, isLengthSent, type Lie } from "./fault_kinds.ts";
 import { type RawConnection, type RawRequest, RawServer } from "./raw_server.ts";
 import type { Schedule, ScheduledFault } from "./schedule.ts";
@@ -264,7 +264,9 @@ export class FaultServer implements AsyncDisposable {
   #isBackedUp(): boolean {
     try {
       const backup = readFileSync(this.backupPath);
-      return this.versions.some(({ packed }) => isEqual(packed, backup));
+      return this.versions.some((version) =>
+        isEqual(version.packed, backup) || isPackedAgain(backup, version)
+      );
     } catch {
       return false;
     }

@@ -11,10 +11,15 @@ import {
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { gunzipSync } from "node:zlib";
 import type { Observable, Subscription } from "rxjs";
-import { TAR_BLOCK } from "../../src/testing/tar_header.ts";
-import { type ArchiveVersions, isEqual, sha256 } from "./archive.ts";
+import {
+  type ArchiveVersions,
+  isBeginning,
+  isEqual,
+  isPackedAgain,
+  isSameTar,
+  sha256,
+} from "./archive.ts";
 import { API_KEY, CHECKPOINT_ID, FaultServer, TRAINING_RUN_ID, waitUntil } from "./fault_server.ts";
 import type { Lie } from "./fault_kinds.ts";
 import type { Schedule } from "./schedule.ts";
@@ -136,7 +141,8 @@ class ScheduleRun {
     } finally {
       await this.#server[Symbol.asyncDispose]();
     }
-    await rm(this.#directory, { recursive: true, force: true });
+    // Where it was cancelled, the client may still be at work there; the parent removes the rest.
+    await rm(this.#directory, { recursive: true, force: true }).catch(() => {});
     return {
       number: this.#schedule.number,
       endings: this.#endings,
@@ -366,7 +372,7 @@ class ScheduleRun {
     const format = last !== undefined && "format" in last ? last.format : undefined;
     // Where the server has it compressed by Content-Encoding, the event has to say so.
     if (format === "tar" && versions.some(({ tar }) => isSameTar(bytes, tar))) return;
-    if (isPackedAgain(bytes, versions)) return;
+    if (versions.some((version) => isPackedAgain(bytes, version))) return;
     const excuse = lies.find(({ lie, length }) => {
       switch (lie) {
         case "short":
@@ -418,27 +424,6 @@ async function filesIn(directory: string): Promise<string[]> {
   } catch {
     return [];
   }
-}
-
-/** Whether a tar is another one, but perhaps for zeros after the blocks that end it. */
-function isSameTar(bytes: Uint8Array, tar: Uint8Array): boolean {
-  const end = tar.findLastIndex((byte) => byte !== 0) + 2 * TAR_BLOCK;
-  return bytes.length >= end && isEqual(bytes, tar.subarray(0, bytes.length));
-}
-
-function isPackedAgain(bytes: Uint8Array, versions: FaultServer["versions"]): boolean {
-  try {
-    const tar = gunzipSync(bytes);
-    return versions.some((version) => isSameTar(tar, version.tar)) &&
-      !versions.some(({ packed }) => isBeginning(packed, bytes));
-  } catch {
-    return false;
-  }
-}
-
-function isBeginning(bytes: Uint8Array, whole: Uint8Array): boolean {
-  return bytes.length > 0 && bytes.length < whole.length &&
-    isEqual(bytes, whole.subarray(0, bytes.length));
 }
 
 function nameOf(error: unknown): string {
