@@ -83,7 +83,7 @@ export async function removePart(directory: string): Promise<void> {
  * archive they are of, and the file is one that only this user has written to.
  *
  * @param isHashed Whether to compute the SHA-256.
- * @param signal Ends the reading of what is there.
+ * @param signal Ends all reading.
  */
 export async function openPartFile(
   claim: PathClaim,
@@ -194,8 +194,7 @@ export async function openPartFile(
     await removePart(directory);
   };
   try {
-    for await (const chunk of hash === undefined ? [] : readBytes(file, length)) {
-      signal.throwIfAborted();
+    for await (const chunk of hash === undefined ? [] : readBytes(file, length, signal)) {
       hash?.update(chunk);
     }
   } catch (error) {
@@ -225,7 +224,7 @@ export async function openPartFile(
     },
     async *bytes() {
       await flush();
-      yield* readBytes(file, length);
+      yield* readBytes(file, length, signal);
     },
     async finish() {
       await flush();

@@ -34,9 +34,14 @@ export async function openRegularFile(
   return undefined;
 }
 
-/** Reads an open file up to a byte. */
-export async function* readBytes(file: FileHandle, end: number): AsyncGenerator<Uint8Array> {
+/** Reads an open file up to a byte, until it is aborted. */
+export async function* readBytes(
+  file: FileHandle,
+  end: number,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < end;) {
+    signal?.throwIfAborted();
     const chunk = new Uint8Array(Math.min(CHUNK_BYTES, end - at));
     const { bytesRead } = await file.read(chunk, 0, chunk.byteLength, at);
     if (bytesRead === 0) return;
@@ -45,12 +50,15 @@ export async function* readBytes(file: FileHandle, end: number): AsyncGenerator<
   }
 }
 
-/** Reads a file that exists, to its end. */
-export async function* readRegularFile(path: string): AsyncGenerator<Uint8Array> {
+/** Reads a file that exists, to its end or until it is aborted. */
+export async function* readRegularFile(
+  path: string,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const file = await openRegularFile(path, "read");
   if (file === undefined) throw new Error(`${path} is no regular file any more`);
   try {
-    yield* readBytes(file, Infinity);
+    yield* readBytes(file, Infinity, signal);
   } finally {
     await file.close();
   }

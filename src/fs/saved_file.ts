@@ -150,7 +150,7 @@ async function openClaimed(
   const commitSaved = async () => {
     if (!verify) return;
     try {
-      await orDamaged(() => verifyArchive(readRegularFile(path)));
+      await orDamaged(() => verifyArchive(readRegularFile(path, ending.signal)));
     } catch (error) {
       if (isDamaged) await rm(fileRecordPath(claim.directory), { force: true });
       throw error;
@@ -208,7 +208,7 @@ async function openClaimed(
       }, new ByteLengthQueuingStrategy({ highWaterMark: QUEUE_BYTES })),
       chunks: "borrowed",
       restart: () => step(restart),
-      received: () => part?.bytes() ?? readRegularFile(path),
+      received: () => part?.bytes() ?? readRegularFile(path, ending.signal),
     },
     identify: (identity) => archive = identity,
     facts() {
@@ -277,8 +277,7 @@ async function factsOf(
   if (file === undefined) throw new HpcaiError(`${path} is no file any more`);
   try {
     const hash = isHashed ? createHash("sha256") : undefined;
-    for await (const chunk of hash === undefined ? [] : readBytes(file, Infinity)) {
-      signal.throwIfAborted();
+    for await (const chunk of hash === undefined ? [] : readBytes(file, Infinity, signal)) {
       hash?.update(chunk);
     }
     const { size } = await statusOfOpen(file);
