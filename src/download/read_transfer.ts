@@ -31,6 +31,8 @@ export function readTransfer$(
 ): Observable<TransferEvent> {
   return new Observable((subscriber) => {
     let transferError: unknown;
+    /** Whether no more bytes come, so that nothing is to be read any more. */
+    let hasEnded = false;
     let failSink: (reason: unknown) => void = () => {};
     let current: Reading | undefined;
 
@@ -58,11 +60,13 @@ export function readTransfer$(
       await current?.writer.abort(reason).catch(() => {});
     };
     const restart = async () => {
+      if (hasEnded) return;
       const ended = current;
       current = undefined;
       await ended?.writer.abort(new DOMException("The archive restarts", "AbortError"));
       await ended?.done.catch(() => {});
-      begin();
+      if (!hasEnded) begin();
+      else if (transferError !== undefined) subscriber.error(transferError);
     };
 
     begin();
@@ -77,10 +81,14 @@ export function readTransfer$(
       next: (event) => subscriber.next(event),
       error: (error) => {
         transferError = error;
+        hasEnded = true;
         // It ends `read`, which may have to clean up before the error is passed on.
         end(error);
       },
     });
-    return () => transfer.unsubscribe();
+    return () => {
+      hasEnded = true;
+      transfer.unsubscribe();
+    };
   });
 }

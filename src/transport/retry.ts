@@ -86,7 +86,8 @@ export function retryTransient<T>(
       let waits = 0;
       const delayAfter = (error: HpcaiError): number | undefined => {
         const now = asyncScheduler.now();
-        const retryAfterMs = error instanceof ApiStatusError ? error.retryAfterMs : undefined;
+        // 0 asks for no wait, of which a server that is busy would get thousands.
+        const retryAfterMs = error instanceof ApiStatusError && error.retryAfterMs || undefined;
         const isWaitedFor = patience !== undefined && options.maxRetries > 0 &&
           isStatus(error, patience.statuses);
         if (isWaitedFor) {

@@ -1,6 +1,6 @@
 /** The archives that the fault suite serves: real `.tar.gz` whose inner boundaries are known. */
 import { createHash } from "node:crypto";
-import { constants, deflateRawSync } from "node:zlib";
+import { constants, deflateRawSync, gunzipSync } from "node:zlib";
 import { crc32 } from "../../src/testing/crc32.ts";
 import { type SeededRandom, seededRandom } from "../../src/testing/seeded_random.ts";
 import { TAR_BLOCK, tarHeader } from "../../src/testing/tar_header.ts";
@@ -130,4 +130,25 @@ export function sha256(bytes: Uint8Array): string {
 /** Whether two arrays have the same bytes. */
 export function isEqual(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && sha256(one) === sha256(other);
+}
+
+/** Whether there are some bytes, and they are the first ones of others, but not all. */
+export function isBeginning(bytes: Uint8Array, whole: Uint8Array): boolean {
+  return bytes.length > 0 && bytes.length < whole.length &&
+    isEqual(bytes, whole.subarray(0, bytes.length));
+}
+
+/** Whether a tar is another one, but perhaps for zeros after the blocks that end it. */
+export function isSameTar(bytes: Uint8Array, tar: Uint8Array): boolean {
+  const end = tar.findLastIndex((byte) => byte !== 0) + 2 * TAR_BLOCK;
+  return bytes.length >= end && isEqual(bytes, tar.subarray(0, bytes.length));
+}
+
+/** Whether a file is the tar of an archive, compressed by another compressor. */
+export function isPackedAgain(bytes: Uint8Array, { packed, tar }: SourceArchive): boolean {
+  try {
+    return isSameTar(gunzipSync(bytes), tar) && !isBeginning(packed, bytes);
+  } catch {
+    return false;
+  }
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { type SeededRandom, seededRandom } from "../../src/testing/seeded_random.ts";
-import { type ArchiveVersions, isEqual, type SourceArchive } from "./archive.ts";
+import { type ArchiveVersions, isEqual, isPackedAgain, type SourceArchive } from "./archive.ts";
 import { type FaultContext, isLengthSent, type Lie } from "./fault_kinds.ts";
 import { type RawConnection, type RawRequest, RawServer } from "./raw_server.ts";
 import type { Schedule, ScheduledFault } from "./schedule.ts";
@@ -26,6 +26,12 @@ const CHECKPOINTS = JSON.stringify({
     checkpoint_path: `hpcai://${TRAINING_RUN_ID}/weights/${CHECKPOINT_ID}`,
   }],
 });
+
+/**
+ * How long faults without an end are repeated, in milliseconds: far longer than a client retries without
+ * progress. One that gets a few bytes each time may go on, and is let to its end.
+ */
+const ENDLESS_MS = 10_000;
 
 /** A lie that was sent. */
 export interface SentLie {
@@ -55,6 +61,7 @@ export class FaultServer implements AsyncDisposable {
   readonly #store: RawServer;
   #etag = 1;
   #responses = 0;
+  #openedAt = 0;
   #isLengthAlwaysSent = true;
 
   constructor(schedule: Schedule, archives: ArchiveVersions) {
@@ -76,6 +83,7 @@ export class FaultServer implements AsyncDisposable {
 
   /** Begins to listen. */
   async listen(): Promise<void> {
+    this.#openedAt = performance.now();
     await this.#api.listen();
     if (this.#store !== this.#api) await this.#store.listen();
   }
@@ -97,11 +105,6 @@ export class FaultServer implements AsyncDisposable {
       this.#etag++;
       this.#isLengthAlwaysSent = true;
     }
-  }
-
-  /** Drops the faults that have not come. */
-  becomeSound(): void {
-    this.#faults.length = 0;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -167,7 +170,8 @@ export class FaultServer implements AsyncDisposable {
     const [fault] = this.#faults;
     if (fault?.at !== place) return undefined;
     this.#faults.shift();
-    if (this.#schedule.isEndless) this.#faults.push(fault);
+    const isEndless = this.#schedule.isEndless && performance.now() - this.#openedAt < ENDLESS_MS;
+    if (isEndless) this.#faults.push(fault);
     return fault;
   }
 
@@ -264,7 +268,9 @@ export class FaultServer implements AsyncDisposable {
   #isBackedUp(): boolean {
     try {
       const backup = readFileSync(this.backupPath);
-      return this.versions.some(({ packed }) => isEqual(packed, backup));
+      return this.versions.some((version) =>
+        isEqual(version.packed, backup) || isPackedAgain(backup, version)
+      );
     } catch {
       return false;
     }

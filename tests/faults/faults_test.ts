@@ -223,3 +223,12 @@ Deno.test("runSchedule finds errors without a class, and files that are left beh
 Deno.test("runSchedule finds nothing wrong with what saveArchive$ does after a cut", async () => {
   assertEquals(await faultsOf(scheduleWith(["cut by FIN", "no response"])), []);
 });
+
+Deno.test("extractArchive$ ends where what it reads fails while the transfer restarts it", async () => {
+  const name = "other bytes under the same strong ETag after a cut";
+  for (let seed = 0; seed < 8; seed++) {
+    const schedule = scheduleWith([name], { framing: "chunked" });
+    const faults = schedule.faults.map((fault) => ({ ...fault, seed }));
+    assertEquals(await faultsOf({ ...schedule, operation: "extract", faults }), []);
+  }
+});

@@ -4,14 +4,13 @@
  * and prints what came out where. Fails if anything came out that must not.
  */
 import { parseArgs } from "node:util";
-import { gunzipSync } from "node:zlib";
 import { buildNpm } from "../../tasks/build_npm.ts";
 import { installTools, node, output, tool, versionOf } from "../runtimes/tools.ts";
 import type { ChildLine, ChildOptions } from "./child.ts";
 import { FAULT_KINDS, type Lie } from "./fault_kinds.ts";
 import type { Fault, ScheduleResult } from "./run_schedule.ts";
 import { ALL_COMBINATIONS, describe, scheduleOf } from "./schedule.ts";
-import { archiveSets, isEqual } from "./archive.ts";
+import { archiveSets, isPackedAgain } from "./archive.ts";
 
 /** A runtime that runs the child. */
 interface FaultRuntime {
@@ -51,6 +50,9 @@ const PROCESSES = 2;
 
 /** So many schedules a process has, so that what one leaves behind cannot grow for ever. */
 const BATCH = 250;
+
+/** So many of the last requests are shown of a schedule that is not the only one. */
+const LOG_LINES = 10;
 
 /** Longer than any schedule takes by itself. */
 const SILENCE_MS = 90_000;
@@ -247,19 +249,10 @@ async function judgeAfterDeath(
       const saved = await Deno.readFile(path).catch(() => undefined);
       if (saved === undefined || schedule.faults.some(({ kind }) => kind.lie)) continue;
       // By what is in it, since zlib compresses otherwise in another runtime.
-      const tar = decompress(saved);
-      if (tar !== undefined && archives.some((archive) => isEqual(archive.tar, tar))) continue;
+      if (archives.some((archive) => isPackedAgain(saved, archive))) continue;
       const problem = `${saved.length} bytes, left by a process that died`;
       tally.faults.push({ number, fault: "wrong", problem });
     }
-  }
-}
-
-function decompress(bytes: Uint8Array): Uint8Array | undefined {
-  try {
-    return gunzipSync(bytes);
-  } catch {
-    return undefined;
   }
 }
 
@@ -303,9 +296,10 @@ function report(tallies: ReadonlyMap<string, Tally>, seed: number): void {
       if (number === undefined) continue;
       console.log(`  ${describe(scheduleOf(seed, number, archiveSets().length))}`);
       console.log(`  deno task test:faults --seed ${seed} --schedule ${number} --runtime ${name}`);
-      if (tallies.size === 1 && results.size === 1) {
-        for (const request of results.get(number)?.log ?? []) console.log(`  | ${request}`);
-      }
+      const log = results.get(number)?.log ?? [];
+      const shown = results.size === 1 ? log : log.slice(-LOG_LINES);
+      if (log.length > shown.length) console.log(`  | … ${log.length - shown.length} before`);
+      for (const request of shown) console.log(`  | ${request}`);
     }
     for (const { number, lie } of results.values()) {
       if (lie?.verified !== "wrong") continue;

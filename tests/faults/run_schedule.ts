@@ -1,5 +1,5 @@
 /** Runs the client under one schedule and judges what came out of it. */
-import { type DownloadEvent, HpcaiError, RestClient } from "@hpcai/rx";
+import { type DownloadEvent, type DownloadOptions, HpcaiError, RestClient } from "@hpcai/rx";
 import {
   deleteWithBackup$,
   type DeleteWithBackupEvent,
@@ -11,10 +11,15 @@ import {
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { gunzipSync } from "node:zlib";
 import type { Observable, Subscription } from "rxjs";
-import { TAR_BLOCK } from "../../src/testing/tar_header.ts";
-import { type ArchiveVersions, isEqual, sha256 } from "./archive.ts";
+import {
+  type ArchiveVersions,
+  isBeginning,
+  isEqual,
+  isPackedAgain,
+  isSameTar,
+  sha256,
+} from "./archive.ts";
 import { API_KEY, CHECKPOINT_ID, FaultServer, TRAINING_RUN_ID, waitUntil } from "./fault_server.ts";
 import type { Lie } from "./fault_kinds.ts";
 import type { Schedule } from "./schedule.ts";
@@ -46,6 +51,7 @@ export interface ScheduleResult {
 /** No byte for so long is a stall. */
 const IDLE_TIMEOUT_MS = 400;
 const TIMEOUT_MS = 1_500;
+const PREPARE_TIMEOUT_MS = 3_000;
 
 /** How long an operation may take: far more than all retries and stalls together. */
 const WATCHDOG_MS = 30_000;
@@ -136,7 +142,8 @@ class ScheduleRun {
     } finally {
       await this.#server[Symbol.asyncDispose]();
     }
-    await rm(this.#directory, { recursive: true, force: true });
+    // Where it was cancelled, the client may still be at work there; the parent removes the rest.
+    await rm(this.#directory, { recursive: true, force: true }).catch(() => {});
     return {
       number: this.#schedule.number,
       endings: this.#endings,
@@ -152,7 +159,11 @@ class ScheduleRun {
 
   async #operate(client: RestClient): Promise<void> {
     const { operation, isVerified: verify } = this.#schedule;
-    const options = { idleTimeoutMs: IDLE_TIMEOUT_MS, progressIntervalMs: 0 };
+    const options = {
+      idleTimeoutMs: IDLE_TIMEOUT_MS,
+      prepareTimeoutMs: PREPARE_TIMEOUT_MS,
+      progressIntervalMs: 0,
+    };
     const path = join(this.#directory, "final.tar.gz");
     const target = join(this.#directory, "final");
     const saver = this.#saverAt(this.#server.baseUrl);
@@ -281,7 +292,7 @@ class ScheduleRun {
 
   async #download(
     client: RestClient,
-    options: { idleTimeoutMs: number; progressIntervalMs: number },
+    options: DownloadOptions,
     writeMs: number,
     isCancelled: boolean,
   ): Promise<void> {
@@ -366,7 +377,7 @@ class ScheduleRun {
     const format = last !== undefined && "format" in last ? last.format : undefined;
     // Where the server has it compressed by Content-Encoding, the event has to say so.
     if (format === "tar" && versions.some(({ tar }) => isSameTar(bytes, tar))) return;
-    if (isPackedAgain(bytes, versions)) return;
+    if (versions.some((version) => isPackedAgain(bytes, version))) return;
     const excuse = lies.find(({ lie, length }) => {
       switch (lie) {
         case "short":
@@ -418,27 +429,6 @@ async function filesIn(directory: string): Promise<string[]> {
   } catch {
     return [];
   }
-}
-
-/** Whether a tar is another one, but perhaps for zeros after the blocks that end it. */
-function isSameTar(bytes: Uint8Array, tar: Uint8Array): boolean {
-  const end = tar.findLastIndex((byte) => byte !== 0) + 2 * TAR_BLOCK;
-  return bytes.length >= end && isEqual(bytes, tar.subarray(0, bytes.length));
-}
-
-function isPackedAgain(bytes: Uint8Array, versions: FaultServer["versions"]): boolean {
-  try {
-    const tar = gunzipSync(bytes);
-    return versions.some((version) => isSameTar(tar, version.tar)) &&
-      !versions.some(({ packed }) => isBeginning(packed, bytes));
-  } catch {
-    return false;
-  }
-}
-
-function isBeginning(bytes: Uint8Array, whole: Uint8Array): boolean {
-  return bytes.length > 0 && bytes.length < whole.length &&
-    isEqual(bytes, whole.subarray(0, bytes.length));
 }
 
 function nameOf(error: unknown): string {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { defer, type Observable } from "rxjs";
+import { defer, type Observable, tap } from "rxjs";
 import { TestScheduler } from "rxjs/testing";
 import {
   ApiConnectionError,
@@ -105,6 +105,26 @@ Deno.test("retryTransient obeys a Retry-After that ends after the time, but begi
       retryTransient({ ...options, maxRetries: Infinity }, { random: () => 1 }),
     );
     expectObservable(result$).toBe("45s #", undefined, error);
+  });
+});
+
+Deno.test("retryTransient backs off where the server asks for no wait", () => {
+  run(({ expectObservable }) => {
+    const result$ = failing(status(503, 0), 2).pipe(retryTransient(options, { random: () => 1 }));
+    expectObservable(result$).toBe("1500ms (v|)");
+  });
+  run(({ expectObservable }) => {
+    const waits: number[] = [];
+    const patience = {
+      statuses: [503],
+      limitMs: 10_000,
+      onWait: (delayMs: number) => waits.push(delayMs),
+    };
+    const result$ = failing(status(503, 0), 3).pipe(
+      retryTransient(options, { patience, random: () => 1 }),
+      tap(() => assertEquals(waits, [500, 1000, 2000])),
+    );
+    expectObservable(result$).toBe("3500ms (v|)");
   });
 });
 
