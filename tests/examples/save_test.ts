@@ -59,14 +59,13 @@ async function interrupted(cwd: string, signal: Deno.Signal): Promise<string> {
   const program = taskCommand("example:save", ["examples/resume_after_interrupt.ts"], { cwd })
     .spawn();
   let output = "";
+  let isRunning = true;
   for await (const text of program.stdout.pipeThrough(new TextDecoderStream())) {
     output += text;
-    if (/^[1-9]\d*\.\d MB$/m.test(output)) {
-      try {
-        program.kill(signal);
-      } catch {
-        // It has heard the first one.
-      }
+    if (isRunning && /^[1-9]\d*\.\d MB$/m.test(output)) {
+      // Once: a second one would end it before what has come is on the disk.
+      isRunning = false;
+      program.kill(signal);
     }
   }
   await program.stderr.cancel();
