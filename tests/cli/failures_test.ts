@@ -93,7 +93,7 @@ Deno.test("another error exits with 1", async () => {
 Deno.test("a try that is repeated is told, unless all is to be quiet", async () => {
   const run = async (...args: string[]) => {
     const fake = new FakeHpcai();
-    const headers = { "Retry-After": "0" };
+    const headers = { "retry-after-ms": "1" };
     fake.faults.add({ type: "status", status: 429, message: "Slow down", headers });
     return (await runCli(fake, "run", "info", RUN, ...args)).stderr;
   };
