@@ -21,6 +21,11 @@ export const DEFAULT_MAX_RATIO = 100;
 /** Small archives may be compressed well: a tar's padding alone is 1000 to 1. */
 const UNLIMITED_RATIO_BYTES = 64 * 2 ** 20;
 
+/** Whether so many bytes are more than an archive of so many may decompress to. */
+export function exceedsRatio(tarBytes: number, gzipBytes: number, maxRatio: number): boolean {
+  return tarBytes > Math.max(UNLIMITED_RATIO_BYTES, gzipBytes * maxRatio);
+}
+
 const NAME: TarField = [0, 100];
 const MODE: TarField = [100, 8];
 const MTIME: TarField = [136, 12];
@@ -63,7 +68,7 @@ export async function* tarEntries(
   let tarBytes = 0;
   const source = byteSource(tar, (byteLength) => {
     tarBytes += byteLength;
-    if (tarBytes <= Math.max(UNLIMITED_RATIO_BYTES, bytesRead() * maxRatio)) return;
+    if (!exceedsRatio(tarBytes, bytesRead(), maxRatio)) return;
     const reason = `the archive decompresses to more than ${maxRatio} times its size (maxRatio)`;
     throw new UnsafeArchiveError(path, reason);
   });

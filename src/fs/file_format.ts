@@ -5,6 +5,7 @@ import { createGunzip, createGzip } from "node:zlib";
 import { archiveFormatProbe } from "../download/archive_format.ts";
 import type { ArchiveFormat } from "../download/download_event.ts";
 import { TAR_BLOCK_BYTES } from "../download/tar_blocks.ts";
+import { DEFAULT_MAX_RATIO, exceedsRatio } from "../download/tar_entries.ts";
 import { InvalidArchiveError } from "../errors.ts";
 import { isCode } from "./file_status.ts";
 import { readBytes, writeBytes } from "./regular_file.ts";
@@ -31,7 +32,7 @@ export function formatOfName(name: string): "tar.gz" | "tar" | undefined {
  * Writes an archive in another format: compresses a tar, or decompresses a `.tar.gz`.
  *
  * @param hash Takes what is written.
- * @throws {InvalidArchiveError} if the gzip is broken.
+ * @throws {InvalidArchiveError} if the gzip is broken, or would fill the disk with what it decompresses to.
  */
 export async function convertArchive(
   bytes: AsyncIterable<Uint8Array>,
@@ -43,12 +44,24 @@ export async function convertArchive(
   const options = { chunkSize: ZLIB_CHUNK_BYTES };
   const zlib = to === "tar" ? createGunzip(options) : createGzip({ ...options, level: GZIP_LEVEL });
   let length = 0;
+  let read = 0;
+  const counted = async function* () {
+    for await (const chunk of bytes) {
+      read += chunk.byteLength;
+      yield chunk;
+    }
+  };
   try {
-    await pipeline(bytes, zlib, async (chunks: AsyncIterable<Uint8Array>) => {
+    await pipeline(counted, zlib, async (chunks: AsyncIterable<Uint8Array>) => {
       for await (const chunk of chunks) {
         hash?.update(chunk);
         await writeBytes(file, chunk, length);
         length += chunk.byteLength;
+        if (to === "tar" && exceedsRatio(length, read, DEFAULT_MAX_RATIO)) {
+          throw new InvalidArchiveError(
+            `it decompresses to more than ${DEFAULT_MAX_RATIO} times its size`,
+          );
+        }
       }
     }, { signal });
   } catch (cause) {

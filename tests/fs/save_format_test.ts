@@ -2,9 +2,11 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type ArchiveFormat, InvalidArchiveError, RestClient } from "@hpcai/rx";
 import { saveArchive$, type SaveOptions } from "@hpcai/rx/fs";
 import { FakeHpcai } from "@hpcai/rx/testing";
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { lastValueFrom, toArray } from "rxjs";
+import { tarHeader } from "../../src/testing/tar_header.ts";
 import { stateFiles } from "./path_state.ts";
 
 const CHECKPOINT = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010";
@@ -136,6 +138,18 @@ for (const verify of [false, true]) {
     assertEquals([...Deno.readDirSync(setting.directory)], []);
   });
 }
+
+Deno.test("saveArchive$ decompresses no bomb to a .tar, and leaves nothing of it", async () => {
+  await using setting = new Setting();
+  // A tar of one file of zeros, which gzip makes a thousandth of.
+  const bomb = Uint8Array.from(
+    gzipSync(
+      Buffer.concat([tarHeader("zeros", 80 * 2 ** 20, 0), Buffer.alloc(80 * 2 ** 20 + 1024)]),
+    ),
+  );
+  await assertRejects(() => setting.save(bomb, "bomb.tar"), InvalidArchiveError, "100 times");
+  assertEquals(await Array.fromAsync(Deno.readDir(setting.directory)), []);
+});
 
 Deno.test("saveArchive$ says of what is no archive that its format is unknown", async () => {
   await using setting = new Setting();
