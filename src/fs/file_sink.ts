@@ -5,6 +5,7 @@ import { requireBoolean, requireOptions, show } from "../arguments.ts";
 import { HpcaiError, InvalidArgumentError } from "../errors.ts";
 import { syncDirectory } from "./directory.ts";
 import { isCode } from "./file_status.ts";
+import { PathExistsError } from "./path_errors.ts";
 import { requireFilePath } from "./save_archive.ts";
 
 /** How to write a file. */
@@ -34,8 +35,8 @@ const QUEUE_BYTES = 512 * 1024;
  * @param path Where to write, for example `checkpoints/final.tar.gz`.
  * @param options How to write.
  * @returns The stream. It fails with an {@linkcode InvalidArgumentError} if an argument is invalid, a
- * chunk is not a `Uint8Array`, there is a file at `path` that `overwrite` does not allow to replace, or
- * something else than a regular file, which is never replaced; with an {@linkcode HpcaiError} if the
+ * chunk is not a `Uint8Array`, or something else than a regular file is at `path`, which is never
+ * replaced; with a {@linkcode PathExistsError} if a file is there and `overwrite` is not set; with an {@linkcode HpcaiError} if the
  * file system refuses. What was at `path` is then untouched.
  *
  * @example
@@ -110,8 +111,8 @@ async function requireReplaceable(path: string, { overwrite }: FileSinkOptions):
   );
 }
 
-function existsError(path: string): InvalidArgumentError {
-  return new InvalidArgumentError(
+function existsError(path: string): PathExistsError {
+  return new PathExistsError(
     "path",
     `${path} exists; write to another path, or set the option \`overwrite\``,
   );
