@@ -210,7 +210,7 @@ const steps = {
     const download = () => lastValueFrom(client.download$(checkpoint, { to: disk.fileSink(path) }));
     await download();
     equal(await sha256(await disk.readFile(path)), expected);
-    await rejects(download(), "InvalidArgumentError");
+    await rejects(download(), "PathExistsError");
     equal(await sha256(await disk.readFile(path)), expected);
   },
 
