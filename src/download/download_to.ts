@@ -40,9 +40,9 @@ export function downloadTo$(
 function requireUnlocked(to: unknown): void {
   // By its members, since a stream of another realm or a polyfill is as good.
   const fault = typeof to !== "object" || to === null || !("getWriter" in to && "locked" in to)
-    ? `must be a WritableStream, but is ${show(to)}`
+    ? `must be a WritableStream, got ${show(to)}`
     : to.locked
-    ? "must be a WritableStream that nobody else writes to, but it is locked"
+    ? "must be a WritableStream that is not locked"
     : undefined;
   if (fault !== undefined) throw new InvalidArgumentError("to", fault);
 }

@@ -162,7 +162,7 @@ export function transfer$(
 /** Where the server cannot be reached any more, the download that had begun is what failed. */
 function notResumed(error: unknown, { loaded, total }: ArchivePosition): unknown {
   if (loaded === 0 || !(error instanceof ApiConnectionError)) return error;
-  return new DownloadInterruptedError(error.message, loaded, total, { cause: error });
+  return new DownloadInterruptedError(error.problem, loaded, total, { cause: error });
 }
 
 /** An interruption that another attempt may mend. */
@@ -272,17 +272,13 @@ function pumpInto(
         } catch (error) {
           const isOfOneSource = followedFrom === 0 && known === 0 && start === 0;
           if (isOfOneSource || !(error instanceof InvalidArchiveError)) throw error;
-          throw interruption(error.message, { isDamaged: true, cause: error });
+          throw interruption(error.problem, { isDamaged: true, cause: error });
         }
       };
 
       const requireWithinLimit = (bytes: number) => {
         if (bytes <= maxBytes) return;
-        throw new LimitExceededError(
-          "maxBytes",
-          maxBytes,
-          "The archive has more bytes than allowed",
-        );
+        throw new LimitExceededError("maxBytes", maxBytes, "The archive");
       };
 
       const take = async (chunk: Uint8Array): Promise<void> => {

@@ -92,7 +92,7 @@ function expiryTime(olderThanMs: unknown, now = new Date()): number {
   if (typeof olderThanMs !== "number" || !(olderThanMs >= 0)) {
     throw new InvalidArgumentError(
       "olderThanMs",
-      `must be a number of milliseconds from 0, but is ${show(olderThanMs)}`,
+      `must be a number of milliseconds from 0, got ${show(olderThanMs)}`,
     );
   }
   requireDate("now", now);
@@ -102,7 +102,7 @@ function expiryTime(olderThanMs: unknown, now = new Date()): number {
 /** Throws unless `value` is a time: without one, what is the latest depends on the order. */
 function requireDate(argument: string, value: unknown): void {
   if (value instanceof Date && !Number.isNaN(value.getTime())) return;
-  throw new InvalidArgumentError(argument, `must be a valid Date, but is ${show(value)}`);
+  throw new InvalidArgumentError(argument, `must be a valid Date, got ${show(value)}`);
 }
 
 /** What a deletion names: the API's routes have no type, and a path can be written in two ways. */

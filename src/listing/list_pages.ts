@@ -98,7 +98,7 @@ export function listPages$<T>(listing: Listing<T>, sightings: Sightings<T>): Obs
 
 function inconsistent$(items: string, reason: string, advice: string): Observable<never> {
   return throwError(() =>
-    new InconsistentListingError(`Cannot list all ${items}: ${reason}. ${advice}`)
+    new InconsistentListingError(`Cannot list all ${items}: ${reason}`, { advice })
   );
 }
 

@@ -88,5 +88,5 @@ Deno.test("the demo fails with one plain sentence", async () => {
   const env = { HPCAI_API_KEY: "key", HPCAI_BASE_URL: "ftp://127.0.0.1" };
   const { code, stderr } = await runTask("demo", [], { env });
   assertEquals(code, 1);
-  assertMatch(stderr, /^The demo failed: baseUrl: .*\n$/);
+  assertMatch(stderr, /^The demo failed: baseUrl .*\n$/);
 });

@@ -77,7 +77,7 @@ Deno.test("a type that is none fails before anything is asked for", () => {
     const listing$ = cold("l|", pages);
     const { message } = new InvalidArgumentError(
       "type",
-      'must be a checkpoint type, for example "training" or "sampler", but is ""',
+      'must be a checkpoint type, for example "training" or "sampler", got ""',
     );
     const failure$ = listing$.pipe(
       latestCheckpoint(""),
