@@ -52,7 +52,7 @@ export interface FakeHpcaiOptions {
    * How the archive is answered: with its bytes, with a redirect to a signed URL on another origin,
    * or with JSON that holds such a URL. Default: `"bytes"`.
    */
-  readonly archiveAnswer?: "bytes" | "redirect" | "json";
+  readonly archiveResponse?: "bytes" | "redirect" | "json";
   /** How long a signed URL is good, in milliseconds. Default: 15 minutes. */
   readonly signedUrlTtlMs?: number;
   /**
@@ -113,7 +113,7 @@ const DEFAULT_LIMIT = 20;
  * ```ts ignore
  * import { FakeHpcai } from "@hpcai/rx/testing";
  *
- * const fake = new FakeHpcai({ archiveAnswer: "redirect" });
+ * const fake = new FakeHpcai({ archiveResponse: "redirect" });
  * Deno.serve({ port: 8000, hostname: "127.0.0.1" }, fake.handler);
  * ```
  */
@@ -139,7 +139,7 @@ export class FakeHpcai {
   readonly #latencyMs: number;
   readonly #maxPageSize: number;
   readonly #maxCheckpointPageSize: number | undefined;
-  readonly #archiveAnswer: "bytes" | "redirect" | "json";
+  readonly #archiveResponse: "bytes" | "redirect" | "json";
   readonly #storageOrigin: string | undefined;
   readonly #style: WireStyle;
   readonly #totalCountPastEnd: "true" | "zero";
@@ -183,7 +183,7 @@ export class FakeHpcai {
     this.#latencyMs = latencyMs;
     this.#maxPageSize = maxPageSize;
     this.#maxCheckpointPageSize = maxCheckpointPageSize;
-    this.#archiveAnswer = options.archiveAnswer ?? "bytes";
+    this.#archiveResponse = options.archiveResponse ?? "bytes";
     this.#storageOrigin = storageOrigin === undefined ? undefined : new URL(storageOrigin).origin;
     this.#style = {
       timestamps: options.timestamps ?? "zoned",
@@ -379,9 +379,9 @@ export class FakeHpcai {
       case "archive": {
         const checkpoint = run.checkpoints.find(({ id }) => id === checkpointId);
         if (checkpoint === undefined) return noCheckpoint();
-        return this.#archiveAnswer === "bytes"
+        return this.#archiveResponse === "bytes"
           ? fileAnswer(this.#archiveOf(run, checkpoint), method, headers)
-          : this.#signedUrlAnswer(this.#archiveAnswer, url, { trainingRunId, checkpointId });
+          : this.#signedUrlAnswer(this.#archiveResponse, url, { trainingRunId, checkpointId });
       }
     }
   }
