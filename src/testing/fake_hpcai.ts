@@ -39,6 +39,8 @@ export interface FakeHpcaiOptions {
   readonly archiveBytes?: number;
   /** How long every answer takes, in milliseconds. Default: 0. */
   readonly latencyMs?: number;
+  /** The highest transfer rate of each response body, in bytes per second. Default: unlimited. */
+  readonly bytesPerSecond?: number;
   /** The most training runs that one page holds, however many are asked for. Default: 100. */
   readonly maxPageSize?: number;
   /**
@@ -156,6 +158,7 @@ export class FakeHpcai {
       seed = 1,
       archiveBytes = 2 ** 20,
       latencyMs = 0,
+      bytesPerSecond,
       maxPageSize = 100,
       maxCheckpointPageSize,
       signedUrlTtlMs = SIGNED_URL_TTL_MS,
@@ -165,6 +168,7 @@ export class FakeHpcai {
     checkCount("seed", seed, Number.MIN_SAFE_INTEGER);
     checkCount("archiveBytes", archiveBytes, MIN_ARCHIVE_BYTES);
     checkCount("latencyMs", latencyMs, 0);
+    if (bytesPerSecond !== undefined) checkCount("bytesPerSecond", bytesPerSecond, 1);
     checkCount("maxPageSize", maxPageSize, 1);
     if (maxCheckpointPageSize !== undefined) {
       checkCount("maxCheckpointPageSize", maxCheckpointPageSize, 1);
@@ -191,7 +195,8 @@ export class FakeHpcai {
     this.fetch = inProcessFetch(async (request) => {
       const answer = await this.#answer(request);
       if (answer === "broken") throw new TypeError(`The connection to ${request.url} was lost`);
-      return toResponse(answer, request.method, request.signal);
+      const { method, signal } = request;
+      return toResponse(answer, { method, bytesPerSecond, signal });
     });
     this.handler = async (request) => {
       const answer = await this.#answer(request).catch((error: unknown) => {
@@ -199,8 +204,10 @@ export class FakeHpcai {
         if (request.signal.aborted) return textAnswer(499, "", {});
         throw error;
       });
-      if (answer === "broken") return new Response(byteStream(new Uint8Array(), "error"));
-      return toResponse(answer, request.method);
+      if (answer === "broken") {
+        return new Response(byteStream(new Uint8Array(), { ending: "error" }));
+      }
+      return toResponse(answer, { method: request.method, bytesPerSecond });
     };
   }
 
