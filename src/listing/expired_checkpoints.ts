@@ -16,7 +16,7 @@ export interface RetentionRule {
   /** How many of the latest checkpoints of each type are kept for each run. */
   readonly keepLast?: number | undefined;
   /** How old a checkpoint may be, in milliseconds, to be kept for its age. */
-  readonly olderThanMs?: number | undefined;
+  readonly maxAgeMs?: number | undefined;
   /** The time from which age counts back. Default: that of the call. */
   readonly now?: Date | undefined;
   /**
@@ -42,7 +42,7 @@ const DEFAULT_TYPES: readonly CheckpointType[] = ["training", "sampler"];
  *
  * @param checkpoints Those of any number of runs, in any order, for example all that
  * `listAllCheckpoints$` emits. Of each run all have to be there, since `keepLast` counts them.
- * @param rule With `keepLast` what is not among the last expires; with `olderThanMs` what is older;
+ * @param rule With `keepLast` what is not among the last expires; with `maxAgeMs` what is older;
  * with both only what is neither among the last nor young enough.
  * @returns Those that expire, in the order in which they were given.
  * @throws {InvalidArgumentError} if the rule has no condition, since everything would expire then; if
@@ -56,7 +56,7 @@ const DEFAULT_TYPES: readonly CheckpointType[] = ["training", "sampler"];
  *
  * const fake = new FakeHpcai();
  * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
- * const rule = { keepLast: 2, olderThanMs: 30 * 24 * 60 * 60 * 1000 };
+ * const rule = { keepLast: 2, maxAgeMs: 30 * 24 * 60 * 60 * 1000 };
  *
  * await client.listAllCheckpoints$().pipe(
  *   toArray(),
@@ -70,14 +70,14 @@ export function expiredCheckpoints(
 ): RunCheckpoint[] {
   requireIterable("checkpoints", checkpoints);
   requireOptions("rule", rule);
-  const { keepLast, olderThanMs, types = DEFAULT_TYPES } = rule;
-  if (keepLast === undefined && olderThanMs === undefined) {
-    throw new InvalidArgumentError("rule", "must have keepLast or olderThanMs, else all expire");
+  const { keepLast, maxAgeMs, types = DEFAULT_TYPES } = rule;
+  if (keepLast === undefined && maxAgeMs === undefined) {
+    throw new InvalidArgumentError("rule", "must have keepLast or maxAgeMs, else all expire");
   }
   if (keepLast !== undefined) requireInteger("keepLast", keepLast, 0);
   requireIterable("types", types);
   for (const type of types) requireCheckpointType("types", type);
-  const expiry = olderThanMs === undefined ? Infinity : expiryTime(olderThanMs, rule.now);
+  const expiry = maxAgeMs === undefined ? Infinity : expiryTime(maxAgeMs, rule.now);
   const given = [...checkpoints];
   for (const { trainingRunId, time } of given) {
     requireTrainingRunId(trainingRunId);
@@ -88,15 +88,15 @@ export function expiredCheckpoints(
 }
 
 /** The time before which a checkpoint is too old. */
-function expiryTime(olderThanMs: unknown, now = new Date()): number {
-  if (typeof olderThanMs !== "number" || !(olderThanMs >= 0)) {
+function expiryTime(maxAgeMs: unknown, now = new Date()): number {
+  if (typeof maxAgeMs !== "number" || !(maxAgeMs >= 0)) {
     throw new InvalidArgumentError(
-      "olderThanMs",
-      `must be a number of milliseconds from 0, but is ${show(olderThanMs)}`,
+      "maxAgeMs",
+      `must be a number of milliseconds from 0, but is ${show(maxAgeMs)}`,
     );
   }
   requireDate("now", now);
-  return now.getTime() - olderThanMs;
+  return now.getTime() - maxAgeMs;
 }
 
 /** Throws unless `value` is a time: without one, what is the latest depends on the order. */

@@ -5,7 +5,7 @@ import { listPages$, type PageQuery } from "./list_pages.ts";
 import { Sightings } from "./sightings.ts";
 
 /** How to list all training runs. */
-export interface ListAllOptions {
+export interface ListAllTrainingRunsOptions {
   /** How many runs to ask for with each request; servers cap it. Default 100. */
   readonly pageSize?: number | undefined;
   /** How many runs to leave out at the beginning. Default 0. */
@@ -23,7 +23,7 @@ const DEFAULT_CONCURRENCY = 4;
 /** Lists all training runs, each once; what `RestClient.listAllTrainingRuns$` promises. */
 export function listAllTrainingRuns$(
   fetchPage: FetchPage,
-  options: ListAllOptions = {},
+  options: ListAllTrainingRunsOptions = {},
 ): Observable<TrainingRun> {
   return defer(() => {
     requireOptions("options", options);

@@ -1,11 +1,11 @@
-import type { Cursor } from "../types.ts";
+import type { PageCursor } from "../types.ts";
 
 /** One page of a listing. */
 export interface Page<T> {
   /** The items of this page, in the server's order. */
   readonly items: readonly T[];
   /** Which page it is, of how many items. */
-  readonly cursor: Cursor;
+  readonly cursor: PageCursor;
 }
 
 /** What one pass over a listing saw. */

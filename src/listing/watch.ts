@@ -29,7 +29,7 @@ import {
 import { ApiStatusError, InvalidArgumentError } from "../errors.ts";
 import { backoffMs } from "../transport/retry.ts";
 import type { Checkpoint, CheckpointsListResponse, TrainingRun } from "../types.ts";
-import type { Change, WatchOptions } from "./change.ts";
+import type { WatchEvent, WatchOptions } from "./watch_event.ts";
 import { checkpointKey } from "./checkpoint_key.ts";
 
 /** What is there, by what identifies it, in the server's order. */
@@ -60,7 +60,7 @@ export function watchTrainingRuns$(
   pollers: Pollers<TrainingRun>,
   list$: Observable<TrainingRun>,
   options: WatchOptions,
-): Observable<Change<TrainingRun>> {
+): Observable<WatchEvent<TrainingRun>> {
   return watch$(pollers, {
     name: "",
     list$: list$.pipe(toArray()),
@@ -75,7 +75,7 @@ export function watchCheckpoints$(
   trainingRunId: string,
   list$: Observable<CheckpointsListResponse>,
   options: WatchOptions,
-): Observable<Change<Checkpoint>> {
+): Observable<WatchEvent<Checkpoint>> {
   return defer(() => {
     requireTrainingRunId(trainingRunId);
     return watch$(pollers, {
@@ -97,7 +97,7 @@ export function watch$<T>(
   watched: Watched<T>,
   options: WatchOptions,
   random: () => number = Math.random,
-): Observable<Change<T>> {
+): Observable<WatchEvent<T>> {
   return defer(() => {
     requireOptions("options", options);
     const {
@@ -178,7 +178,7 @@ const visible$: Observable<unknown> = defer(() => {
   );
 });
 
-function* changesBetween<T>(before: Snapshot<T>, after: Snapshot<T>): Iterable<Change<T>> {
+function* changesBetween<T>(before: Snapshot<T>, after: Snapshot<T>): Iterable<WatchEvent<T>> {
   for (const [id, value] of before) {
     if (!after.has(id)) yield { type: "removed", value };
   }

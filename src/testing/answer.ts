@@ -81,17 +81,22 @@ export function fileAnswer(file: ServedFile, method: string, request: Headers): 
   };
 }
 
-/**
- * Makes the answer a `Response`.
- *
- * @param method The request's; `HEAD` gets no body.
- * @param signal Errors a body under way, where the transport does not cancel it by itself.
- */
+/** How a {@linkcode Response} of the fake is sent. */
+export interface SendOptions {
+  /** The request's method; a response to `HEAD` has no body. */
+  readonly method: string;
+  /** The highest transfer rate of the body. Default: unlimited. */
+  readonly bytesPerSecond?: number | undefined;
+  /** Errors the body when it aborts, where the transport does not cancel the body itself. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Converts to the platform's `Response`. */
 export function toResponse(
   { status, headers, body, ending }: Answer,
-  method: string,
-  signal?: AbortSignal,
+  { method, bytesPerSecond, signal }: SendOptions,
 ): Response {
   const hasBody = body !== undefined && method !== "HEAD" && !NULL_BODY_STATUSES.includes(status);
-  return new Response(hasBody ? byteStream(body, ending, signal) : null, { status, headers });
+  const stream = hasBody ? byteStream(body, { ending, bytesPerSecond, signal }) : null;
+  return new Response(stream, { status, headers });
 }

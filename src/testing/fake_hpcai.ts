@@ -39,6 +39,8 @@ export interface FakeHpcaiOptions {
   readonly archiveBytes?: number;
   /** How long every answer takes, in milliseconds. Default: 0. */
   readonly latencyMs?: number;
+  /** The highest transfer rate of each response body, in bytes per second. Default: unlimited. */
+  readonly bytesPerSecond?: number;
   /** The most training runs that one page holds, however many are asked for. Default: 100. */
   readonly maxPageSize?: number;
   /**
@@ -50,7 +52,7 @@ export interface FakeHpcaiOptions {
    * How the archive is answered: with its bytes, with a redirect to a signed URL on another origin,
    * or with JSON that holds such a URL. Default: `"bytes"`.
    */
-  readonly archiveAnswer?: "bytes" | "redirect" | "json";
+  readonly archiveResponse?: "bytes" | "redirect" | "json";
   /** How long a signed URL is good, in milliseconds. Default: 15 minutes. */
   readonly signedUrlTtlMs?: number;
   /**
@@ -111,7 +113,7 @@ const DEFAULT_LIMIT = 20;
  * ```ts ignore
  * import { FakeHpcai } from "@hpcai/rx/testing";
  *
- * const fake = new FakeHpcai({ archiveAnswer: "redirect" });
+ * const fake = new FakeHpcai({ archiveResponse: "redirect" });
  * Deno.serve({ port: 8000, hostname: "127.0.0.1" }, fake.handler);
  * ```
  */
@@ -137,7 +139,7 @@ export class FakeHpcai {
   readonly #latencyMs: number;
   readonly #maxPageSize: number;
   readonly #maxCheckpointPageSize: number | undefined;
-  readonly #archiveAnswer: "bytes" | "redirect" | "json";
+  readonly #archiveResponse: "bytes" | "redirect" | "json";
   readonly #storageOrigin: string | undefined;
   readonly #style: WireStyle;
   readonly #totalCountPastEnd: "true" | "zero";
@@ -156,6 +158,7 @@ export class FakeHpcai {
       seed = 1,
       archiveBytes = 2 ** 20,
       latencyMs = 0,
+      bytesPerSecond,
       maxPageSize = 100,
       maxCheckpointPageSize,
       signedUrlTtlMs = SIGNED_URL_TTL_MS,
@@ -165,6 +168,7 @@ export class FakeHpcai {
     checkCount("seed", seed, Number.MIN_SAFE_INTEGER);
     checkCount("archiveBytes", archiveBytes, MIN_ARCHIVE_BYTES);
     checkCount("latencyMs", latencyMs, 0);
+    if (bytesPerSecond !== undefined) checkCount("bytesPerSecond", bytesPerSecond, 1);
     checkCount("maxPageSize", maxPageSize, 1);
     if (maxCheckpointPageSize !== undefined) {
       checkCount("maxCheckpointPageSize", maxCheckpointPageSize, 1);
@@ -179,7 +183,7 @@ export class FakeHpcai {
     this.#latencyMs = latencyMs;
     this.#maxPageSize = maxPageSize;
     this.#maxCheckpointPageSize = maxCheckpointPageSize;
-    this.#archiveAnswer = options.archiveAnswer ?? "bytes";
+    this.#archiveResponse = options.archiveResponse ?? "bytes";
     this.#storageOrigin = storageOrigin === undefined ? undefined : new URL(storageOrigin).origin;
     this.#style = {
       timestamps: options.timestamps ?? "zoned",
@@ -191,7 +195,8 @@ export class FakeHpcai {
     this.fetch = inProcessFetch(async (request) => {
       const answer = await this.#answer(request);
       if (answer === "broken") throw new TypeError(`The connection to ${request.url} was lost`);
-      return toResponse(answer, request.method, request.signal);
+      const { method, signal } = request;
+      return toResponse(answer, { method, bytesPerSecond, signal });
     });
     this.handler = async (request) => {
       const answer = await this.#answer(request).catch((error: unknown) => {
@@ -199,8 +204,10 @@ export class FakeHpcai {
         if (request.signal.aborted) return textAnswer(499, "", {});
         throw error;
       });
-      if (answer === "broken") return new Response(byteStream(new Uint8Array(), "error"));
-      return toResponse(answer, request.method);
+      if (answer === "broken") {
+        return new Response(byteStream(new Uint8Array(), { ending: "error" }));
+      }
+      return toResponse(answer, { method: request.method, bytesPerSecond });
     };
   }
 
@@ -372,9 +379,9 @@ export class FakeHpcai {
       case "archive": {
         const checkpoint = run.checkpoints.find(({ id }) => id === checkpointId);
         if (checkpoint === undefined) return noCheckpoint();
-        return this.#archiveAnswer === "bytes"
+        return this.#archiveResponse === "bytes"
           ? fileAnswer(this.#archiveOf(run, checkpoint), method, headers)
-          : this.#signedUrlAnswer(this.#archiveAnswer, url, { trainingRunId, checkpointId });
+          : this.#signedUrlAnswer(this.#archiveResponse, url, { trainingRunId, checkpointId });
       }
     }
   }

@@ -44,12 +44,12 @@ Deno.test("all but the last N expire, in the order in which they were given", ()
 });
 
 Deno.test("what is older than the age expires, what is as old does not", () => {
-  const rule = { olderThanMs: 800, now: NOW };
+  const rule = { maxAgeMs: 800, now: NOW };
   assertEquals(ids(expiredCheckpoints(ofRun([a, b, c]), rule)), "a");
 });
 
 Deno.test("with both conditions only what is neither among the last nor young expires", () => {
-  const rule = { olderThanMs: 700, now: NOW };
+  const rule = { maxAgeMs: 700, now: NOW };
   assertEquals(ids(expiredCheckpoints(ofRun([a, b, c, d]), { ...rule, keepLast: 1 })), "a b");
   assertEquals(ids(expiredCheckpoints(ofRun([a, b, c, d]), { ...rule, keepLast: 3 })), "a");
 });
@@ -78,7 +78,7 @@ Deno.test("it does not expire either where its path is written in the other way"
 Deno.test("what shares its id, and so its route, with a kept one of the other type is kept", () => {
   const sampler = checkpoint("a", 950, "sampler");
   assertEquals(ids(expiredCheckpoints(ofRun([a, sampler, b, c]), { keepLast: 1 })), "b");
-  const rule = { olderThanMs: 100, now: NOW };
+  const rule = { maxAgeMs: 100, now: NOW };
   assertEquals(ids(expiredCheckpoints(ofRun([a, sampler, b]), rule)), "b");
 });
 
@@ -89,7 +89,7 @@ Deno.test("a checkpoint that is given twice counts once", () => {
 Deno.test("a checkpoint of a type that the rule does not name never expires, and counts for no other", () => {
   const all = ofRun([a, checkpoint("x", 50, "external"), checkpoint("y", 500, "external"), b]);
   assertEquals(ids(expiredCheckpoints(all, { keepLast: 1 })), "a");
-  assertEquals(ids(expiredCheckpoints(all, { olderThanMs: 0, now: NOW })), "a b");
+  assertEquals(ids(expiredCheckpoints(all, { maxAgeMs: 0, now: NOW })), "a b");
 });
 
 Deno.test("a rule applies to the types that it names, and to no other", () => {
@@ -109,7 +109,7 @@ Deno.test("a checkpoint without a time never expires, and takes the place of no 
   const timeless = checkpoint("t", null);
   assertEquals(ids(expiredCheckpoints(ofRun([a, timeless, b, c]), { keepLast: 2 })), "a");
   assertEquals(ids(expiredCheckpoints(ofRun([timeless]), { keepLast: 0 })), "");
-  const rule = { olderThanMs: 0, now: NOW };
+  const rule = { maxAgeMs: 0, now: NOW };
   assertEquals(ids(expiredCheckpoints(ofRun([a, timeless, timeless]), rule)), "a");
 });
 
@@ -128,7 +128,7 @@ Deno.test("a checkpoint that does not know its run is refused, since it counts f
 
 Deno.test("age counts back from the time of the call by default", () => {
   const young = checkpoint("young", Date.now() - 1_000);
-  assertEquals(ids(expiredCheckpoints(ofRun([a, young]), { olderThanMs: 3_600_000 })), "a");
+  assertEquals(ids(expiredCheckpoints(ofRun([a, young]), { maxAgeMs: 3_600_000 })), "a");
 });
 
 Deno.test("the checkpoints may come from a generator", () => {
@@ -142,11 +142,11 @@ for (
     ["rule", { now: NOW }],
     ["rule", null],
     ["keepLast", { keepLast: -1 }],
-    ["keepLast", { keepLast: 1.5, olderThanMs: 1 }],
-    ["olderThanMs", { olderThanMs: NaN }],
-    ["olderThanMs", { olderThanMs: "30 days" }],
-    ["now", { olderThanMs: 1, now: new Date(NaN) }],
-    ["now", { olderThanMs: 1, now: 5 }],
+    ["keepLast", { keepLast: 1.5, maxAgeMs: 1 }],
+    ["maxAgeMs", { maxAgeMs: NaN }],
+    ["maxAgeMs", { maxAgeMs: "30 days" }],
+    ["now", { maxAgeMs: 1, now: new Date(NaN) }],
+    ["now", { maxAgeMs: 1, now: 5 }],
     ["types", { keepLast: 1, types: "training" }],
     ["types", { keepLast: 1, types: [""] }],
     ["types", { keepLast: 1, types: [7] }],
@@ -212,8 +212,8 @@ const now = new Date(12);
 const typesOfRule = fc.constantFrom(undefined, ["training"], ["sampler", "external"]);
 const rules: fc.Arbitrary<RetentionRule> = fc.oneof(
   fc.record({ keepLast: counts, types: typesOfRule }),
-  fc.record({ olderThanMs: ages, types: typesOfRule }),
-  fc.record({ keepLast: counts, olderThanMs: ages, types: typesOfRule }),
+  fc.record({ maxAgeMs: ages, types: typesOfRule }),
+  fc.record({ keepLast: counts, maxAgeMs: ages, types: typesOfRule }),
 ).map((rule) => ({ ...rule, now }));
 
 function appliesTo({ types = ["training", "sampler"] }: RetentionRule, checkpoint: Checkpoint) {
@@ -316,7 +316,7 @@ Deno.test("a larger N or a longer time lets nothing expire that did not before",
     const milder = {
       ...rule,
       keepLast: rule.keepLast === undefined ? undefined : rule.keepLast + more,
-      olderThanMs: rule.olderThanMs === undefined ? undefined : rule.olderThanMs + longer,
+      maxAgeMs: rule.maxAgeMs === undefined ? undefined : rule.maxAgeMs + longer,
     };
     const expired = new Set(paths(expiredCheckpoints(all, rule)));
     assert(paths(expiredCheckpoints(all, milder)).every((path) => expired.has(path)));

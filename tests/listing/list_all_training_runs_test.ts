@@ -22,13 +22,16 @@ import { TestScheduler } from "rxjs/testing";
 import { InconsistentListingError, InvalidArgumentError } from "../../src/errors.ts";
 import {
   type FetchPage,
-  type ListAllOptions,
   listAllTrainingRuns$,
+  type ListAllTrainingRunsOptions,
 } from "../../src/listing/list_all_training_runs.ts";
 import type { TrainingRunsResponse } from "../../src/types.ts";
 import { type Change, ChangingListing, trainingRun } from "./changing_listing.ts";
 
-function listedIds(fetchPage: FetchPage, options: ListAllOptions = {}): Promise<string[]> {
+function listedIds(
+  fetchPage: FetchPage,
+  options: ListAllTrainingRunsOptions = {},
+): Promise<string[]> {
   return lastValueFrom(
     listAllTrainingRuns$(fetchPage, options).pipe(map((run) => run.trainingRunId), toArray()),
   );
@@ -154,7 +157,7 @@ Deno.test("runs that never stand still make an error that says so, after all wer
 });
 
 /** Lists, and gives what was emitted, the error, and how many requests that cost. */
-async function outcome(fetchPage: FetchPage, options: ListAllOptions = {}) {
+async function outcome(fetchPage: FetchPage, options: ListAllTrainingRunsOptions = {}) {
   const ids: string[] = [];
   let requests = 0;
   const counted: FetchPage = (query) =>
@@ -513,7 +516,7 @@ for (
   Deno.test(`${argument}: ${Deno.inspect(options)} is refused before any request`, async () => {
     const listing = new ChangingListing(5);
     const error = await assertRejects(
-      () => listedIds(listing.fetchPage(), options as ListAllOptions),
+      () => listedIds(listing.fetchPage(), options as ListAllTrainingRunsOptions),
       InvalidArgumentError,
       argument,
     );

@@ -2,7 +2,7 @@ import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { defer, firstValueFrom, map, merge, type Observable, of, retry, take, toArray } from "rxjs";
 import { TestScheduler } from "rxjs/testing";
 import { ApiConnectionError, apiStatusError, InvalidArgumentError } from "../../src/errors.ts";
-import type { Change, WatchOptions } from "../../src/listing/change.ts";
+import type { WatchEvent, WatchOptions } from "../../src/listing/watch_event.ts";
 import { type Pollers, watch$, type Watched } from "../../src/listing/watch.ts";
 
 /** Something to watch: a name, and a state that can change. */
@@ -29,7 +29,7 @@ function listing(text: string): Item[] {
 }
 
 /** A change in short: `+a1`, `a1>a2`, `-a1`. */
-function shown(change: Change<Item>): string {
+function shown(change: WatchEvent<Item>): string {
   const name = ({ id, state }: Item) => `${id}${state}`;
   if (change.type === "changed") return `${name(change.previous)}>${name(change.value)}`;
   return `${change.type === "added" ? "+" : "-"}${name(change.value)}`;

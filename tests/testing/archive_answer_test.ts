@@ -67,7 +67,7 @@ Deno.test("If-Range asks for the range only where the tag is strongly the same",
 });
 
 Deno.test("a redirect leads to a signed URL on another origin that needs no key", async () => {
-  const fake = new FakeHpcai({ archiveAnswer: "redirect" });
+  const fake = new FakeHpcai({ archiveResponse: "redirect" });
   const url = await signedUrl(fake);
   assertEquals(new URL(url).origin, "https://storage.fake-hpcai.example");
   const response = await fake.fetch(url);
@@ -77,14 +77,14 @@ Deno.test("a redirect leads to a signed URL on another origin that needs no key"
 });
 
 Deno.test("a redirect says when its URL expires", async () => {
-  const fake = new FakeHpcai({ archiveAnswer: "redirect", now: () => 0, signedUrlTtlMs: 60_000 });
+  const fake = new FakeHpcai({ archiveResponse: "redirect", now: () => 0, signedUrlTtlMs: 60_000 });
   const response = await getArchive(fake, { redirect: "manual" });
   assertEquals(response.headers.get("Expires"), "Thu, 01 Jan 1970 00:01:00 GMT");
   await response.body?.cancel();
 });
 
 Deno.test("JSON leads to a signed URL too", async () => {
-  const fake = new FakeHpcai({ archiveAnswer: "json", now: () => 0, signedUrlTtlMs: 60_000 });
+  const fake = new FakeHpcai({ archiveResponse: "json", now: () => 0, signedUrlTtlMs: 60_000 });
   const { url, expires } = await (await getArchive(fake)).json();
   assertEquals(expires, "1970-01-01T00:01:00.000Z");
   const response = await fake.fetch(url, { headers: { Range: "bytes=-8" } });
@@ -94,13 +94,13 @@ Deno.test("JSON leads to a signed URL too", async () => {
 
 Deno.test("signed URLs point where they are told to", async () => {
   const storageOrigin = "https://bucket.example";
-  const fake = new FakeHpcai({ archiveAnswer: "redirect", storageOrigin });
+  const fake = new FakeHpcai({ archiveResponse: "redirect", storageOrigin });
   assertEquals(new URL(await signedUrl(fake)).origin, storageOrigin);
 });
 
 Deno.test("a signed URL runs out", async () => {
   let now = 1_000;
-  const options = { archiveAnswer: "redirect", signedUrlTtlMs: 10, now: () => now } as const;
+  const options = { archiveResponse: "redirect", signedUrlTtlMs: 10, now: () => now } as const;
   const fake = new FakeHpcai(options);
   const url = await signedUrl(fake);
   now += 9;
@@ -112,7 +112,7 @@ Deno.test("a signed URL runs out", async () => {
 });
 
 Deno.test("signed URLs can be made to run out, and new ones work", async () => {
-  const fake = new FakeHpcai({ archiveAnswer: "redirect" });
+  const fake = new FakeHpcai({ archiveResponse: "redirect" });
   const [old] = [await signedUrl(fake), fake.expireSignedUrls()];
   assertEquals((await fake.fetch(old, { method: "HEAD" })).status, 403);
   const fresh = await signedUrl(fake);
@@ -121,7 +121,7 @@ Deno.test("signed URLs can be made to run out, and new ones work", async () => {
 });
 
 Deno.test("a signed URL that was tampered with is refused", async () => {
-  const fake = new FakeHpcai({ archiveAnswer: "redirect" });
+  const fake = new FakeHpcai({ archiveResponse: "redirect" });
   const url = await signedUrl(fake);
   for (
     const forged of [url.replace("final", "step_0010"), url.replace(/signature=./, "signature=z")]
@@ -131,7 +131,7 @@ Deno.test("a signed URL that was tampered with is refused", async () => {
 });
 
 Deno.test("a signed URL of a deleted checkpoint leads nowhere", async () => {
-  const fake = new FakeHpcai({ archiveAnswer: "redirect" });
+  const fake = new FakeHpcai({ archiveResponse: "redirect" });
   const url = await signedUrl(fake);
   fake.removeTrainingRun(RUN);
   assertEquals((await fake.fetch(url, { method: "HEAD" })).status, 404);

@@ -320,6 +320,7 @@ Deno.test("options and arguments that make no sense are refused at once", () => 
     [{ seed: 0.5 }, "seed"],
     [{ archiveBytes: 16_383 }, "archiveBytes must be a whole number of at least 16384"],
     [{ latencyMs: NaN }, "latencyMs"],
+    [{ bytesPerSecond: 0 }, "bytesPerSecond"],
     [{ maxPageSize: 0 }, "maxPageSize"],
     [{ maxCheckpointPageSize: 0 }, "maxCheckpointPageSize"],
     [{ signedUrlTtlMs: -1 }, "signedUrlTtlMs"],

@@ -39,7 +39,7 @@ Deno.test("a server answers HEAD with the length and ranges with their bytes", a
 });
 
 Deno.test("one server plays the API and the storage on two origins", async () => {
-  const fake = new FakeHpcai({ archiveAnswer: "redirect" });
+  const fake = new FakeHpcai({ archiveResponse: "redirect" });
   await served(fake, async (url, init) => {
     const there = await fetch(url, { ...init, redirect: "manual" });
     const { hostname, port } = new URL(there.headers.get("Location") ?? "");

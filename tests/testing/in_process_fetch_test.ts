@@ -16,7 +16,7 @@ Deno.test("fetch needs no this and takes a string, a URL or a Request", async ()
 });
 
 Deno.test("a followed redirect takes the key along, as a real fetch does", async () => {
-  const fake = new FakeHpcai({ archiveAnswer: "redirect" });
+  const fake = new FakeHpcai({ archiveResponse: "redirect" });
   const response = await fake.fetch(ARCHIVE, {
     headers: { "X-API-Key": fake.apiKey, Authorization: "Bearer x" },
   });
@@ -29,7 +29,7 @@ Deno.test("a followed redirect takes the key along, as a real fetch does", async
 });
 
 Deno.test("a redirect is an error where the caller says so", async () => {
-  const fake = new FakeHpcai({ archiveAnswer: "redirect" });
+  const fake = new FakeHpcai({ archiveResponse: "redirect" });
   const init = { headers: { "X-API-Key": fake.apiKey }, redirect: "error" } as const;
   await assertRejects(() => fake.fetch(ARCHIVE, init), TypeError, "Unexpected redirect");
 });
