@@ -43,12 +43,12 @@ export type {
   DownloadProgressEvent,
   DownloadRestartEvent,
   DownloadRestartReason,
-  TransferSettings,
+  TransferOptions,
 } from "./src/download/download_event.ts";
 export {
-  type CountedEvent,
   type TotalProgress,
   totalProgress,
+  type TransferEvent,
 } from "./src/download/total_progress.ts";
 export {
   ApiConnectionError,
@@ -82,12 +82,12 @@ export {
   UnsafeArchiveError,
 } from "./src/errors.ts";
 export type {
-  Addition,
-  Change,
-  Modification,
-  Removal,
+  WatchAddedEvent,
+  WatchChangedEvent,
+  WatchEvent,
   WatchOptions,
-} from "./src/listing/change.ts";
+  WatchRemovedEvent,
+} from "./src/listing/watch_event.ts";
 export type {
   DeleteCheckpointsOptions,
   DeletedResult,
@@ -98,7 +98,7 @@ export type {
 export { expiredCheckpoints, type RetentionRule } from "./src/listing/expired_checkpoints.ts";
 export { latestCheckpoint } from "./src/listing/latest_checkpoint.ts";
 export type { ListAllCheckpointsOptions } from "./src/listing/list_all_checkpoints.ts";
-export type { ListAllOptions } from "./src/listing/list_all_training_runs.ts";
+export type { ListAllTrainingRunsOptions } from "./src/listing/list_all_training_runs.ts";
 export type { RestClientOptions, RetryOptions } from "./src/options.ts";
 export { type ListTrainingRunsQuery, RestClient } from "./src/rest_client.ts";
 export type {
@@ -117,7 +117,7 @@ export type {
   CheckpointRef,
   CheckpointsListResponse,
   CheckpointType,
-  Cursor,
+  PageCursor,
   RunCheckpoint,
   TrainingRun,
   TrainingRunsResponse,

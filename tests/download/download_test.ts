@@ -380,15 +380,47 @@ for (
   });
 }
 
+for (
+  const [what, checkpoint, options] of [
+    ["option", CHECKPOINT, { idleTimeoutMs: 0 }],
+    ["checkpoint", "hpcai://", {}],
+  ] as const
+) {
+  Deno.test(`download$ with an invalid ${what} neither aborts nor keeps the stream`, async () => {
+    const { notes, to } = notedSink();
+    const client = clientOf(() => archive(HELLO, HELLO_LENGTH));
+    await assertRejects(
+      () => lastValueFrom(client.download$(checkpoint, { to, ...options })),
+      InvalidArgumentError,
+    );
+    assertEquals(to.locked, false);
+    await lastValueFrom(client.download$(CHECKPOINT, { to }));
+    assertEquals(notes, ["write 5", "close"]);
+  });
+}
+
+Deno.test("download$ rejects a stream that another download writes to, and leaves that one alone", async () => {
+  const { notes, to } = notedSink();
+  const client = clientOf(() => archive(HELLO, HELLO_LENGTH));
+  const first = lastValueFrom(client.download$(CHECKPOINT, { to }));
+  const error = await assertRejects(
+    () => lastValueFrom(client.download$(CHECKPOINT, { to })),
+    InvalidArgumentError,
+  );
+  assertEquals(error.argument, "to");
+  assertEquals((await first).type, "complete");
+  assertEquals(notes, ["write 5", "close"]);
+});
+
 function lockedStream(): WritableStream<Uint8Array> {
   const stream = new WritableStream<Uint8Array>();
   stream.getWriter();
   return stream;
 }
 
-for (const archiveAnswer of ["bytes", "redirect", "json"] as const) {
-  Deno.test(`an archive that comes as ${archiveAnswer} arrives as the server has it`, async () => {
-    const fake = new FakeHpcai({ archiveAnswer, archiveBytes: 200_000 });
+for (const archiveResponse of ["bytes", "redirect", "json"] as const) {
+  Deno.test(`an archive that comes as ${archiveResponse} arrives as the server has it`, async () => {
+    const fake = new FakeHpcai({ archiveResponse, archiveBytes: 200_000 });
     const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
     const bytes = await firstValueFrom(
       client.downloadCheckpointArchiveByCheckpointPath$(CHECKPOINT),
@@ -397,7 +429,7 @@ for (const archiveAnswer of ["bytes", "redirect", "json"] as const) {
     assertEquals(bytes, await new Response(expected.stream()).bytes());
     assertEquals(
       fake.requests.map(({ operation, headers }) => [operation, headers.has("X-API-Key")]),
-      archiveAnswer === "bytes" ? [["archive", true]] : [["archive", true], ["storage", false]],
+      archiveResponse === "bytes" ? [["archive", true]] : [["archive", true], ["storage", false]],
     );
   });
 }
