@@ -107,14 +107,16 @@ function follow({ events$ }: RestClient, terminal: Terminal, { debug }: GlobalOp
 }
 
 function describe(event: ClientEvent): string {
-  const { type, requestId, method, url, attempt } = event;
-  const request = `${type} ${requestId}.${attempt} ${method} ${url}`;
+  const { type, callId, method, url, attempt } = event;
+  const request = `${type} ${callId}.${attempt} ${method} ${url}`;
   switch (event.type) {
     case "response":
       return `${request} ${event.status} ${Math.round(event.durationMs)} ms`;
     case "retry":
       return `${request} in ${Math.round(event.delayMs)} ms, after ${explain(event.error)[0]}`;
     case "failure":
+      return `${request} ${explain(event.error)[0]} ${Math.round(event.durationMs)} ms`;
+    case "error":
       return `${request} ${explain(event.error)[0]}`;
     default:
       return request;
