@@ -4,74 +4,75 @@ import { byteRange, type ByteSource, byteStream, type StreamEnding } from "./byt
 import { errorBody, type ErrorFacts, type ErrorShape } from "./error_body.ts";
 import { parseRange } from "./range_header.ts";
 
-/** What the fake answers, before it is a `Response`. */
-export interface Answer {
+/** A response of the fake as data, which faults can still change. */
+export interface FakeResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** Absent where the answer has none. */
+  /** Absent in a response without a body. */
   readonly body?: ByteSource;
-  /** How the body ends. Default: it closes. */
+  /** How the body ends. Default: `"close"`. */
   readonly ending?: StreamEnding;
 }
 
-/** A file that can be asked for in parts. */
+/** A file that supports range requests. */
 export interface ServedFile extends ByteSource {
   readonly etag: string;
 }
 
-/** Statuses whose answers have no body (Fetch standard, null body status). */
+/** Statuses whose responses have no body (Fetch standard, null body status). */
 const NULL_BODY_STATUSES = [204, 205, 304];
 
-/** An answer of text; `Content-Length` counts its bytes. */
-export function textAnswer(
+/** A response with a text; `Content-Length` is the number of its bytes. */
+export function textResponse(
   status: number,
   text: string,
   headers: Readonly<Record<string, string>>,
-): Answer {
+): FakeResponse {
   const body = new TextEncoder().encode(text);
   return { status, headers: { "Content-Length": String(body.byteLength), ...headers }, body };
 }
 
-/** An answer of JSON. */
-export function jsonAnswer(value: unknown): Answer {
-  return textAnswer(200, JSON.stringify(value), { "Content-Type": "application/json" });
+/** A response with JSON. */
+export function jsonResponse(value: unknown): FakeResponse {
+  return textResponse(200, JSON.stringify(value), { "Content-Type": "application/json" });
 }
 
-/** An error, written in a shape. */
-export function errorAnswer(
+/** An error response whose body has the given shape. */
+export function errorResponse(
   status: number,
   shape: ErrorShape,
   facts: ErrorFacts,
   headers: Readonly<Record<string, string>> = {},
-): Answer {
+): FakeResponse {
   const { text, contentType } = errorBody(shape, facts);
-  return textAnswer(status, text, {
+  return textResponse(status, text, {
     ...(contentType === undefined ? {} : { "Content-Type": contentType }),
     ...headers,
   });
 }
 
-/** A file or the part of it that the request's `Range` and `If-Range` ask for (RFC 9110). */
-export function fileAnswer(file: ServedFile, method: string, request: Headers): Answer {
-  const ifRange = request.get("If-Range");
-  const isSame = ifRange === null || ifRange === file.etag;
-  const range = method === "GET" && isSame
-    ? parseRange(request.get("Range"), file.byteLength)
+/** A file, or the range of it that `Range` and `If-Range` select (RFC 9110 sections 13 and 14). */
+export function fileResponse(
+  file: ServedFile,
+  method: string,
+  requestHeaders: Headers,
+): FakeResponse {
+  const ifRange = requestHeaders.get("If-Range");
+  const isSameFile = ifRange === null || ifRange === file.etag;
+  const range = method === "GET" && isSameFile
+    ? parseRange(requestHeaders.get("Range"), file.byteLength)
     : undefined;
-  const headers = {
-    "Accept-Ranges": "bytes",
-    "Content-Type": "application/gzip",
-    "ETag": file.etag,
-  };
   if (range === "unsatisfiable") {
     const headers = { "Accept-Ranges": "bytes", "Content-Range": `bytes */${file.byteLength}` };
-    return textAnswer(416, "", headers);
+    return textResponse(416, "", headers);
   }
   const { start, end } = range ?? { start: 0, end: file.byteLength };
   return {
     status: range === undefined ? 200 : 206,
     headers: {
-      ...headers,
+      "Accept-Ranges": "bytes",
+      "Content-Type": "application/gzip",
+      "ETag": file.etag,
       "Content-Length": String(end - start),
       ...(range === undefined
         ? {}
@@ -81,7 +82,7 @@ export function fileAnswer(file: ServedFile, method: string, request: Headers): 
   };
 }
 
-/** How a {@linkcode Response} of the fake is sent. */
+/** How a {@linkcode FakeResponse} is sent. */
 export interface SendOptions {
   /** The request's method; a response to `HEAD` has no body. */
   readonly method: string;
@@ -93,7 +94,7 @@ export interface SendOptions {
 
 /** Converts to the platform's `Response`. */
 export function toResponse(
-  { status, headers, body, ending }: Answer,
+  { status, headers, body, ending }: FakeResponse,
   { method, bytesPerSecond, signal }: SendOptions,
 ): Response {
   const hasBody = body !== undefined && method !== "HEAD" && !NULL_BODY_STATUSES.includes(status);
