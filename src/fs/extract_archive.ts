@@ -135,7 +135,7 @@ function extractSettings(options: ExtractOptions): ExtractSettings {
   requireInteger("maxBytes", maxBytes, 0);
   requireInteger("maxRatio", maxRatio, 1);
   if (filter !== undefined && typeof filter !== "function") {
-    throw new InvalidArgumentError("filter", `must be a function, but is ${show(filter)}`);
+    throw new InvalidArgumentError("filter", `must be a function, got ${show(filter)}`);
   }
   return {
     ...transferSettings(transfer),
@@ -150,7 +150,7 @@ function extractSettings(options: ExtractOptions): ExtractSettings {
 
 function requireDirectory(directory: unknown): void {
   if (typeof directory === "string" && directory !== "" && !directory.includes("\0")) return;
-  throw new InvalidArgumentError("directory", `must be a path, but is ${show(directory)}`);
+  throw new InvalidArgumentError("directory", `must be a path, got ${show(directory)}`);
 }
 
 async function requireFree(directory: string, overwrite: boolean): Promise<void> {
@@ -163,7 +163,8 @@ async function requireFree(directory: string, overwrite: boolean): Promise<void>
   if (overwrite) return;
   throw new PathExistsError(
     "directory",
-    `${show(directory)} exists; choose another, or replace it with the option overwrite`,
+    `${show(directory)} exists`,
+    { advice: "Choose another directory, or replace it with the option overwrite." },
   );
 }
 

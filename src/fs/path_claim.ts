@@ -74,7 +74,7 @@ export async function claimPath(
       throw reason;
     }
   }
-  throw new HpcaiError("Another process removes the state directory again and again.");
+  throw new HpcaiError("Another process removes the state directory again and again");
 }
 
 /**
@@ -142,7 +142,9 @@ async function register(
 ): Promise<() => void> {
   for (let other = claimed.get(id); other !== undefined; other = claimed.get(id)) {
     if (!other.isEnding()) {
-      throw new HpcaiError("Another save is in progress there. Wait for its end, or cancel it.");
+      throw new HpcaiError("Another save is in progress there", {
+        advice: "Wait for its end, or cancel it.",
+      });
     }
     await other.released;
     signal.throwIfAborted();

@@ -368,6 +368,7 @@ function createdMeanwhileError(path: string): PathExistsError {
 }
 
 function existsError(path: string, problem: string): PathExistsError {
-  const advice = "save to another path, or replace it with the option `overwrite`";
-  return new PathExistsError("path", `${path} ${problem}; ${advice}`);
+  return new PathExistsError("path", `${path} ${problem}`, {
+    advice: "Save to another path, or replace it with the option overwrite.",
+  });
 }

@@ -30,7 +30,10 @@ Deno.test("delete_checkpoint_by_path deletes", async () => {
 Deno.test("delete_checkpoint_by_path prints why a path is invalid", async () => {
   const { code, stderr } = await run("delete_checkpoint_by_path", "step_0010");
   assertEquals(code, 1);
-  assertStringIncludes(stderr, 'Failed to delete checkpoint: checkpointPath: "step_0010" is not');
+  assertStringIncludes(
+    stderr,
+    "Failed to delete checkpoint: checkpointPath must be a checkpoint path",
+  );
 });
 
 Deno.test("safe_delete finds the checkpoint, warns, and deletes", async () => {
