@@ -7,7 +7,6 @@ import { ApiConnectionError, RestClient } from "@hpcai/rx";
 import { saveArchive$ } from "@hpcai/rx/fs";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { filter, firstValueFrom, lastValueFrom, map } from "rxjs";
-import { paced } from "../../examples/paced.ts";
 
 const DEFAULT_OUTAGES_S = [1, 10, 20, 60];
 const COUNT = 10;
@@ -50,13 +49,8 @@ async function outcome(run: () => Promise<unknown>): Promise<Outcome> {
 }
 
 async function meetOutage(seconds: number, directory: string) {
-  const fake = new FakeHpcai({ archiveBytes: ARCHIVE_BYTES });
-  const server = startServer(async (request) => {
-    const response = await fake.handler(request);
-    return response.headers.get("Content-Type") === "application/gzip"
-      ? paced(response, BYTES_PER_SECOND)
-      : response;
-  });
+  const fake = new FakeHpcai({ archiveBytes: ARCHIVE_BYTES, bytesPerSecond: BYTES_PER_SECOND });
+  const server = startServer(fake.handler);
   const [trainingRunId = ""] = fake.trainingRunIds;
   const checkpointId = fake.checkpoints(trainingRunId)[0]?.checkpointId ?? "";
   const archive = fake.archive(trainingRunId, checkpointId).slice();
