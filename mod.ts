@@ -46,9 +46,9 @@ export type {
   TransferOptions,
 } from "./src/download/download_event.ts";
 export {
-  type CountedEvent,
   type TotalProgress,
   totalProgress,
+  type TransferEvent,
 } from "./src/download/total_progress.ts";
 export {
   ApiConnectionError,
@@ -80,12 +80,12 @@ export {
   UnsafeArchiveError,
 } from "./src/errors.ts";
 export type {
-  Addition,
-  Change,
-  Modification,
-  Removal,
+  WatchAddedEvent,
+  WatchChangedEvent,
+  WatchEvent,
   WatchOptions,
-} from "./src/listing/change.ts";
+  WatchRemovedEvent,
+} from "./src/listing/watch_event.ts";
 export type {
   DeleteCheckpointsOptions,
   DeletedResult,
@@ -96,7 +96,7 @@ export type {
 export { expiredCheckpoints, type RetentionRule } from "./src/listing/expired_checkpoints.ts";
 export { latestCheckpoint } from "./src/listing/latest_checkpoint.ts";
 export type { ListAllCheckpointsOptions } from "./src/listing/list_all_checkpoints.ts";
-export type { ListAllOptions } from "./src/listing/list_all_training_runs.ts";
+export type { ListAllTrainingRunsOptions } from "./src/listing/list_all_training_runs.ts";
 export type { RestClientOptions, RetryOptions } from "./src/options.ts";
 export { type ListTrainingRunsQuery, RestClient } from "./src/rest_client.ts";
 export type {
@@ -115,7 +115,7 @@ export type {
   CheckpointRef,
   CheckpointsListResponse,
   CheckpointType,
-  Cursor,
+  PageCursor,
   RunCheckpoint,
   TrainingRun,
   TrainingRunsResponse,

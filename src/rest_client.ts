@@ -15,10 +15,10 @@ import type {
 import { download$ } from "./download/download.ts";
 import type { DownloadEvent, DownloadOptions } from "./download/download_event.ts";
 import { ApiConnectionError, InternalServerError, NotFoundError } from "./errors.ts";
-import type { Change, WatchOptions } from "./listing/change.ts";
+import type { WatchEvent, WatchOptions } from "./listing/watch_event.ts";
 import type { DeleteCheckpointsOptions, DeleteResult } from "./listing/delete_checkpoints.ts";
 import type { ListAllCheckpointsOptions } from "./listing/list_all_checkpoints.ts";
-import type { ListAllOptions } from "./listing/list_all_training_runs.ts";
+import type { ListAllTrainingRunsOptions } from "./listing/list_all_training_runs.ts";
 import type { PageQuery } from "./listing/list_pages.ts";
 import type { Pollers } from "./listing/watch.ts";
 import type { RestClientOptions } from "./options.ts";
@@ -169,7 +169,7 @@ export class RestClient {
    * assertEquals(runs.length, 250);
    * ```
    */
-  listAllTrainingRuns$(options: ListAllOptions = {}): Observable<TrainingRun> {
+  listAllTrainingRuns$(options: ListAllTrainingRunsOptions = {}): Observable<TrainingRun> {
     return loaded(
       importListing,
       ({ listAllTrainingRuns$ }) =>
@@ -339,7 +339,7 @@ export class RestClient {
    * });
    * ```
    */
-  watchTrainingRuns$(options: WatchOptions = {}): Observable<Change<TrainingRun>> {
+  watchTrainingRuns$(options: WatchOptions = {}): Observable<WatchEvent<TrainingRun>> {
     return loaded(
       importListing,
       (module) => module.watchTrainingRuns$(this.#runPollers, this.listAllTrainingRuns$(), options),
@@ -374,7 +374,7 @@ export class RestClient {
   watchCheckpoints$(
     trainingRunId: string,
     options: WatchOptions = {},
-  ): Observable<Change<Checkpoint>> {
+  ): Observable<WatchEvent<Checkpoint>> {
     return loaded(importListing, (module) =>
       module.watchCheckpoints$(
         this.#checkpointPollers,

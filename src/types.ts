@@ -59,7 +59,7 @@ export interface TrainingRun {
 }
 
 /** Which part of a listing a page is. */
-export interface Cursor {
+export interface PageCursor {
   /** How many items come before this page. */
   readonly offset: number;
   /** The limit that the server used, which can be less than the one that was asked for. */
@@ -73,7 +73,7 @@ export interface TrainingRunsResponse {
   /** The runs of this page, in the server's order. */
   readonly trainingRuns: readonly TrainingRun[];
   /** Which page it is, of how many runs. */
-  readonly cursor: Cursor;
+  readonly cursor: PageCursor;
 }
 
 /** The checkpoints of a training run. */

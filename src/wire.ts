@@ -13,7 +13,7 @@ import {
   part,
   text,
 } from "./json.ts";
-import type { Checkpoint, Cursor, TrainingRun, TrainingRunsResponse } from "./types.ts";
+import type { Checkpoint, PageCursor, TrainingRun, TrainingRunsResponse } from "./types.ts";
 
 // The fields that the API's reference documents must have the types that it documents, or the response
 // is refused with the path of the fault: a guess would be wrong data without notice. Where servers of
@@ -126,7 +126,7 @@ export function trainingRun(value: unknown): TrainingRun {
   return run;
 }
 
-function cursor(value: unknown): Cursor {
+function cursor(value: unknown): PageCursor {
   const wire = object(value);
   return {
     offset: field(wire, "offset", count),
@@ -147,7 +147,7 @@ export function trainingRunsResponse(value: unknown): TrainingRunsResponse {
 /** Checkpoints of a run: a page of them where there is a cursor, else all. */
 export interface CheckpointsPage {
   readonly checkpoints: readonly Checkpoint[];
-  readonly cursor: Cursor | null;
+  readonly cursor: PageCursor | null;
 }
 
 /**

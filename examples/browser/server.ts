@@ -56,7 +56,7 @@ function upstream(): Upstream {
   const apiKey = Deno.env.get("HPCAI_API_KEY");
   const baseUrl = Deno.env.get("HPCAI_BASE_URL") ?? "https://www.hpc-ai.com/finetunesdk";
   if (apiKey) return { baseUrl, apiKey };
-  const fake = new FakeHpcai({ archiveBytes: 2 ** 26, archiveAnswer: "redirect" });
+  const fake = new FakeHpcai({ archiveBytes: 2 ** 26, archiveResponse: "redirect" });
   return { baseUrl, apiKey: fake.apiKey, fetch: fake.fetch };
 }
 

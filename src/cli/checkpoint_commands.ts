@@ -71,8 +71,8 @@ export function addCheckpointCommands(program: Command, action: Action): void {
     .option("--type <type...>", "only of these types (default: training and sampler)")
     .option("--run, --run-id <id>", "only of this run")
     .action(action((context, options: PruneOptions) => {
-      const { keepLast, olderThan: olderThanMs, type: types } = options;
-      if (keepLast === undefined && olderThanMs === undefined) {
+      const { keepLast, olderThan: maxAgeMs, type: types } = options;
+      if (keepLast === undefined && maxAgeMs === undefined) {
         throw new Failure(
           "Nothing says what to keep.",
           "Pass --keep-last N, --older-than DURATION, or both.",
@@ -82,7 +82,7 @@ export function addCheckpointCommands(program: Command, action: Action): void {
       const expired$ = checkpoints$(context.client, options.runId).pipe(
         context.terminal.counter("checkpoint"),
         toArray(),
-        map((all) => expiredCheckpoints(all, { keepLast, olderThanMs, types })),
+        map((all) => expiredCheckpoints(all, { keepLast, maxAgeMs, types })),
       );
       return deletion$(context, expired$, options);
     }, DELETION_ADVICE));

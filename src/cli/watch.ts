@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { defer, type Observable, take } from "rxjs";
-import type { Change, WatchOptions } from "../listing/change.ts";
+import type { WatchEvent, WatchOptions } from "../listing/watch_event.ts";
 import { duration, positiveNumber } from "./arguments.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_CODES, Failure } from "./failure.ts";
@@ -23,7 +23,7 @@ export function watches(command: Command): Command {
 /** Writes changes as they come, a line each. */
 export function watching$<T>(
   { format, output }: CommandContext,
-  watch$: (options: WatchOptions) => Observable<Change<T>>,
+  watch$: (options: WatchOptions) => Observable<WatchEvent<T>>,
   { interval, initial, limit }: WatchCommandOptions,
   describe: (value: T) => string,
 ): Observable<unknown> {

@@ -2,7 +2,7 @@ import { defer, map, mergeAll, type Observable, type OperatorFunction, tap } fro
 import { requireInteger } from "../arguments.ts";
 
 /** What counts of a download's event; those of `download$`, `saveArchive$`, `extractArchive$` fit. */
-export interface CountedEvent {
+export interface TransferEvent {
   /** `preparing` and `complete` have a meaning of their own. */
   readonly type: string;
   /** How many bytes are there. */
@@ -67,7 +67,7 @@ const DEFAULT_CONCURRENCY = 4;
  */
 export function totalProgress(
   concurrency: number = DEFAULT_CONCURRENCY,
-): OperatorFunction<Observable<CountedEvent>, TotalProgress> {
+): OperatorFunction<Observable<TransferEvent>, TotalProgress> {
   return (downloads$) =>
     defer(() => {
       requireInteger("concurrency", concurrency, 1);
@@ -85,7 +85,7 @@ export function totalProgress(
     });
 }
 
-function update(part: Part, event: CountedEvent): void {
+function update(part: Part, event: TransferEvent): void {
   const { type, loaded = part.loaded, total = part.total, bytesPerSecond = 0 } = event;
   // Something may follow it, as the deletion follows a backup.
   const isComplete = part.isComplete || type === "complete";

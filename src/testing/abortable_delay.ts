@@ -1,9 +1,10 @@
 // This module is browser compatible.
 
 /**
- * Waits. Once `signal` aborts it rejects with the signal's reason and leaves no timer behind.
+ * Resolves after `ms` milliseconds, or rejects with the reason of `signal` once that aborts. Either
+ * way no timer remains.
  *
- * @param ms How long, in milliseconds; `Infinity` waits for the signal alone.
+ * @param ms The delay; `Infinity` starts no timer and waits for `signal` alone.
  */
 export function abortableDelay(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,20 +1,35 @@
 // This module is browser compatible.
 
+import { abortableDelay } from "./abortable_delay.ts";
+
 /** Bytes that can be read from any position. A `Uint8Array` is one. */
 export interface ByteSource {
   /** How many bytes there are. */
   readonly byteLength: number;
-  /** A copy of the bytes from `start` up to, not with, `end`. */
+  /** A copy of the bytes from `start` up to but excluding `end`. */
   slice(start: number, end: number): Uint8Array<ArrayBuffer>;
 }
 
-/** What happens after a stream's last byte: it closes, breaks off, or never says anything again. */
+/** What follows the last byte of a stream: the end, an error, or silence. */
 export type StreamEnding = "close" | "error" | "stall";
 
-/** Few enough bytes to keep back-pressure tight, enough of them to spread the cost of a chunk. */
+/** How a stream sends its bytes. */
+export interface ByteStreamOptions {
+  /** Default: `"close"`. */
+  readonly ending?: StreamEnding | undefined;
+  /** The highest transfer rate. Default: unlimited. */
+  readonly bytesPerSecond?: number | undefined;
+  /** Errors the stream with the signal's reason, as `fetch` does with a body in flight. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Small enough to keep backpressure tight, large enough to spread the cost of a chunk. */
 const CHUNK_BYTES = 256 * 1024;
 
-/** The part of `source` from `start` up to, not with, `end`. */
+/** A limited stream sends at least this many chunks a second, so that progress is smooth. */
+const MIN_CHUNKS_PER_SECOND = 10;
+
+/** The part of `source` from `start` up to but excluding `end`. */
 export function byteRange(source: ByteSource, start: number, end: number): ByteSource {
   return {
     byteLength: end - start,
@@ -22,41 +37,41 @@ export function byteRange(source: ByteSource, start: number, end: number): ByteS
   };
 }
 
-/**
- * Reads `source` from its beginning as a stream, each chunk made when it is asked for.
- *
- * @param source What to read.
- * @param ending What happens after the last byte.
- * @param signal Errors the stream with the signal's reason, as `fetch` does with a body under way.
- */
+/** Streams `source` from its first byte; creates each chunk on demand. */
 export function byteStream(
   source: ByteSource,
-  ending: StreamEnding = "close",
-  signal?: AbortSignal,
+  { ending = "close", bytesPerSecond = Infinity, signal }: ByteStreamOptions = {},
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const chunkBytes = Math.min(
+    CHUNK_BYTES,
+    Math.max(1, Math.floor(bytesPerSecond / MIN_CHUNKS_PER_SECOND)),
+  );
+  const teardown = new AbortController();
   let position = 0;
-  let onAbort: () => void = () => {};
-  const release = () => signal?.removeEventListener("abort", onAbort);
-  const finish = (controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>) => {
-    if (ending === "stall") return new Promise<void>(() => {});
-    release();
-    if (ending === "close") controller.close();
-    else controller.error(new TypeError("The connection was lost while the body was read"));
-  };
   return new ReadableStream<Uint8Array<ArrayBuffer>>({
     start(controller) {
-      onAbort = () => controller.error(signal?.reason);
-      if (signal?.aborted) onAbort();
-      else signal?.addEventListener("abort", onAbort, { once: true });
+      const abort = () => {
+        controller.error(signal?.reason);
+        teardown.abort();
+      };
+      if (signal?.aborted) abort();
+      else signal?.addEventListener("abort", abort, { once: true, signal: teardown.signal });
     },
-    pull(controller) {
-      const end = Math.min(position + CHUNK_BYTES, source.byteLength);
-      if (end === position) return finish(controller);
-      controller.enqueue(source.slice(position, end));
-      position = end;
-      // Closing at once spares a pull. An error at once would throw the queued chunk away.
-      if (end === source.byteLength && ending === "close") return finish(controller);
+    async pull(controller) {
+      const end = Math.min(position + chunkBytes, source.byteLength);
+      if (end > position) {
+        const delayMs = (end - position) / bytesPerSecond * 1000;
+        if (delayMs > 0) await abortableDelay(delayMs, teardown.signal);
+        controller.enqueue(source.slice(position, end));
+        position = end;
+        // A close right after the last chunk saves a pull. An error would discard the queued chunk.
+        if (end < source.byteLength || ending !== "close") return;
+      }
+      if (ending === "stall") return new Promise<void>(() => {});
+      teardown.abort();
+      if (ending === "close") controller.close();
+      else controller.error(new TypeError("The connection was lost while the body was read"));
     },
-    cancel: release,
+    cancel: () => teardown.abort(),
   }, { highWaterMark: 0 });
 }

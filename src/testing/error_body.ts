@@ -1,25 +1,29 @@
 // This module is browser compatible.
 
 /**
- * How an error's body is written: `"hpcai"` is the API's own `{"error", "message"}`, `"fastapi"` is
- * `{"detail": text}`, `"fastapi-validation"` is `{"detail": [{"loc", "msg", "type"}]}`, `"html"` is
- * a proxy's page and `"empty"` is no body at all.
+ * The form of an error's body:
+ *
+ * - `"hpcai"`: the API's own `{"error", "message"}`
+ * - `"fastapi"`: `{"detail": text}`
+ * - `"fastapi-validation"`: `{"detail": [{"loc", "msg", "type"}]}`
+ * - `"html"`: the page of a proxy
+ * - `"empty"`: no body
  */
 export type ErrorShape = "hpcai" | "fastapi" | "fastapi-validation" | "html" | "empty";
 
-/** What went wrong, before it has a shape. */
+/** The facts of an error, independent of the shape of its body. */
 export interface ErrorFacts {
   /** A code for programs, such as `"not_found"`. */
   readonly code: string;
   /** A sentence for people. */
   readonly message: string;
-  /** More for programs; only the `"hpcai"` shape has a place for it. */
+  /** More facts for programs; part of the `"hpcai"` shape only. */
   readonly details?: Readonly<Record<string, unknown>> | undefined;
-  /** Where in the request the fault lies; only the `"fastapi-validation"` shape has a place for it. */
+  /** The invalid place in the request; part of the `"fastapi-validation"` shape only. */
   readonly location?: readonly string[] | undefined;
 }
 
-/** Writes an error's body; `contentType` is `undefined` where there is none. */
+/** The body of an error and its media type, which is `undefined` where the body is empty. */
 export function errorBody(
   shape: ErrorShape,
   { code, message, details, location = ["body"] }: ErrorFacts,

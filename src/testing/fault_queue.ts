@@ -1,78 +1,78 @@
 // This module is browser compatible.
 
-import { checkCount } from "./check_count.ts";
 import type { DelayFault, FakeFaults, Fault, FaultTarget } from "./faults.ts";
 import type { RecordedRequest } from "./recorded_request.ts";
+import { requireInteger } from "./require_integer.ts";
 
-/** What strikes one request. */
-export interface Strike {
-  /** How much later the answer comes, in milliseconds. */
+/** The faults that apply to one request. */
+export interface AppliedFaults {
+  /** How long the response is delayed, in milliseconds. */
   readonly delayMs: number;
-  /** What else goes wrong. */
+  /** The first fault that is not a delay. */
   readonly fault: Exclude<Fault, DelayFault> | undefined;
 }
 
 interface PendingFault {
   readonly fault: Fault;
-  readonly strikes: (request: RecordedRequest) => boolean;
+  readonly matches: (request: RecordedRequest) => boolean;
   times: number;
 }
 
-/** The faults that wait, in their order, and the way to take those that strike a request. */
+/** The pending faults, in the order in which they were added. */
 export class FaultQueue implements FakeFaults {
-  #waiting: PendingFault[] = [];
+  #queue: PendingFault[] = [];
 
   get pending(): number {
-    return this.#waiting.reduce((sum, { times }) => sum + times, 0);
+    return this.#queue.reduce((sum, { times }) => sum + times, 0);
   }
 
   add(fault: Fault, { on, times = 1 }: FaultTarget = {}): void {
-    checkFault(fault);
-    if (times !== Infinity) checkCount("times", times, 1);
-    const strikes = typeof on === "function"
+    requireValidFault(fault);
+    if (times !== Infinity) requireInteger("times", times, 1);
+    const matches = typeof on === "function"
       ? on
       : (request: RecordedRequest) => on === undefined || request.operation === on;
-    this.#waiting.push({ fault, strikes, times });
+    this.#queue.push({ fault, matches, times });
   }
 
   clear(): void {
-    this.#waiting = [];
+    this.#queue = [];
   }
 
-  /** Uses up the faults that strike `request`: delays, up to the first that is none. */
-  take(request: RecordedRequest): Strike {
+  /** Removes the faults that apply to `request`: the delays up to the first other fault. */
+  take(request: RecordedRequest): AppliedFaults {
     let delayMs = 0;
-    let struck: Strike["fault"];
-    for (const waiting of this.#waiting) {
-      if (!waiting.strikes(request)) continue;
-      waiting.times--;
-      if (waiting.fault.type === "delay") {
-        delayMs += waiting.fault.ms;
+    let fault: AppliedFaults["fault"];
+    for (const entry of this.#queue) {
+      if (!entry.matches(request)) continue;
+      entry.times--;
+      if (entry.fault.type === "delay") {
+        delayMs += entry.fault.ms;
       } else {
-        struck = waiting.fault;
+        fault = entry.fault;
         break;
       }
     }
-    this.#waiting = this.#waiting.filter(({ times }) => times > 0);
-    return { delayMs, fault: struck };
+    this.#queue = this.#queue.filter(({ times }) => times > 0);
+    return { delayMs, fault };
   }
 }
 
-function checkFault(fault: Fault): void {
+function requireValidFault(fault: Fault): void {
   switch (fault.type) {
     case "status":
-      checkCount("status", fault.status, 200, 599);
+      requireInteger("status", fault.status, 200, 599);
       break;
     case "delay":
-      if (!(fault.ms >= 0)) throw new RangeError(`ms must not be negative, got ${fault.ms}`);
+      if (!(fault.ms >= 0)) throw new RangeError(`ms must be at least 0, got ${fault.ms}`);
       break;
     case "cut":
     case "stall":
     case "truncate":
-      checkCount("afterBytes", fault.afterBytes, 0);
+      requireInteger("afterBytes", fault.afterBytes, 0);
       break;
     case "wrong-length":
-      checkCount("length", fault.length, 0);
+      requireInteger("length", fault.length, 0);
       break;
   }
 }

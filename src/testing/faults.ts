@@ -3,15 +3,15 @@
 import type { ErrorShape } from "./error_body.ts";
 import type { FakeOperation, RecordedRequest } from "./recorded_request.ts";
 
-/** The answer is an error's, or any other status's. */
+/** Sends a response with another status, such as an error, instead of the operation's. */
 export interface StatusFault {
-  /** Tells the fault apart. */
+  /** The kind of fault. */
   readonly type: "status";
   /** The status, 200 to 599. */
   readonly status: number;
-  /** More headers, such as `{ "Retry-After": "2" }`. */
+  /** Additional headers, such as `{ "Retry-After": "2" }`. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** How the body is written. Default: `"hpcai"`. */
+  /** The form of the body. Default: `"hpcai"`. */
   readonly shape?: ErrorShape;
   /** The error's code. Default: one that fits the status, such as `"rate_limited"`. */
   readonly code?: string;
@@ -19,93 +19,96 @@ export interface StatusFault {
   readonly message?: string;
   /** The error's `details`, in the `"hpcai"` shape. */
   readonly details?: Readonly<Record<string, unknown>>;
-  /** The whole body, instead of one written in a shape. Give its `Content-Type` in `headers`. */
+  /** The complete body, instead of one in a shape. Set its `Content-Type` in `headers`. */
   readonly body?: string;
-  /** `true` to let the operation take effect before its answer is lost. Default: `false`. */
+  /** Whether the operation still takes effect although its response is lost. Default: `false`. */
   readonly afterEffect?: boolean;
 }
 
-/** The answer comes late. Combines with the next fault that fits the same request. */
+/** Delays the response. Combines with the next fault that matches the same request. */
 export interface DelayFault {
-  /** Tells the fault apart. */
+  /** The kind of fault. */
   readonly type: "delay";
-  /** How long, in milliseconds. `Infinity` waits until the request is aborted, with no timer. */
+  /** The delay in milliseconds. `Infinity` waits, without a timer, until the request is aborted. */
   readonly ms: number;
 }
 
 /**
- * No answer comes: `fake.fetch` rejects with a `TypeError`, as `fetch` does when it can't connect.
- * Over a socket, where a handler has to answer something, the answer's body breaks off at once.
+ * Sends no response: `fake.fetch` rejects with a `TypeError`, as `fetch` does when it cannot connect.
+ * `fake.handler` has to return a response, so its body fails before the first byte.
  */
 export interface ConnectionErrorFault {
-  /** Tells the fault apart. */
+  /** The kind of fault. */
   readonly type: "connection-error";
-  /** `true` to let the operation take effect before its answer is lost. Default: `false`. */
+  /** Whether the operation still takes effect although its response is lost. Default: `false`. */
   readonly afterEffect?: boolean;
 }
 
-/** The connection is lost while the body is read: its stream errors. */
+/** Loses the connection while the body is read: the stream errors. */
 export interface CutFault {
-  /** Tells the fault apart. */
+  /** The kind of fault. */
   readonly type: "cut";
-  /** How many bytes of this answer's body still arrive; the whole body at most. */
+  /** How many bytes of this response's body arrive; limited to its length. */
   readonly afterBytes: number;
 }
 
-/** The body goes silent and stays open until the request is aborted. */
+/** Sends part of the body and then no more data; the stream stays open until it is aborted. */
 export interface StallFault {
-  /** Tells the fault apart. */
+  /** The kind of fault. */
   readonly type: "stall";
-  /** How many bytes of this answer's body still arrive; the whole body at most. */
+  /** How many bytes of this response's body arrive; limited to its length. */
   readonly afterBytes: number;
 }
 
-/** The body ends early as if it were whole. */
+/** Ends the body early as if it were complete. */
 export interface TruncateFault {
-  /** Tells the fault apart. */
+  /** The kind of fault. */
   readonly type: "truncate";
-  /** How many bytes of this answer's body arrive; the whole body at most. */
+  /** How many bytes of this response's body arrive; limited to its length. */
   readonly afterBytes: number;
-  /** `false` to leave out `Content-Length`, so that nothing tells the loss. Default: `true`. */
+  /** `false` omits `Content-Length`, so that the loss cannot be detected. Default: `true`. */
   readonly announceLength?: boolean;
 }
 
-/** The body is whole but `Content-Length` says otherwise. A server's own HTTP layer may refuse. */
+/**
+ * Sends the complete body with a wrong `Content-Length`. The HTTP layer of a server may refuse to
+ * send such a response.
+ */
 export interface WrongLengthFault {
-  /** Tells the fault apart. */
+  /** The kind of fault. */
   readonly type: "wrong-length";
-  /** The `Content-Length` to announce, in bytes. */
+  /** The value of `Content-Length`, in bytes. */
   readonly length: number;
 }
 
-/** The body is the first half of the right one, with a `Content-Length` that fits. */
+/** Sends the first half of the body, with the `Content-Length` of that half. */
 export interface MalformedJsonFault {
-  /** Tells the fault apart. */
+  /** The kind of fault. */
   readonly type: "malformed-json";
 }
 
-/** The answer sends the client elsewhere. */
+/** Redirects the request. */
 export interface RedirectFault {
-  /** Tells the fault apart. */
+  /** The kind of fault. */
   readonly type: "redirect";
-  /** Where to, absolute or relative to the request. */
+  /** The value of `Location`: absolute, or relative to the request. */
   readonly location: string;
   /** The status. Default: 302. */
   readonly status?: 301 | 302 | 303 | 307 | 308;
-  /** `true` to let the operation take effect before its answer is lost. Default: `false`. */
+  /** Whether the operation still takes effect although its response is lost. Default: `false`. */
   readonly afterEffect?: boolean;
 }
 
 /**
- * The body is labelled `Content-Encoding: gzip`, as misconfigured object stores label a `.tar.gz`:
- * `fetch` unpacks it by itself, while `Content-Length` counts the packed bytes.
+ * Labels the body `Content-Encoding: gzip`, as misconfigured object stores label a `.tar.gz`: `fetch`
+ * decompresses it, while `Content-Length` counts the compressed bytes.
  */
 export interface EncodedFault {
-  /** Tells the fault apart. */
+  /** The kind of fault. */
   readonly type: "encoded";
 }
 
-/** Something that goes wrong with a request. */
+/** A failure of one request. */
 export type Fault =
   | StatusFault
   | DelayFault
@@ -118,46 +121,71 @@ export type Fault =
   | RedirectFault
   | EncodedFault;
 
-/** Which requests a fault strikes, and how many of them. */
+/** The requests that a fault applies to. */
 export interface FaultTarget {
-  /** An operation, or a test of the request. Default: every request. */
+  /** An operation, or a predicate over the request. Default: every request. */
   readonly on?: FakeOperation | ((request: RecordedRequest) => boolean);
-  /** How many requests it strikes; `Infinity` for all to come. Default: 1. */
+  /** The number of requests; `Infinity` for every later one. Default: 1. */
   readonly times?: number;
 }
 
 /**
- * What to break next, and how. Faults strike in the order in which they were added, one a request,
- * except that a delay combines with what comes after it.
+ * Programmable faults: each `add` makes coming requests fail in one way. Faults apply in the order in
+ * which they were added, one to each request, except that a delay combines with the next fault.
  *
- * @example
+ * @example Test that an interrupted download resumes
  * ```ts
+ * import { RestClient } from "@hpcai/rx";
  * import { FakeHpcai } from "@hpcai/rx/testing";
+ * import { assertEquals } from "@std/assert";
+ * import { firstValueFrom } from "rxjs";
  *
  * const fake = new FakeHpcai();
- * fake.faults.add({ type: "status", status: 429, headers: { "Retry-After": "1" } });
- * fake.faults.add({ type: "cut", afterBytes: 70_000 }, { on: "archive", times: 2 });
- * fake.faults.add({ type: "connection-error", afterEffect: true }, { on: "deleteCheckpoint" });
+ * const retry = { initialDelayMs: 1 };
+ * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch, retry });
+ * const trainingRunId = fake.addTrainingRun();
+ * fake.addCheckpoint(trainingRunId, { checkpointId: "final" });
  *
- * const url = "https://www.hpc-ai.com/finetunesdk/api/v1/training_runs";
- * const response = await fake.fetch(url, { headers: { "X-API-Key": fake.apiKey } });
- * await response.body?.cancel();
- * console.log(response.status); // 429
+ * fake.faults.add({ type: "cut", afterBytes: 70_000 }, { on: "archive" });
+ * const bytes = await firstValueFrom(client.downloadCheckpointArchive$(trainingRunId, "final"));
+ *
+ * assertEquals(bytes, fake.archive(trainingRunId, "final").slice());
+ * const ranges = fake.requests.map(({ headers }) => headers.get("Range"));
+ * assertEquals(ranges, [null, "bytes=70000-"]);
+ * ```
+ *
+ * @example Test that a deletion succeeds although its response is lost
+ * ```ts
+ * import { RestClient } from "@hpcai/rx";
+ * import { FakeHpcai } from "@hpcai/rx/testing";
+ * import { assertEquals } from "@std/assert";
+ * import { firstValueFrom } from "rxjs";
+ *
+ * const fake = new FakeHpcai();
+ * const retry = { initialDelayMs: 1 };
+ * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch, retry });
+ * const trainingRunId = fake.addTrainingRun();
+ * fake.addCheckpoint(trainingRunId, { checkpointId: "final" });
+ *
+ * fake.faults.add({ type: "connection-error", afterEffect: true }, { on: "deleteCheckpoint" });
+ * await firstValueFrom(client.deleteCheckpoint$(trainingRunId, "final"));
+ *
+ * assertEquals(fake.checkpoints(trainingRunId), []);
  * ```
  */
 export interface FakeFaults {
-  /** How many strikes are still to come: `Infinity` when one of the faults is for ever. */
+  /** How many requests the remaining faults apply to; `Infinity` if one of them has no end. */
   readonly pending: number;
 
   /**
-   * Orders a fault.
+   * Adds a fault to the end of the queue.
    *
-   * @param fault What goes wrong.
-   * @param target Which requests it strikes, and how many. Default: the next request.
-   * @throws {RangeError} When a number in either makes no sense.
+   * @param fault What fails.
+   * @param target The requests that it applies to. Default: the next request.
+   * @throws {RangeError} When a number in either is out of range.
    */
   add(fault: Fault, target?: FaultTarget): void;
 
-  /** Calls off all faults that have not struck. */
+  /** Removes all pending faults. */
   clear(): void;
 }

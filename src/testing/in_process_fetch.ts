@@ -1,11 +1,11 @@
 // This module is browser compatible.
 
-/** What reaches the fake of a request. */
+/** The part of a request that the fake reads. */
 export interface IncomingRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: Headers;
-  /** Aborts when the client no longer waits. */
+  /** Aborts when the client aborts the request. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -14,10 +14,10 @@ const MAX_REDIRECTS = 20;
 const REDIRECT_STATUSES = [301, 302, 303, 307, 308];
 
 /**
- * A `fetch` that gets its answers from a function instead of the network, and treats `signal`,
- * `redirect` and `Content-Encoding` as the real one does.
+ * A `fetch` that gets its responses from a function instead of the network. It treats `signal`,
+ * `redirect` and `Content-Encoding` as the platform's `fetch` does.
  *
- * @param respond Answers one request.
+ * @param respond Returns the response to one request.
  */
 export function inProcessFetch(
   respond: (request: IncomingRequest) => Promise<Response>,
@@ -34,30 +34,30 @@ export function inProcessFetch(
       const location = response.headers.get("Location");
       const isRedirect = REDIRECT_STATUSES.includes(response.status) && location !== null;
       if (!isRedirect || request.redirect === "manual") {
-        return asFetched(response, url, redirects > 0);
+        return toFetchedResponse(response, url, redirects > 0);
       }
       await response.body?.cancel();
       if (request.redirect === "error") throw new TypeError(`Unexpected redirect from ${url}`);
       const target = new URL(location, url);
-      // As it is in Deno, Node and browsers: of all headers, only this one stays behind.
+      // Deno, Node and browsers forward every header but this one to another origin.
       if (target.origin !== new URL(url).origin) headers.delete("Authorization");
-      const turnsToGet = response.status === 303
+      const becomesGet = response.status === 303
         ? method !== "HEAD"
         : method === "POST" && response.status < 303;
-      if (turnsToGet) method = "GET";
+      if (becomesGet) method = "GET";
       url = target.href;
     }
     throw new TypeError(`More than ${MAX_REDIRECTS} redirects`);
   };
 }
 
-/** Adds what `fetch` adds: the final URL, and a body that is unpacked already. */
-function asFetched(response: Response, url: string, redirected: boolean): Response {
-  const isPacked = response.headers.get("Content-Encoding") === "gzip";
-  const fetched = isPacked && response.body !== null
+/** Adds what `fetch` adds to a response: the final URL, and a decompressed body. */
+function toFetchedResponse(response: Response, url: string, redirected: boolean): Response {
+  const isCompressed = response.headers.get("Content-Encoding") === "gzip";
+  const fetched = isCompressed && response.body !== null
     ? new Response(response.body.pipeThrough(new DecompressionStream("gzip")), response)
     : response;
-  // Only a real fetch can set these two, which are getters of the prototype.
+  // Both are getters of the prototype that only the platform's fetch can set.
   return Object.defineProperties(fetched, {
     url: { value: url },
     redirected: { value: redirected },

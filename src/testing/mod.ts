@@ -1,11 +1,12 @@
 /**
- * A fake of the HPC-AI API for tests: in memory, deterministic, with real archives and faults to
- * order. Runs wherever `fetch` does.
+ * A fake of the HPC-AI API for tests: in memory, deterministic, with real archives and programmable
+ * faults. Runs on every platform with `fetch`.
  *
- * @example A client that gets over a busy server
+ * @example Test that a client retries while the server is busy
  * ```ts
  * import { RestClient } from "@hpcai/rx";
  * import { FakeHpcai } from "@hpcai/rx/testing";
+ * import { assertEquals } from "@std/assert";
  * import { firstValueFrom } from "rxjs";
  *
  * const fake = new FakeHpcai();
@@ -14,14 +15,16 @@
  * const retry = { initialDelayMs: 1 };
  * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch, retry });
  * await firstValueFrom(client.listTrainingRuns$());
- * console.log(fake.requests.length); // 2
+ *
+ * assertEquals(fake.requests.length, 2);
  * ```
  *
  * @module
  */
 
 export type { ErrorShape } from "./error_body.ts";
-export { type FakeCheckpoint, FakeHpcai, type FakeHpcaiOptions } from "./fake_hpcai.ts";
+export { type FakeCheckpoint, FakeHpcai } from "./fake_hpcai.ts";
+export type { FakeHpcaiOptions } from "./fake_options.ts";
 export type {
   ConnectionErrorFault,
   CutFault,

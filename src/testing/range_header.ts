@@ -1,16 +1,16 @@
 // This module is browser compatible.
 
-/** What a `Range` header asks for: some bytes, or none that are there. */
+/** The bytes from `start` up to but excluding `end`, or none that exist. */
 export type RequestedRange =
   | { readonly start: number; readonly end: number }
   | "unsatisfiable";
 
 /**
- * Reads a `Range` header with a single range of bytes (RFC 9110 section 14.1.2).
+ * Parses a `Range` header with a single range of bytes (RFC 9110 section 14.1.2).
  *
  * @param header `bytes=N-`, `bytes=N-M` or `bytes=-N`.
- * @param length The length of what is asked for, in bytes.
- * @returns `undefined` for anything else, which a server is to ignore.
+ * @param length The length of the requested file, in bytes.
+ * @returns `undefined` for any other header, which a server ignores.
  */
 export function parseRange(header: string | null, length: number): RequestedRange | undefined {
   const [, first, last] = header?.match(/^bytes=(\d*)-(\d*)$/i) ?? [];

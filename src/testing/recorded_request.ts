@@ -1,6 +1,6 @@
 // This module is browser compatible.
 
-/** What a request asks of the fake. `"storage"` is a request to a signed URL. */
+/** The operation that a request performs on the fake; `"storage"` opens a signed URL. */
 export type FakeOperation =
   | "listTrainingRuns"
   | "getTrainingRun"
@@ -9,14 +9,14 @@ export type FakeOperation =
   | "storage"
   | "deleteCheckpoint";
 
-/** A request as it reached the fake. */
+/** A request that the fake received. */
 export interface RecordedRequest {
   /** The method, in capitals. */
   readonly method: string;
-  /** The whole URL, with its query. */
+  /** The URL, with its query. */
   readonly url: string;
-  /** The headers, the key among them where it was sent. */
+  /** The headers, with the key if it was sent. */
   readonly headers: Headers;
-  /** What it asked for; `undefined` where there is no such route. */
+  /** The operation; `undefined` where the fake has no such route. */
   readonly operation: FakeOperation | undefined;
 }

@@ -1,9 +1,9 @@
 // This module is browser compatible.
 
-/** Pseudo-random values that are the same for the same seed, on every machine. */
+/** Pseudo-random values that depend on the seed alone, on every machine. */
 export interface SeededRandom {
-  /** A whole number from 0 up to, not with, `below`. */
-  int(below: number): number;
+  /** An integer from 0 up to but excluding `end`. */
+  int(end: number): number;
   /** One of the values. */
   pick<T>(values: readonly [T, ...T[]]): T;
   /** A version 4 UUID. */
@@ -13,11 +13,11 @@ export interface SeededRandom {
 /** Starts a sequence (mulberry32) at `seed`. */
 export function seededRandom(seed: number): SeededRandom {
   let state = seed | 0;
-  const int = (below: number): number => {
+  const int = (end: number): number => {
     state = (state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(state ^ (state >>> 15), state | 1);
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor(((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32 * below);
+    return Math.floor(((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32 * end);
   };
   return {
     int,
@@ -30,7 +30,7 @@ export function seededRandom(seed: number): SeededRandom {
   };
 }
 
-/** A 32-bit hash of a text (FNV-1a), to make a seed of a name. */
+/** A 32-bit hash of a text (FNV-1a), for a seed that depends on a name. */
 export function hashText(text: string): number {
   let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);

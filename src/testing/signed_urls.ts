@@ -2,16 +2,16 @@
 
 import { hashText } from "./seeded_random.ts";
 
-/** Where signed URLs point, below the storage's origin. */
+/** The path of signed URLs, below the storage's origin. */
 export const STORAGE_PATH = "/archives/";
 
-/** What a signed URL is good for. */
+/** The archive that a signed URL gives access to. */
 export interface StoredObject {
   readonly trainingRunId: string;
   readonly checkpointId: string;
 }
 
-/** Gives out URLs that open an archive for a while, and checks those that come back. */
+/** Issues and verifies URLs that give access to an archive for a limited time. */
 export class SignedUrls {
   readonly #seed: number;
   readonly #ttlMs: number;
@@ -38,13 +38,13 @@ export class SignedUrls {
     return { url, expires };
   }
 
-  /** Makes all URLs given out so far expire. */
+  /** Makes all URLs issued so far expire. */
   expireAll(): void {
     this.#expiredThrough = this.#issued;
   }
 
-  /** What a URL is good for, or why it is good for nothing. */
-  open(url: URL): StoredObject | "expired" | "forged" {
+  /** The archive that `url` gives access to, or the reason why it gives none. */
+  verify(url: URL): StoredObject | "expired" | "forged" {
     if (url.searchParams.get("signature") !== this.#signature(url)) return "forged";
     const isExpired = Number(url.searchParams.get("serial")) <= this.#expiredThrough ||
       Number(url.searchParams.get("expires")) <= this.#now();
@@ -56,7 +56,7 @@ export class SignedUrls {
 
   #signature({ pathname, searchParams }: URL): string {
     const signed = [this.#seed, pathname, searchParams.get("expires"), searchParams.get("serial")];
-    // Two halves, one hash is only 32 bits: long enough to look like what it stands for.
+    // Two 32-bit hashes, so that the signature is as long as a reader expects of one.
     return ["a", "b"].map((salt) =>
       hashText(salt + signed.join("\n")).toString(16).padStart(8, "0")
     ).join("");

@@ -1,16 +1,21 @@
 // This module is browser compatible.
 
-/** Tar counts in blocks of this many bytes. */
+import { concatenate } from "./concatenate.ts";
+
+/** The unit of a tar archive, in bytes. */
 export const TAR_BLOCK = 512;
 
+/** Two blocks of zeros end a tar archive. */
+export const TAR_END = 2 * TAR_BLOCK;
+
 /**
- * The 512 bytes that stand before a regular file in a tar archive: ustar (POSIX.1-1988), and from
- * 8 GiB on GNU tar's base-256 size. Written by hand, so that the client's tar reader is not tested
- * against its own library.
+ * The 512 bytes before a regular file in a tar archive: ustar (POSIX.1-1988), and from 8 GiB on the
+ * base-256 size of GNU tar. Independent of the library with which the client reads archives, so that
+ * tests do not compare that library with itself.
  *
- * @param name The member's name: ASCII, 100 bytes at most.
+ * @param name The entry's name: ASCII, 100 bytes at most.
  * @param size Its length in bytes.
- * @param mtime Its time of modification in seconds since 1970.
+ * @param mtime Its modification time in seconds since 1970.
  */
 export function tarHeader(name: string, size: number, mtime: number): Uint8Array<ArrayBuffer> {
   const header = new Uint8Array(TAR_BLOCK);
@@ -31,4 +36,19 @@ export function tarHeader(name: string, size: number, mtime: number): Uint8Array
   put(257, "ustar\x0000");
   put(148, octal(header.reduce((sum, byte) => sum + byte, 0), 6) + "\x00 ");
   return header;
+}
+
+/** A regular file in a tar archive: its header, its bytes, and the padding to whole blocks. */
+export function tarEntry(
+  name: string,
+  bytes: Uint8Array,
+  mtime: number,
+): Uint8Array<ArrayBuffer> {
+  const padding = new Uint8Array(ceilTo(TAR_BLOCK, bytes.length) - bytes.length);
+  return concatenate([tarHeader(name, bytes.length, mtime), bytes, padding]);
+}
+
+/** `value`, rounded up to a multiple of `unit`. */
+export function ceilTo(unit: number, value: number): number {
+  return Math.ceil(value / unit) * unit;
 }

@@ -1,14 +1,14 @@
 // This module is browser compatible.
 
-import type { StoredCheckpoint, StoredTrainingRun } from "./training_runs.ts";
+import type { StoredCheckpoint, StoredTrainingRun } from "./stored_training_run.ts";
 
-/** What servers of this protocol write differently. */
+/** The parts of the wire format that differ between servers of this protocol. */
 export interface WireStyle {
   readonly timestamps: "zoned" | "naive";
   readonly checkpointPaths: "weights" | "training" | "tinker";
 }
 
-/** A training run as the API writes it. */
+/** The JSON of a training run. */
 export function trainingRunJson(
   run: StoredTrainingRun,
   style: WireStyle,
@@ -31,7 +31,7 @@ export function trainingRunJson(
     ...run.fields,
   };
   if (!run.isSparse) return json;
-  // is_lora is the one boolean that must be there (protocol: corrupted alone may be absent).
+  // is_lora is required even when false (protocol: only corrupted can be absent).
   return Object.fromEntries(
     Object.entries(json).filter(([key, value]) =>
       value !== null && !(key === "corrupted" && value === false)
@@ -39,7 +39,7 @@ export function trainingRunJson(
   );
 }
 
-/** A checkpoint as the API writes it. */
+/** The JSON of a checkpoint. */
 export function checkpointJson(
   run: StoredTrainingRun,
   checkpoint: StoredCheckpoint,
@@ -60,7 +60,7 @@ export function checkpointJson(
   };
 }
 
-/** A checkpoint's path: `hpcai://`, or `tinker://` as the servers that the API was forked from have it. */
+/** The path of a checkpoint: `hpcai://`, or `tinker://` on servers that the API was forked from. */
 export function checkpointPath(
   run: StoredTrainingRun,
   { id, type }: StoredCheckpoint,
@@ -75,7 +75,7 @@ export function checkpointPath(
   return `${scheme}://${run.id}/${kind}/${id}`;
 }
 
-/** Microseconds since 1970 as pydantic writes them. */
+/** Microseconds since 1970 in the format of pydantic. */
 function timestamp(micros: number, { timestamps }: WireStyle): string {
   const seconds = new Date(Math.floor(micros / 1000)).toISOString().slice(0, 19);
   const fraction = String(micros % 1_000_000).padStart(6, "0");

@@ -111,8 +111,8 @@ Deno.test("--debug tells of requests, and the error's class, status, method and 
 
 Deno.test("no output holds the key or a signed URL's query, also with --debug", async () => {
   const outcomes: Outcome[] = [];
-  for (const archiveAnswer of ["redirect", "json"] as const) {
-    const fake = new FakeHpcai({ archiveAnswer });
+  for (const archiveResponse of ["redirect", "json"] as const) {
+    const fake = new FakeHpcai({ archiveResponse });
     const cat = ["checkpoint", "cat", `hpcai://${RUN}/weights/final`, "README.md", "--debug"];
     outcomes.push(await runCli(fake, ...cat));
     fake.faults.add({ type: "status", status: 400, message: `${fake.apiKey} is no good` });

@@ -418,9 +418,9 @@ function lockedStream(): WritableStream<Uint8Array> {
   return stream;
 }
 
-for (const archiveAnswer of ["bytes", "redirect", "json"] as const) {
-  Deno.test(`an archive that comes as ${archiveAnswer} arrives as the server has it`, async () => {
-    const fake = new FakeHpcai({ archiveAnswer, archiveBytes: 200_000 });
+for (const archiveResponse of ["bytes", "redirect", "json"] as const) {
+  Deno.test(`an archive that comes as ${archiveResponse} arrives as the server has it`, async () => {
+    const fake = new FakeHpcai({ archiveResponse, archiveBytes: 200_000 });
     const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
     const bytes = await firstValueFrom(
       client.downloadCheckpointArchiveByCheckpointPath$(CHECKPOINT),
@@ -429,7 +429,7 @@ for (const archiveAnswer of ["bytes", "redirect", "json"] as const) {
     assertEquals(bytes, await new Response(expected.stream()).bytes());
     assertEquals(
       fake.requests.map(({ operation, headers }) => [operation, headers.has("X-API-Key")]),
-      archiveAnswer === "bytes" ? [["archive", true]] : [["archive", true], ["storage", false]],
+      archiveResponse === "bytes" ? [["archive", true]] : [["archive", true], ["storage", false]],
     );
   });
 }

@@ -2,9 +2,9 @@ import { assertEquals, assertInstanceOf } from "@std/assert";
 import { catchError, EMPTY, map, type Observable, of } from "rxjs";
 import { TestScheduler } from "rxjs/testing";
 import {
-  type CountedEvent,
   type TotalProgress,
   totalProgress,
+  type TransferEvent,
 } from "../../src/download/total_progress.ts";
 import { InvalidArgumentError } from "../../src/errors.ts";
 
@@ -53,7 +53,7 @@ Deno.test("no more run at once than told, and those that wait are counted", () =
 
 Deno.test("four run at once by default", () => {
   run(({ cold, expectObservable, expectSubscriptions }) => {
-    const downloads = Array.from({ length: 5 }, () => cold<CountedEvent>("--|"));
+    const downloads = Array.from({ length: 5 }, () => cold<TransferEvent>("--|"));
     expectObservable(of(...downloads).pipe(totalProgress())).toBe("----|");
     expectSubscriptions(downloads[3]?.subscriptions ?? []).toBe("^-!");
     expectSubscriptions(downloads[4]?.subscriptions ?? []).toBe("--^-!");
@@ -95,7 +95,7 @@ Deno.test("nothing is left to wait for where all are complete", () => {
 
 Deno.test("events without counts, as those of an extraction's entries, leave the counts alone", () => {
   run(({ cold, expectObservable }) => {
-    const extraction: Observable<CountedEvent> = cold("abc|", {
+    const extraction: Observable<TransferEvent> = cold("abc|", {
       a: progress(10, 10),
       b: { type: "entry" },
       c: { type: "complete" },
@@ -133,15 +133,15 @@ Deno.test("where more comes than was announced, nobody can say how long it takes
 
 Deno.test("one that fails makes all fail, and the others end", () => {
   run(({ cold, expectObservable, expectSubscriptions }) => {
-    const other = cold<CountedEvent>("---------|");
-    expectObservable(of(cold<CountedEvent>("--#"), other).pipe(totalProgress())).toBe("--#");
+    const other = cold<TransferEvent>("---------|");
+    expectObservable(of(cold<TransferEvent>("--#"), other).pipe(totalProgress())).toBe("--#");
     expectSubscriptions(other.subscriptions).toBe("^-!");
   });
 });
 
 Deno.test("one whose error is caught is not completed, and the others go on", () => {
   run(({ cold, expectObservable }) => {
-    const failing = cold<CountedEvent>("--#").pipe(catchError(() => EMPTY));
+    const failing = cold<TransferEvent>("--#").pipe(catchError(() => EMPTY));
     const other = cold("---a|", { a: complete(5) });
     expectObservable(shown(of(failing, other).pipe(totalProgress()), archives))
       .toBe("---a|", { a: "1/2" });
@@ -158,7 +158,7 @@ Deno.test("each subscription counts anew", () => {
 
 Deno.test("a concurrency of 0 fails before a download begins", () => {
   run(({ cold, expectObservable, expectSubscriptions }) => {
-    const download = cold<CountedEvent>("|");
+    const download = cold<TransferEvent>("|");
     const { message } = new InvalidArgumentError(
       "concurrency",
       "must be a positive integer, but is 0",

@@ -26,9 +26,9 @@ Deno.test("the key and the query go to the API, the browser's cookies do not", a
   assertEquals(fake.requests[0]?.headers.get("Cookie"), null);
 });
 
-for (const archiveAnswer of ["bytes", "redirect", "json"] as const) {
-  Deno.test(`an archive that the API answers with ${archiveAnswer} comes through`, async () => {
-    const { fake, ask, archive } = setUp({ archiveAnswer });
+for (const archiveResponse of ["bytes", "redirect", "json"] as const) {
+  Deno.test(`an archive that the API answers with ${archiveResponse} comes through`, async () => {
+    const { fake, ask, archive } = setUp({ archiveResponse });
     const response = await ask(ARCHIVE_PATH);
     assertEquals(response.headers.get("ETag"), archive.etag);
     assertEquals(response.headers.get("Content-Length"), String(archive.byteLength));
@@ -38,8 +38,8 @@ for (const archiveAnswer of ["bytes", "redirect", "json"] as const) {
     }
   });
 
-  Deno.test(`a part of it does too, as long as the archive is the same (${archiveAnswer})`, async () => {
-    const { ask, archive } = setUp({ archiveAnswer });
+  Deno.test(`a part of it does too, as long as the archive is the same (${archiveResponse})`, async () => {
+    const { ask, archive } = setUp({ archiveResponse });
     const part = await ask(ARCHIVE_PATH, {
       headers: { "Range": "bytes=1000000-", "If-Range": archive.etag },
     });

@@ -480,7 +480,7 @@ Deno.test("unsubscribing at once leaves nothing", async () => {
 });
 
 Deno.test("no file holds the key or a signed URL", async () => {
-  await using setting = new Setting({ archiveAnswer: "redirect" });
+  await using setting = new Setting({ archiveResponse: "redirect" });
   await setting.saveSome();
   const seen = [Deno.readTextFileSync(`${stateOf(setting.path)}/part.json`)];
   await setting.save();

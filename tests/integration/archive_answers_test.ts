@@ -4,10 +4,10 @@ import { FakeHpcai } from "@hpcai/rx/testing";
 import { firstValueFrom, lastValueFrom, toArray } from "rxjs";
 import { serve } from "./loopback_server.ts";
 
-for (const archiveAnswer of ["bytes", "redirect", "json"] as const) {
+for (const archiveResponse of ["bytes", "redirect", "json"] as const) {
   /** A fake that answers so, and one of its checkpoints. */
   const fakeWithCheckpoint = () => {
-    const fake = new FakeHpcai({ archiveAnswer, archiveBytes: 3_000_001 });
+    const fake = new FakeHpcai({ archiveResponse, archiveBytes: 3_000_001 });
     const [trainingRunId = ""] = fake.trainingRunIds;
     const [checkpoint] = fake.checkpoints(trainingRunId);
     assert(checkpoint !== undefined);
@@ -16,7 +16,7 @@ for (const archiveAnswer of ["bytes", "redirect", "json"] as const) {
     return { fake, ids: { trainingRunId, checkpointId }, checkpointPath, expected };
   };
 
-  Deno.test(`the archive that is answered with ${archiveAnswer} comes byte by byte`, async () => {
+  Deno.test(`the archive that is answered with ${archiveResponse} comes byte by byte`, async () => {
     const { fake, ids, checkpointPath, expected } = fakeWithCheckpoint();
     await using server = serve(fake.handler);
     const client = new RestClient({ apiKey: fake.apiKey, baseUrl: server.url });
@@ -27,7 +27,7 @@ for (const archiveAnswer of ["bytes", "redirect", "json"] as const) {
     assertEquals(await firstValueFrom(byPath$), expected);
   });
 
-  Deno.test(`the archive that is answered with ${archiveAnswer} fills a sink`, async () => {
+  Deno.test(`the archive that is answered with ${archiveResponse} fills a sink`, async () => {
     const { fake, ids, expected } = fakeWithCheckpoint();
     await using server = serve(fake.handler);
     const client = new RestClient({ apiKey: fake.apiKey, baseUrl: server.url });
@@ -77,7 +77,7 @@ Deno.test("download$ of an archive labelled with a content coding has no total, 
 });
 
 Deno.test("the storage's refusal of a signed URL surfaces with its status", async () => {
-  const fake = new FakeHpcai({ archiveAnswer: "redirect", signedUrlTtlMs: 0 });
+  const fake = new FakeHpcai({ archiveResponse: "redirect", signedUrlTtlMs: 0 });
   await using server = serve(fake.handler);
   const client = new RestClient({ apiKey: fake.apiKey, baseUrl: server.url, retry: false });
   const [trainingRunId = ""] = fake.trainingRunIds;

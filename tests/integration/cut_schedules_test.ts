@@ -24,7 +24,7 @@ function schedule(random: SeededRandom): Passage[] {
 async function download(seed: number): Promise<number[]> {
   const random = seededRandom(seed);
   const passages = schedule(random);
-  const archiveAnswer = random.pick(["bytes", "redirect", "json"] as const);
+  const archiveResponse = random.pick(["bytes", "redirect", "json"] as const);
   const isKept = random.int(2) === 0;
 
   let handler: FakeHpcai["handler"] = () => Promise.reject(new Error("not yet there"));
@@ -32,7 +32,7 @@ async function download(seed: number): Promise<number[]> {
   await using way = await proxy(server.url, () => passages.shift() ?? {});
   const fake = new FakeHpcai({
     seed,
-    archiveAnswer,
+    archiveResponse,
     archiveBytes: ARCHIVE_BYTES,
     storageOrigin: way.url,
   });
@@ -47,7 +47,7 @@ async function download(seed: number): Promise<number[]> {
   let loaded = 0;
   const client = new RestClient({
     apiKey: fake.apiKey,
-    baseUrl: archiveAnswer === "bytes" ? way.url : server.url,
+    baseUrl: archiveResponse === "bytes" ? way.url : server.url,
     retry: { maxRetries: 10, initialDelayMs: 0, maxDelayMs: 0 },
     fetch: (input, init) => {
       if (String(input).startsWith(way.url)) {

@@ -1,12 +1,12 @@
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import {
   AuthenticationError,
-  type Change,
   type Checkpoint,
   InvalidArgumentError,
   NotFoundError,
   RestClient,
   type TrainingRun,
+  type WatchEvent,
 } from "@hpcai/rx";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import {
@@ -47,8 +47,9 @@ function stepping<T>(source$: Observable<T>, ...steps: readonly (() => unknown)[
   );
 }
 
-const shownRun = ({ type, value }: Change<TrainingRun>) => `${type} ${value.trainingRunId}`;
-const shownCheckpoint = ({ type, value }: Change<Checkpoint>) => `${type} ${value.checkpointId}`;
+const shownRun = ({ type, value }: WatchEvent<TrainingRun>) => `${type} ${value.trainingRunId}`;
+const shownCheckpoint = ({ type, value }: WatchEvent<Checkpoint>) =>
+  `${type} ${value.checkpointId}`;
 
 Deno.test("a run that is added, touched or removed is added, changed, removed", async () => {
   await using server = serveFake(1);
@@ -109,7 +110,7 @@ Deno.test("two calls that watch the same share the requests, a late subscriber a
   await using server = serveFake(3);
   const { fake, client } = server;
   const seldom = { intervalMs: 60_000 };
-  const first = new Subject<Change<TrainingRun>>();
+  const first = new Subject<WatchEvent<TrainingRun>>();
   const subscription = client.watchTrainingRuns$(seldom).subscribe(first);
   const watching = merge(first, client.watchTrainingRuns$(seldom)).pipe(take(6), toArray());
   assertEquals((await lastValueFrom(watching)).length, 6);

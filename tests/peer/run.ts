@@ -106,8 +106,8 @@ async function callAll(
 }
 
 /** Serves a fake as long as the caller keeps the result. */
-function serve(archiveAnswer: FakeHpcaiOptions["archiveAnswer"] & string) {
-  const fake = new FakeHpcai({ archiveAnswer });
+function serve(archiveResponse: FakeHpcaiOptions["archiveResponse"] & string) {
+  const fake = new FakeHpcai({ archiveResponse });
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, fake.handler);
   return {
     apiKey: fake.apiKey,

@@ -28,33 +28,33 @@ function ids(page: { training_runs: { training_run_id: string }[] }): string[] {
   return page.training_runs.map((run) => run.training_run_id);
 }
 
-Deno.test("a listing has a page of 20 unless told otherwise, and says where it stands", async () => {
+Deno.test("a listing without a limit has a page of 20 and a cursor", async () => {
   const page = await getJson(new FakeHpcai());
   assertEquals(page.training_runs.length, 20);
   assertEquals(page.cursor, { offset: 0, limit: 20, total_count: 24 });
 });
 
-Deno.test("a page starts at its offset", async () => {
+Deno.test("offset is the position of the first item of a page", async () => {
   const fake = new FakeHpcai();
   const page = await getJson(fake, "?limit=3&offset=22");
   assertEquals(ids(page), fake.trainingRunIds.slice(22));
   assertEquals(page.cursor, { offset: 22, limit: 3, total_count: 24 });
 });
 
-Deno.test("a page is capped, and the cursor says so", async () => {
+Deno.test("maxPageSize caps a page and the limit of its cursor", async () => {
   const page = await getJson(new FakeHpcai({ maxPageSize: 5 }), "?limit=50");
   assertEquals(page.training_runs.length, 5);
   assertEquals(page.cursor.limit, 5);
 });
 
-Deno.test("a page past the end is empty, with the total or, as some servers have it, 0", async () => {
-  const honest = await getJson(new FakeHpcai(), "?offset=24");
-  assertEquals([honest.training_runs, honest.cursor.total_count], [[], 24]);
+Deno.test("totalCountPastEnd is the total of a page past the end, or 0", async () => {
+  const exact = await getJson(new FakeHpcai(), "?offset=24");
+  assertEquals([exact.training_runs, exact.cursor.total_count], [[], 24]);
   const zero = await getJson(new FakeHpcai({ totalCountPastEnd: "zero" }), "?offset=24");
   assertEquals([zero.training_runs, zero.cursor.total_count], [[], 0]);
 });
 
-Deno.test("a limit or offset that makes no sense is refused as FastAPI does", async () => {
+Deno.test("an invalid limit or offset gets a 422 of FastAPI", async () => {
   for (
     const [query, name] of [["limit=0", "limit"], ["limit=x", "limit"], ["offset=-1", "offset"]]
   ) {
@@ -64,7 +64,7 @@ Deno.test("a limit or offset that makes no sense is refused as FastAPI does", as
   }
 });
 
-Deno.test("the first run is the one that the API reference shows", async () => {
+Deno.test("the first run is the example of the API reference", async () => {
   const run = await getJson(new FakeHpcai({ trainingRuns: 1 }), `/${FIRST_RUN}`);
   assertEquals(run.base_model, "Qwen/Qwen3-8B");
   assertEquals(run.last_checkpoint.checkpoint_id, "final");
@@ -72,7 +72,7 @@ Deno.test("the first run is the one that the API reference shows", async () => {
   assertEquals(run.last_request_time, "2026-01-07T10:19:18.123456Z");
 });
 
-Deno.test("a run's last checkpoints are those of its list", async () => {
+Deno.test("last_checkpoint and last_sampler_checkpoint are the last of the run's list", async () => {
   const fake = new FakeHpcai({ trainingRuns: 60 });
   for (const run of (await getJson(fake, "?limit=60")).training_runs) {
     const { checkpoints } = await getJson(fake, `/${run.training_run_id}/checkpoints`);
@@ -86,7 +86,7 @@ Deno.test("a run's last checkpoints are those of its list", async () => {
   }
 });
 
-Deno.test("the runs are of every kind that a client has to take", async () => {
+Deno.test("the generated runs include every kind that a client has to support", async () => {
   const { training_runs } = await getJson(new FakeHpcai({ trainingRuns: 60 }), "?limit=60");
   const some = (test: (run: Record<string, unknown>) => boolean) => training_runs.some(test);
   assert(some((run) => run.is_lora === false && run.lora_rank === null));
@@ -97,18 +97,18 @@ Deno.test("the runs are of every kind that a client has to take", async () => {
   assert(some((run) => !("last_checkpoint" in run)));
 });
 
-Deno.test("the same seed makes the same data, another seed other data", async () => {
+Deno.test("seed decides the data", async () => {
   const text = async (seed: number) => (await get(new FakeHpcai({ seed }))).text();
   assertEquals(await text(7), await text(7));
   assertNotEquals(await text(7), await text(8));
 });
 
-Deno.test("another seed makes other archives", async () => {
-  const [one, other] = [1, 2].map((seed) => new FakeHpcai({ seed }).archive(FIRST_RUN, "final"));
-  assertNotEquals(await one?.sha256(), await other?.sha256());
+Deno.test("seed decides the archives", async () => {
+  const [first, second] = [1, 2].map((seed) => new FakeHpcai({ seed }).archive(FIRST_RUN, "final"));
+  assertNotEquals(await first?.sha256(), await second?.sha256());
 });
 
-Deno.test("the wire's dialects can be chosen", async () => {
+Deno.test("timestamps and checkpointPaths select the wire format", async () => {
   const fake = new FakeHpcai({ timestamps: "naive", checkpointPaths: "training" });
   const run = await getJson(fake, `/${FIRST_RUN}`);
   assertEquals(run.last_request_time, "2026-01-07T10:19:18.123456");
@@ -116,7 +116,7 @@ Deno.test("the wire's dialects can be chosen", async () => {
   assertStringIncludes(run.last_sampler_checkpoint.checkpoint_path, "/sampler/");
 });
 
-Deno.test("checkpointPaths: tinker writes tinker_path with the scheme of its servers", async () => {
+Deno.test("checkpointPaths: tinker writes tinker_path with the tinker scheme", async () => {
   const fake = new FakeHpcai({ checkpointPaths: "tinker" });
   fake.addCheckpoint(FIRST_RUN, { checkpointId: "e", checkpointType: "external" });
   const { checkpoints } = await getJson(fake, `/${FIRST_RUN}/checkpoints`);
@@ -128,13 +128,13 @@ Deno.test("checkpointPaths: tinker writes tinker_path with the scheme of its ser
   assert(checkpoints.every((c: object) => !("checkpoint_path" in c)));
 });
 
-Deno.test("checkpoints come at once, without a cursor, unless a page size is given", async () => {
+Deno.test("a listing of checkpoints has no pages without maxCheckpointPageSize", async () => {
   assertEquals(Object.keys(await getJson(new FakeHpcai(), `/${FIRST_RUN}/checkpoints`)), [
     "checkpoints",
   ]);
 });
 
-Deno.test("maxCheckpointPageSize caps pages of checkpoints, and the cursor says so", async () => {
+Deno.test("maxCheckpointPageSize caps a page of checkpoints and the limit of its cursor", async () => {
   const fake = new FakeHpcai({ maxCheckpointPageSize: 3, totalCountPastEnd: "zero" });
   const all = fake.checkpoints(FIRST_RUN).map(({ checkpointId }) => checkpointId);
   for (
@@ -152,12 +152,12 @@ Deno.test("maxCheckpointPageSize caps pages of checkpoints, and the cursor says 
     );
     assertEquals(page.cursor, { offset: from, limit, total_count: total });
   }
-  const refused = await get(fake, `/${FIRST_RUN}/checkpoints?limit=0`);
-  assertEquals(refused.status, 422);
-  await refused.body?.cancel();
+  const response = await get(fake, `/${FIRST_RUN}/checkpoints?limit=0`);
+  assertEquals(response.status, 422);
+  await response.body?.cancel();
 });
 
-Deno.test("fields are added to what a run or a checkpoint is on the wire, and replace its own", async () => {
+Deno.test("fields adds and replaces fields of the JSON of a run or a checkpoint", async () => {
   const fake = new FakeHpcai({ trainingRuns: 0 });
   const run = fake.addTrainingRun({
     modelOwner: null,
@@ -185,7 +185,7 @@ Deno.test("fields are added to what a run or a checkpoint is on the wire, and re
   });
 });
 
-Deno.test("a run's last checkpoints are of the two known types, whatever others it has", async () => {
+Deno.test("last_checkpoint and last_sampler_checkpoint skip other types", async () => {
   const fake = new FakeHpcai({ trainingRuns: 1 });
   fake.addCheckpoint(FIRST_RUN, { checkpointId: "e", checkpointType: "external" });
   const run = await getJson(fake, `/${FIRST_RUN}`);
@@ -193,7 +193,7 @@ Deno.test("a run's last checkpoints are of the two known types, whatever others 
   assertEquals(run.last_sampler_checkpoint.checkpoint_id, "step_0010-sampler");
 });
 
-Deno.test("the API is found below any base", async () => {
+Deno.test("the API is available below any base URL", async () => {
   const fake = new FakeHpcai();
   for (const base of ["http://127.0.0.1:8000", "https://example.com/a/b"]) {
     const response = await fake.fetch(`${base}/api/v1/training_runs/${FIRST_RUN}`, {
@@ -203,7 +203,7 @@ Deno.test("the API is found below any base", async () => {
   }
 });
 
-Deno.test("a request without the right key is refused, and the key is not repeated", async () => {
+Deno.test("a request without the valid key gets a 401 that repeats no key", async () => {
   const fake = new FakeHpcai();
   for (const headers of [{}, { "X-API-Key": "secret-of-another" }]) {
     const response = await fake.fetch(BASE, { headers });
@@ -214,9 +214,9 @@ Deno.test("a request without the right key is refused, and the key is not repeat
   }
 });
 
-Deno.test("what is not there is answered with 404", async () => {
+Deno.test("an unknown path or id gets a 404", async () => {
   const paths = [
-    "/nobody",
+    "/missing",
     `/${FIRST_RUN}/checkpoints/none/archive`,
     `/${FIRST_RUN}/weights`,
     "/%E0",
@@ -228,28 +228,28 @@ Deno.test("what is not there is answered with 404", async () => {
   }
 });
 
-Deno.test("a method that a place does not know is answered with 405 and those it knows", async () => {
+Deno.test("an unsupported method gets a 405 with Allow", async () => {
   const response = await get(new FakeHpcai(), `/${FIRST_RUN}`, { method: "POST" });
   assertEquals([response.status, response.headers.get("Allow")], [405, "GET"]);
   await response.body?.cancel();
 });
 
-Deno.test("errors come in each shape of the protocol", async () => {
+Deno.test("errorShape decides the body of errors", async () => {
   const body = async (errorShape: FakeHpcaiOptions["errorShape"]) => {
-    const response = await get(new FakeHpcai({ errorShape: errorShape ?? "hpcai" }), "/nobody");
+    const response = await get(new FakeHpcai({ errorShape: errorShape ?? "hpcai" }), "/missing");
     return response.text();
   };
   assertEquals(JSON.parse(await body("hpcai")), {
     error: "not_found",
-    message: "Training run nobody not found",
+    message: "Training run missing not found",
   });
-  assertEquals(JSON.parse(await body("fastapi")), { detail: "Training run nobody not found" });
+  assertEquals(JSON.parse(await body("fastapi")), { detail: "Training run missing not found" });
   assertEquals(JSON.parse(await body("fastapi-validation")).detail[0].type, "not_found");
   assertMatch(await body("html"), /^<html>/);
   assertEquals(await body("empty"), "");
 });
 
-Deno.test("a deleted checkpoint is gone from everywhere", async () => {
+Deno.test("DELETE removes a checkpoint from its run and from listings", async () => {
   const fake = new FakeHpcai();
   const path = `/${FIRST_RUN}/checkpoints/final`;
   const deleted = await get(fake, path, { method: "DELETE" });
@@ -261,7 +261,7 @@ Deno.test("a deleted checkpoint is gone from everywhere", async () => {
   assertStringIncludes((await again.json()).message, "Checkpoint final not found");
 });
 
-Deno.test("ids may hold slashes, colons, spaces and an archive at the end", async () => {
+Deno.test("ids can contain slashes, colons, spaces and end in archive", async () => {
   const fake = new FakeHpcai({ trainingRuns: 0 });
   const run = fake.addTrainingRun({ trainingRunId: "run:train:0" });
   for (const checkpointId of ["a/b", "a b/ü", "x/archive", "archive"]) {
@@ -275,7 +275,7 @@ Deno.test("ids may hold slashes, colons, spaces and an archive at the end", asyn
   }
 });
 
-Deno.test("runs come, move and go while a listing is under way", async () => {
+Deno.test("addTrainingRun, touchTrainingRun and removeTrainingRun change the listing", async () => {
   const fake = new FakeHpcai({ trainingRuns: 3 });
   const [first = "", second = "", third = ""] = fake.trainingRunIds;
   const added = fake.addTrainingRun({ baseModel: "Qwen/Qwen3-32B", loraRank: null });
@@ -289,7 +289,7 @@ Deno.test("runs come, move and go while a listing is under way", async () => {
   assertEquals(times, times.toSorted().toReversed());
 });
 
-Deno.test("an added checkpoint is the latest of its kind", async () => {
+Deno.test("addCheckpoint adds the latest checkpoint of its type", async () => {
   const fake = new FakeHpcai();
   const added = fake.addCheckpoint(FIRST_RUN, { checkpointId: "late", archiveBytes: 20_000 });
   assertEquals(added, {
@@ -303,7 +303,7 @@ Deno.test("an added checkpoint is the latest of its kind", async () => {
   assertEquals(fake.checkpoints(FIRST_RUN).at(-1), added);
 });
 
-Deno.test("every request is on record with its headers", async () => {
+Deno.test("requests records every request with its headers", async () => {
   const fake = new FakeHpcai();
   await (await get(fake, "?limit=1")).body?.cancel();
   await (await fake.fetch("https://example.com/nowhere")).body?.cancel();
@@ -314,22 +314,23 @@ Deno.test("every request is on record with its headers", async () => {
   assertEquals(fake.requests[0]?.headers.get("X-API-Key"), fake.apiKey);
 });
 
-Deno.test("options and arguments that make no sense are refused at once", () => {
-  const refused: [FakeHpcaiOptions, string][] = [
+Deno.test("invalid options and arguments throw", () => {
+  const invalid: [FakeHpcaiOptions, string][] = [
     [{ trainingRuns: -1 }, "trainingRuns"],
     [{ seed: 0.5 }, "seed"],
-    [{ archiveBytes: 16_383 }, "archiveBytes must be a whole number of at least 16384"],
+    [{ archiveBytes: 16_383 }, "archiveBytes must be an integer of at least 16384"],
     [{ latencyMs: NaN }, "latencyMs"],
+    [{ bytesPerSecond: 0 }, "bytesPerSecond"],
     [{ maxPageSize: 0 }, "maxPageSize"],
     [{ maxCheckpointPageSize: 0 }, "maxCheckpointPageSize"],
     [{ signedUrlTtlMs: -1 }, "signedUrlTtlMs"],
   ];
-  for (const [options, message] of refused) {
+  for (const [options, message] of invalid) {
     assertThrows(() => new FakeHpcai(options), RangeError, message);
   }
   assertThrows(() => new FakeHpcai({ storageOrigin: "nowhere" }), TypeError);
   const fake = new FakeHpcai();
-  assertThrows(() => fake.archive("nobody", "final"), RangeError, "No training run nobody");
+  assertThrows(() => fake.archive("missing", "final"), RangeError, "No training run missing");
   assertThrows(() => fake.archive(FIRST_RUN, "none"), RangeError, "No checkpoint none");
   assertThrows(() => fake.addTrainingRun({ trainingRunId: FIRST_RUN }), RangeError, "exists");
   assertThrows(() => fake.addTrainingRun({ loraRank: 0 }), RangeError, "loraRank");

@@ -21,14 +21,14 @@ async function status(fake: FakeHpcai, url: string): Promise<number> {
   return response.status;
 }
 
-/** A fake whose next answer has the fault. */
-function broken(fault: Fault): FakeHpcai {
+/** A fake whose next response has the fault. */
+function fakeWithFault(fault: Fault): FakeHpcai {
   const fake = new FakeHpcai();
   fake.faults.add(fault);
   return fake;
 }
 
-/** What arrives of a body, and the error it ends with. */
+/** Reads a body; returns how many bytes arrive, and the error that ends it. */
 async function drain(response: Response): Promise<{ bytes: number; error: unknown }> {
   let bytes = 0;
   try {
@@ -39,7 +39,7 @@ async function drain(response: Response): Promise<{ bytes: number; error: unknow
   return { bytes, error: undefined };
 }
 
-Deno.test("faults strike one a request, in their order, and then no more", async () => {
+Deno.test("faults apply to one request each, in the order of add", async () => {
   const fake = new FakeHpcai();
   fake.faults.add({ type: "status", status: 503 }, { times: 2 });
   fake.faults.add({ type: "status", status: 429 });
@@ -50,14 +50,14 @@ Deno.test("faults strike one a request, in their order, and then no more", async
   assertEquals(fake.faults.pending, 0);
 });
 
-Deno.test("a fault waits for its operation", async () => {
+Deno.test("on: operation applies a fault to requests of that operation only", async () => {
   const fake = new FakeHpcai();
   fake.faults.add({ type: "status", status: 500 }, { on: "archive" });
   assertEquals(await status(fake, RUNS), 200);
   assertEquals(await status(fake, ARCHIVE), 500);
 });
 
-Deno.test("a fault can choose its requests by a test of its own", async () => {
+Deno.test("on: predicate applies a fault to the requests that match", async () => {
   const fake = new FakeHpcai();
   const on = ({ url }: { url: string }) => new URL(url).searchParams.get("offset") === "20";
   fake.faults.add({ type: "status", status: 500 }, { on, times: Infinity });
@@ -66,56 +66,59 @@ Deno.test("a fault can choose its requests by a test of its own", async () => {
   assertEquals(fake.faults.pending, Infinity);
 });
 
-Deno.test("faults can be called off", async () => {
-  const fake = broken({ type: "status", status: 500 });
+Deno.test("clear removes pending faults", async () => {
+  const fake = fakeWithFault({ type: "status", status: 500 });
   fake.faults.clear();
   assertEquals(await status(fake, RUNS), 200);
 });
 
-Deno.test("a status comes with its headers and a body in the shape asked for", async () => {
+Deno.test("a status fault sends its headers and a body in its shape", async () => {
   const headers = { "Retry-After": "7" };
   const fault = { type: "status", status: 429, headers, details: { quota: 3 } } as const;
-  const response = await get(broken(fault), RUNS);
+  const response = await get(fakeWithFault(fault), RUNS);
   assertEquals([response.status, response.headers.get("Retry-After")], [429, "7"]);
   assertEquals(await response.json(), {
     error: "rate_limited",
     message: "Too many requests",
     details: { quota: 3 },
   });
-  const detail = await get(broken({ ...fault, shape: "fastapi", message: "slow down" }), RUNS);
+  const detail = await get(
+    fakeWithFault({ ...fault, shape: "fastapi", message: "slow down" }),
+    RUNS,
+  );
   assertEquals(await detail.json(), { detail: "slow down" });
-  const html = await get(broken({ type: "status", status: 502, shape: "html" }), RUNS);
+  const html = await get(fakeWithFault({ type: "status", status: 502, shape: "html" }), RUNS);
   assertMatch(html.headers.get("Content-Type") ?? "", /^text\/html/);
   assertMatch(await html.text(), /Bad gateway/);
-  const empty = await get(broken({ type: "status", status: 504, shape: "empty" }), RUNS);
+  const empty = await get(fakeWithFault({ type: "status", status: 504, shape: "empty" }), RUNS);
   assertEquals(await empty.text(), "");
 });
 
-Deno.test("a status may have a body of one's own", async () => {
-  const fake = broken({ type: "status", status: 200, body: "<html>log in</html>" });
+Deno.test("a status fault sends its own body instead of a shape", async () => {
+  const fake = fakeWithFault({ type: "status", status: 200, body: "<html>log in</html>" });
   const response = await get(fake, RUNS);
   assertEquals([response.status, await response.text()], [200, "<html>log in</html>"]);
 });
 
-Deno.test("a status without a body has none", async () => {
-  const response = await get(broken({ type: "status", status: 204 }), RUNS);
+Deno.test("a status fault with a null body status sends no body", async () => {
+  const response = await get(fakeWithFault({ type: "status", status: 204 }), RUNS);
   assertEquals(response.body, null);
 });
 
-Deno.test("a lost connection rejects with a TypeError", async () => {
-  const fake = broken({ type: "connection-error" });
+Deno.test("a connection-error fault rejects with a TypeError", async () => {
+  const fake = fakeWithFault({ type: "connection-error" });
   await assertRejects(() => get(fake, RUNS), TypeError, "was lost");
 });
 
-Deno.test("an operation takes effect before its answer is lost only where told to", async () => {
-  const lost: (StatusFault | ConnectionErrorFault | RedirectFault)[] = [
+Deno.test("afterEffect decides whether an operation takes effect before its response is lost", async () => {
+  const faults: (StatusFault | ConnectionErrorFault | RedirectFault)[] = [
     { type: "status", status: 500 },
     { type: "connection-error" },
     { type: "redirect", location: "/elsewhere" },
   ];
-  for (const fault of lost) {
+  for (const fault of faults) {
     for (const afterEffect of [false, true]) {
-      const fake = broken({ ...fault, afterEffect });
+      const fake = fakeWithFault({ ...fault, afterEffect });
       const url = ARCHIVE.replace("/archive", "");
       await get(fake, url, { method: "DELETE", redirect: "manual" })
         .then((response) => response.body?.cancel(), () => {});
@@ -125,17 +128,17 @@ Deno.test("an operation takes effect before its answer is lost only where told t
   }
 });
 
-Deno.test("a cut lets some bytes through and then errors the body", async () => {
-  const response = await get(broken({ type: "cut", afterBytes: 300_001 }), ARCHIVE);
+Deno.test("a cut fault sends its bytes and then errors the body", async () => {
+  const response = await get(fakeWithFault({ type: "cut", afterBytes: 300_001 }), ARCHIVE);
   assertEquals(response.headers.get("Content-Length"), "1048576");
   const { bytes, error } = await drain(response);
   assertEquals(bytes, 300_001);
   assert(error instanceof TypeError);
 });
 
-Deno.test("a body that stalls goes on until the request is aborted", async () => {
+Deno.test("a stall fault sends no more data until the request is aborted", async () => {
   const controller = new AbortController();
-  const fake = broken({ type: "stall", afterBytes: 10 });
+  const fake = fakeWithFault({ type: "stall", afterBytes: 10 });
   const response = await get(fake, ARCHIVE, { signal: controller.signal });
   const reader = response.body?.getReader();
   assertEquals((await reader?.read())?.value?.length, 10);
@@ -144,35 +147,35 @@ Deno.test("a body that stalls goes on until the request is aborted", async () =>
   await assertRejects(async () => await next, DOMException, "abort");
 });
 
-Deno.test("a truncated body ends as if it were whole", async () => {
-  const response = await get(broken({ type: "truncate", afterBytes: 1_000 }), ARCHIVE);
+Deno.test("a truncate fault ends the body as if it were complete", async () => {
+  const response = await get(fakeWithFault({ type: "truncate", afterBytes: 1_000 }), ARCHIVE);
   assertEquals(response.headers.get("Content-Length"), "1048576");
   assertEquals(await drain(response), { bytes: 1_000, error: undefined });
 });
 
-Deno.test("a truncated body need not announce its length", async () => {
+Deno.test("announceLength: false omits Content-Length", async () => {
   const fault = { type: "truncate", afterBytes: 1_000, announceLength: false } as const;
-  const response = await get(broken(fault), ARCHIVE);
+  const response = await get(fakeWithFault(fault), ARCHIVE);
   assertEquals(response.headers.get("Content-Length"), null);
   assertEquals((await response.bytes()).length, 1_000);
 });
 
-Deno.test("a wrong length is announced with a whole body", async () => {
-  const response = await get(broken({ type: "wrong-length", length: 5 }), ARCHIVE);
+Deno.test("a wrong-length fault sends its Content-Length with the complete body", async () => {
+  const response = await get(fakeWithFault({ type: "wrong-length", length: 5 }), ARCHIVE);
   assertEquals(response.headers.get("Content-Length"), "5");
   assertEquals((await response.bytes()).length, 1_048_576);
 });
 
-Deno.test("malformed JSON stops in the middle", async () => {
-  const response = await get(broken({ type: "malformed-json" }), RUNS);
+Deno.test("a malformed-json fault sends the first half of the JSON", async () => {
+  const response = await get(fakeWithFault({ type: "malformed-json" }), RUNS);
   assertEquals(response.status, 200);
   const text = await response.text();
   assertMatch(text, /^\{"training_runs"/);
   assertThrows(() => JSON.parse(text), SyntaxError);
 });
 
-Deno.test("a redirect leads where it is told to", async () => {
-  const fake = broken({ type: "redirect", status: 307, location: "https://evil.example/x" });
+Deno.test("a redirect fault sends its status and location", async () => {
+  const fake = fakeWithFault({ type: "redirect", status: 307, location: "https://evil.example/x" });
   const response = await get(fake, RUNS, { redirect: "manual" });
   assertEquals([response.status, response.headers.get("Location")], [
     307,
@@ -181,8 +184,8 @@ Deno.test("a redirect leads where it is told to", async () => {
   await response.body?.cancel();
 });
 
-Deno.test("an encoded archive arrives unpacked, with the packed length", async () => {
-  const response = await get(broken({ type: "encoded" }), ARCHIVE);
+Deno.test("an encoded fault makes fetch decompress the archive, with the compressed length", async () => {
+  const response = await get(fakeWithFault({ type: "encoded" }), ARCHIVE);
   assertEquals(response.headers.get("Content-Encoding"), "gzip");
   assertEquals(response.headers.get("Content-Length"), "1048576");
   const bytes = await response.bytes();
@@ -190,13 +193,13 @@ Deno.test("an encoded archive arrives unpacked, with the packed length", async (
   assertEquals(bytes.length % 512, 0);
 });
 
-Deno.test("a fault of the body leaves an answer without one alone", async () => {
-  const fake = broken({ type: "cut", afterBytes: 1 });
+Deno.test("a body fault does not change a response without a body", async () => {
+  const fake = fakeWithFault({ type: "cut", afterBytes: 1 });
   const response = await get(fake, ARCHIVE.replace("/archive", ""), { method: "DELETE" });
   assertEquals(response.status, 204);
 });
 
-Deno.test("a delay combines with the fault after it", async () => {
+Deno.test("a delay fault combines with the next fault", async () => {
   const fake = new FakeHpcai();
   fake.faults.add({ type: "delay", ms: 1 });
   fake.faults.add({ type: "status", status: 503 });
@@ -204,24 +207,24 @@ Deno.test("a delay combines with the fault after it", async () => {
   assertEquals(fake.faults.pending, 0);
 });
 
-Deno.test("an endless delay ends when the request is aborted", async () => {
+Deno.test("a delay of Infinity ends when the request is aborted", async () => {
   const controller = new AbortController();
-  const response = get(broken({ type: "delay", ms: Infinity }), RUNS, {
+  const response = get(fakeWithFault({ type: "delay", ms: Infinity }), RUNS, {
     signal: controller.signal,
   });
   controller.abort(new RangeError("enough"));
   await assertRejects(() => response, RangeError, "enough");
 });
 
-Deno.test("faults that make no sense are refused", () => {
+Deno.test("add throws a RangeError for a number out of range", () => {
   const { faults } = new FakeHpcai();
-  const refused: [Fault, string][] = [
+  const invalid: [Fault, string][] = [
     [{ type: "status", status: 99 }, "status"],
     [{ type: "delay", ms: -1 }, "ms"],
     [{ type: "cut", afterBytes: -1 }, "afterBytes"],
     [{ type: "wrong-length", length: 0.5 }, "length"],
   ];
-  for (const [fault, message] of refused) {
+  for (const [fault, message] of invalid) {
     assertThrows(() => faults.add(fault), RangeError, message);
   }
   assertThrows(() => faults.add({ type: "encoded" }, { times: 0 }), RangeError, "times");

@@ -3,8 +3,8 @@ import { FakeHpcai } from "@hpcai/rx/testing";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 
-/** Serves a fake while `use` runs, which gets the URL of the archive of `final`. */
-async function served(
+/** Serves a fake while `use` runs with the URL of the archive of `final`. */
+async function withServer(
   fake: FakeHpcai,
   use: (archiveUrl: string, init: { headers: Record<string, string> }) => Promise<void>,
 ): Promise<void> {
@@ -18,18 +18,18 @@ async function served(
   }
 }
 
-Deno.test("a server answers with the archive's bytes", async () => {
+Deno.test("handler sends the bytes of an archive", async () => {
   const fake = new FakeHpcai();
-  await served(fake, async (url, init) => {
+  await withServer(fake, async (url, init) => {
     const response = await fetch(url, init);
     assertEquals(response.headers.get("Content-Length"), "1048576");
     assertEquals(await response.bytes(), fake.archive(RUN, "final").slice());
   });
 });
 
-Deno.test("a server answers HEAD with the length and ranges with their bytes", async () => {
+Deno.test("handler sends the length for HEAD and the bytes of a range", async () => {
   const fake = new FakeHpcai();
-  await served(fake, async (url, { headers }) => {
+  await withServer(fake, async (url, { headers }) => {
     const head = await fetch(url, { method: "HEAD", headers });
     assertEquals(head.headers.get("Content-Length"), "1048576");
     const part = await fetch(url, { headers: { ...headers, Range: "bytes=-9" } });
@@ -38,55 +38,55 @@ Deno.test("a server answers HEAD with the length and ranges with their bytes", a
   });
 });
 
-Deno.test("one server plays the API and the storage on two origins", async () => {
-  const fake = new FakeHpcai({ archiveAnswer: "redirect" });
-  await served(fake, async (url, init) => {
-    const there = await fetch(url, { ...init, redirect: "manual" });
-    const { hostname, port } = new URL(there.headers.get("Location") ?? "");
+Deno.test("handler serves the API and the storage on two origins of one server", async () => {
+  const fake = new FakeHpcai({ archiveResponse: "redirect" });
+  await withServer(fake, async (url, init) => {
+    const redirect = await fetch(url, { ...init, redirect: "manual" });
+    const { hostname, port } = new URL(redirect.headers.get("Location") ?? "");
     assertEquals([hostname, port], ["localhost", new URL(url).port]);
-    await there.body?.cancel();
-    const back = await fetch(url.replace("127.0.0.1", "localhost"), {
+    await redirect.body?.cancel();
+    const reverse = await fetch(url.replace("127.0.0.1", "localhost"), {
       ...init,
       redirect: "manual",
     });
-    assertEquals(new URL(back.headers.get("Location") ?? "").hostname, "127.0.0.1");
-    await back.body?.cancel();
+    assertEquals(new URL(reverse.headers.get("Location") ?? "").hostname, "127.0.0.1");
+    await reverse.body?.cancel();
     const followed = await fetch(url, init);
     assertEquals(await followed.bytes(), fake.archive(RUN, "final").slice());
   });
 });
 
-Deno.test("a server's cut breaks the body off", async () => {
+Deno.test("a cut fault interrupts the body that handler sends", async () => {
   const fake = new FakeHpcai();
   fake.faults.add({ type: "cut", afterBytes: 500_000 });
-  await served(fake, async (url, init) => {
+  await withServer(fake, async (url, init) => {
     const response = await fetch(url, init);
     await assertRejects(() => response.bytes(), TypeError);
   });
 });
 
-Deno.test("a server's lost connection leaves an answer that can't be read", async () => {
+Deno.test("a connection-error fault makes the response of handler unreadable", async () => {
   const fake = new FakeHpcai();
   fake.faults.add({ type: "connection-error" });
-  await served(fake, async (url, init) => {
+  await withServer(fake, async (url, init) => {
     await assertRejects(async () => (await fetch(url, init)).bytes(), TypeError);
   });
 });
 
-Deno.test("a server's encoded archive is unpacked by fetch", async () => {
+Deno.test("an encoded fault of handler makes fetch decompress the archive", async () => {
   const fake = new FakeHpcai();
   fake.faults.add({ type: "encoded" });
-  await served(fake, async (url, init) => {
+  await withServer(fake, async (url, init) => {
     const bytes = await (await fetch(url, init)).bytes();
     assertEquals(new TextDecoder().decode(bytes.slice(0, 9)), "README.md");
   });
 });
 
-Deno.test("a server stops when the client of an endless body goes", async () => {
+Deno.test("handler stops a body when the client disconnects", async () => {
   const fake = new FakeHpcai({ archiveBytes: 2 * 1024 ** 3 });
   fake.faults.add({ type: "stall", afterBytes: 10 });
-  await served(fake, async (url, init) => {
-    for (let i = 0; i < 2; i++) { // A stalled body, then one of 2 GiB.
+  await withServer(fake, async (url, init) => {
+    for (let i = 0; i < 2; i++) { // First a stalled body, then one of 2 GiB.
       const controller = new AbortController();
       const response = await fetch(url, { ...init, signal: controller.signal });
       const reader = response.body?.getReader();
@@ -97,9 +97,9 @@ Deno.test("a server stops when the client of an endless body goes", async () => 
   });
 });
 
-Deno.test("a server leaves no timer behind when the client does not wait", async () => {
+Deno.test("handler leaves no timer behind when the client aborts", async () => {
   const fake = new FakeHpcai({ latencyMs: 60_000 });
-  await served(fake, async (url, init) => {
+  await withServer(fake, async (url, init) => {
     const controller = new AbortController();
     const arrived = Promise.withResolvers<void>();
     fake.faults.add({ type: "delay", ms: 0 }, { on: () => (arrived.resolve(), true) });

@@ -15,33 +15,33 @@ Deno.test("fetch needs no this and takes a string, a URL or a Request", async ()
   }
 });
 
-Deno.test("a followed redirect takes the key along, as a real fetch does", async () => {
-  const fake = new FakeHpcai({ archiveAnswer: "redirect" });
+Deno.test("fetch forwards the key to the target of a redirect, as the platform's fetch does", async () => {
+  const fake = new FakeHpcai({ archiveResponse: "redirect" });
   const response = await fake.fetch(ARCHIVE, {
     headers: { "X-API-Key": fake.apiKey, Authorization: "Bearer x" },
   });
   assertEquals((await response.bytes()).length, 1_048_576);
   assert(response.redirected);
   assert(response.url.startsWith("https://storage.fake-hpcai.example/"));
-  const arrived = fake.requests.at(-1)?.headers;
-  assertEquals(arrived?.get("X-API-Key"), fake.apiKey);
-  assertEquals(arrived?.get("Authorization"), null);
+  const headers = fake.requests.at(-1)?.headers;
+  assertEquals(headers?.get("X-API-Key"), fake.apiKey);
+  assertEquals(headers?.get("Authorization"), null);
 });
 
-Deno.test("a redirect is an error where the caller says so", async () => {
-  const fake = new FakeHpcai({ archiveAnswer: "redirect" });
+Deno.test("redirect: error rejects with a TypeError", async () => {
+  const fake = new FakeHpcai({ archiveResponse: "redirect" });
   const init = { headers: { "X-API-Key": fake.apiKey }, redirect: "error" } as const;
   await assertRejects(() => fake.fetch(ARCHIVE, init), TypeError, "Unexpected redirect");
 });
 
-Deno.test("a redirect to itself is followed 20 times", async () => {
+Deno.test("fetch follows at most 20 redirects", async () => {
   const fake = new FakeHpcai();
   fake.faults.add({ type: "redirect", location: RUNS }, { times: Infinity });
   await assertRejects(() => fake.fetch(RUNS), TypeError, "More than 20 redirects");
   assertEquals(fake.requests.length, 21);
 });
 
-Deno.test("a 303 turns the method into GET, a 307 keeps it", async () => {
+Deno.test("fetch changes the method to GET for a 303 and keeps it for a 307", async () => {
   for (const [status, method] of [[303, "GET"], [307, "DELETE"]] as const) {
     const fake = new FakeHpcai();
     fake.faults.add({ type: "redirect", status, location: "/elsewhere" });
@@ -50,13 +50,13 @@ Deno.test("a 303 turns the method into GET, a 307 keeps it", async () => {
   }
 });
 
-Deno.test("a request aborted beforehand never arrives", async () => {
+Deno.test("fetch with an aborted signal sends no request", async () => {
   const fake = new FakeHpcai();
   await assertRejects(() => fake.fetch(RUNS, { signal: AbortSignal.abort() }), DOMException);
   assertEquals(fake.requests.length, 0);
 });
 
-Deno.test("a request aborted while it waits is rejected with the reason", async () => {
+Deno.test("fetch rejects with the reason of an abort before the response", async () => {
   const fake = new FakeHpcai({ latencyMs: 60_000 });
   const controller = new AbortController();
   const response = fake.fetch(new Request(RUNS, { signal: controller.signal }));
@@ -64,7 +64,7 @@ Deno.test("a request aborted while it waits is rejected with the reason", async 
   await assertRejects(() => response, RangeError, "enough");
 });
 
-Deno.test("a body aborted midway errors with the reason", async () => {
+Deno.test("fetch errors the body with the reason of an abort after the response", async () => {
   const fake = new FakeHpcai();
   const controller = new AbortController();
   const response = await fake.fetch(ARCHIVE, {
@@ -77,7 +77,7 @@ Deno.test("a body aborted midway errors with the reason", async () => {
   await assertRejects(async () => await reader?.read(), DOMException, "abort");
 });
 
-Deno.test("a latency passes before the answer", async () => {
+Deno.test("latencyMs delays the response", async () => {
   const fake = new FakeHpcai({ latencyMs: 1 });
   const response = await fake.fetch(RUNS, { headers: { "X-API-Key": fake.apiKey } });
   assertEquals(response.status, 200);

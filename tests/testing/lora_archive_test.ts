@@ -16,7 +16,7 @@ function archive(byteLength: number, name = "run/final"): LoraArchive {
   });
 }
 
-/** Feeds a stream to a program and returns what it prints; it has to succeed. */
+/** Pipes a stream to a program; returns its output and fails unless it succeeds. */
 async function pipeTo(
   stream: ReadableStream<Uint8Array>,
   program: string,
@@ -36,7 +36,7 @@ async function pipeTo(
   return new TextDecoder().decode(stdout);
 }
 
-Deno.test("an archive is exactly as long as asked for, and gzip finds it whole", async () => {
+Deno.test("LoraArchive has the exact byteLength and is a valid gzip file", async () => {
   const aroundStoredBlocks = Array.from({ length: 12 }, (_, i) => 3 * 65_540 + 12 + i);
   for (const byteLength of [16_384, 16_385, 17_001, ...aroundStoredBlocks, MIB, 5_000_001]) {
     const bytes = archive(byteLength).slice();
@@ -45,20 +45,20 @@ Deno.test("an archive is exactly as long as asked for, and gzip finds it whole",
   }
 });
 
-Deno.test("an archive's gzip comment takes up every remainder", () => {
+Deno.test("LoraArchive fills every remainder with the gzip comment", () => {
   for (let byteLength = 200_000; byteLength < 200_600; byteLength += 3) {
-    const made = archive(byteLength);
-    const trailer = new DataView(made.slice(byteLength - 8).buffer);
+    const lora = archive(byteLength);
+    const trailer = new DataView(lora.slice(byteLength - 8).buffer);
     assertEquals(trailer.getUint32(4, true) % 512, 0);
-    assertEquals(made.slice().length, byteLength);
+    assertEquals(lora.slice().length, byteLength);
   }
 });
 
-Deno.test("an archive of 64 MiB streams through gzip with the right checksum", async () => {
+Deno.test("stream of 64 MiB has the checksum of its gzip trailer", async () => {
   await pipeTo(archive(64 * MIB).stream(), "gzip", "-t");
 });
 
-Deno.test("tar lists an adapter's files", async () => {
+Deno.test("tar lists the files of an adapter", async () => {
   const listing = await pipeTo(archive(MIB).stream(), "tar", "tzf", "-");
   assertEquals(listing.trim().split("\n"), [
     "README.md",
@@ -69,7 +69,7 @@ Deno.test("tar lists an adapter's files", async () => {
   ]);
 });
 
-Deno.test("Python reads the adapter's configuration, and tensors that cover the file", async () => {
+Deno.test("Python reads the configuration of the adapter, and tensors that cover the file", async () => {
   const script = `
 import io, json, math, struct, sys, tarfile
 tar = tarfile.open(fileobj=io.BytesIO(sys.stdin.buffer.read()), mode="r:gz")
@@ -94,49 +94,49 @@ print(config["base_model_name_or_path"], config["r"], config["peft_type"], len(h
   }
 });
 
-Deno.test("any part of an archive equals that part of the whole", () => {
-  const made = archive(3 * MIB + 77);
-  const whole = made.slice();
-  // A stride that is prime to block and pattern lengths meets their edges at every phase.
+Deno.test("slice equals the same range of the complete archive", () => {
+  const lora = archive(3 * MIB + 77);
+  const whole = lora.slice();
+  // A stride that is coprime to block and pattern lengths reaches their edges at every phase.
   for (let start = 0; start < whole.length; start += 40_009) {
     for (const length of [1, 7, 65_541]) {
       const end = Math.min(start + length, whole.length);
-      assertEquals(made.slice(start, end), whole.slice(start, end));
+      assertEquals(lora.slice(start, end), whole.slice(start, end));
     }
   }
 });
 
-Deno.test("an archive streams the same bytes as it is sliced into", async () => {
-  const made = archive(2 * MIB + 5);
-  const streamed = await new Response(made.stream(1_000, 1_500_000)).bytes();
-  assertEquals(streamed, made.slice(1_000, 1_500_000));
+Deno.test("stream has the same bytes as slice", async () => {
+  const lora = archive(2 * MIB + 5);
+  const bytes = await new Response(lora.stream(1_000, 1_500_000)).bytes();
+  assertEquals(bytes, lora.slice(1_000, 1_500_000));
 });
 
-Deno.test("a consumer that changes the bytes does not change the archive", () => {
-  const made = archive(MIB);
-  const before = made.slice();
-  made.slice().fill(0);
-  assertEquals(made.slice(), before);
+Deno.test("slice returns a copy", () => {
+  const lora = archive(MIB);
+  const before = lora.slice();
+  lora.slice().fill(0);
+  assertEquals(lora.slice(), before);
 });
 
-Deno.test("archives with other names hold other bytes under other tags", () => {
-  const [one, other] = [archive(MIB, "run/final"), archive(MIB, "run/step_0010")];
-  assertNotEquals(one.slice(), other.slice());
-  assertNotEquals(one.etag, other.etag);
+Deno.test("name decides the bytes and the ETag", () => {
+  const [first, second] = [archive(MIB, "run/final"), archive(MIB, "run/step_0010")];
+  assertNotEquals(first.slice(), second.slice());
+  assertNotEquals(first.etag, second.etag);
 });
 
-Deno.test("the end of an archive of 9 GiB is at hand, with the tar's length modulo 2^32", () => {
+Deno.test("slice of the end of 9 GiB has the length of the tar modulo 2^32", () => {
   const byteLength = 9 * GIB + 1;
-  const made = archive(byteLength);
-  const tail = made.slice(byteLength - MIB);
+  const lora = archive(byteLength);
+  const tail = lora.slice(byteLength - MIB);
   const isize = new DataView(tail.buffer).getUint32(MIB - 4, true);
   const blocks = Math.ceil((byteLength - 18) / 65_540);
   const tarLength = Math.floor((byteLength - 18 - 5 * blocks) / 512) * 512;
   assertEquals(isize, tarLength % 2 ** 32);
 });
 
-Deno.test("the tar of an archive of 9 GiB, cut short, still lists its sizes in tar's own words", async () => {
-  // GNU tar lists a member once it has the header; the unpacked beginning is enough for it.
+Deno.test("Python reads a size above 8 GiB in the tar header", async () => {
+  // The headers are in the first 64 KiB.
   const beginning = archive(9 * GIB).slice(0, 65_536);
   const script = `
 import sys, tarfile, zlib
@@ -153,28 +153,28 @@ print(member.size)
   assert(size > 9 * GIB - 2 * MIB && size < 9 * GIB, String(size));
 });
 
-Deno.test("an archive too small for its files names the smallest that is not", () => {
+Deno.test("LoraArchive throws a RangeError with the minimum for a byteLength that is too small", () => {
   assertThrows(() => archive(4_000), RangeError, "at least 16384");
   assertThrows(() => archive(0), RangeError, "at least 16384");
 });
 
-Deno.test("a slice outside the archive is refused", () => {
+Deno.test("slice throws a RangeError for a range outside the archive", () => {
   assertThrows(() => archive(MIB).slice(0, MIB + 1), RangeError, "No bytes 0 to 1048577");
   assertThrows(() => archive(MIB).slice(5, 4), RangeError, "No bytes 5 to 4");
 });
 
-Deno.test("an archive's SHA-256 is the one that sha256sum would print", async () => {
-  const made = archive(MIB);
+Deno.test("sha256 is the SHA-256 of the streamed bytes", async () => {
+  const lora = archive(MIB);
   const script = "import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())";
-  const printed = await pipeTo(made.stream(), "python3", "-c", script);
-  assertEquals(await made.sha256(), printed.trim());
+  const printed = await pipeTo(lora.stream(), "python3", "-c", script);
+  assertEquals(await lora.sha256(), printed.trim());
 });
 
-Deno.test("CRC-32 has the check value of its catalogue entry", () => {
+Deno.test("crc32 has the check value of the CRC catalogue", () => {
   assertEquals(crc32(new TextEncoder().encode("123456789")), 0xcbf43926);
 });
 
-Deno.test("CRCs combine into the CRC of the whole", () => {
+Deno.test("combineCrc32 is the CRC of the concatenated bytes", () => {
   const bytes = archive(16_384).slice();
   for (const cut of [0, 1, 511, 16_383, 16_384]) {
     const combined = combineCrc32(
@@ -186,7 +186,7 @@ Deno.test("CRCs combine into the CRC of the whole", () => {
   }
 });
 
-Deno.test("the CRC of a repetition is the CRC of its bytes", () => {
+Deno.test("repeatCrc32 is the CRC of the repeated bytes", () => {
   const one = new TextEncoder().encode("lora");
   for (const times of [0, 1, 2, 3, 1_000]) {
     const repeated = new TextEncoder().encode("lora".repeat(times));
@@ -194,7 +194,7 @@ Deno.test("the CRC of a repetition is the CRC of its bytes", () => {
   }
 });
 
-Deno.test("the CRC of a repetition past 4 GiB agrees with the sum of its parts", () => {
+Deno.test("repeatCrc32 agrees with combineCrc32 beyond 4 GiB", () => {
   const [crc, length] = [0x12345678, 1_048_583];
   const whole = repeatCrc32(crc, length, 10_000);
   const parts = combineCrc32(
@@ -205,7 +205,7 @@ Deno.test("the CRC of a repetition past 4 GiB agrees with the sum of its parts",
   assertEquals(whole, parts);
 });
 
-Deno.test("a tar header gives a size from 8 GiB on in base 256", () => {
+Deno.test("tarHeader encodes sizes from 8 GiB on in base 256", () => {
   assertEquals(
     new TextDecoder().decode(tarHeader("a", 8 ** 11 - 1, 0).slice(124, 135)),
     "7".repeat(11),

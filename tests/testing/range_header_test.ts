@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { parseRange } from "../../src/testing/range_header.ts";
 
-Deno.test("a range of bytes is read as RFC 9110 says", () => {
+Deno.test("parseRange reads the single ranges of RFC 9110", () => {
   const cases = [
     ["bytes=0-0", { start: 0, end: 1 }],
     ["bytes=10-", { start: 10, end: 100 }],
@@ -14,13 +14,13 @@ Deno.test("a range of bytes is read as RFC 9110 says", () => {
   for (const [header, range] of cases) assertEquals(parseRange(header, 100), range);
 });
 
-Deno.test("a range past the end can't be satisfied", () => {
+Deno.test("parseRange reports a range past the end as unsatisfiable", () => {
   for (const header of ["bytes=100-", "bytes=200-300", "bytes=-0"]) {
     assertEquals(parseRange(header, 100), "unsatisfiable");
   }
 });
 
-Deno.test("several ranges, other units and what makes no sense are ignored", () => {
+Deno.test("parseRange ignores several ranges, other units and malformed headers", () => {
   for (
     const header of [null, "", "bytes=0-1,5-6", "bytes=-", "bytes=9-3", "items=0-1", "bytes=a-b"]
   ) {

@@ -43,7 +43,7 @@ export interface OpenOptions {
 export async function openConsole(
   { path = "/", fakeOptions, browserOptions, beforeLoad }: OpenOptions,
 ): Promise<OpenedConsole> {
-  const fake = new FakeHpcai({ archiveAnswer: "redirect", ...fakeOptions });
+  const fake = new FakeHpcai({ archiveResponse: "redirect", ...fakeOptions });
   // Ended by force, since a test that fails may leave a request without an answer.
   const apiEnd = new AbortController();
   const api = Deno.serve(

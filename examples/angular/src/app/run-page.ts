@@ -13,7 +13,7 @@ import {
 } from "@angular/core";
 import { rxResource } from "@angular/core/rxjs-interop";
 import { RouterLink } from "@angular/router";
-import type { Change, Checkpoint } from "@hpcai/rx";
+import type { Checkpoint, WatchEvent } from "@hpcai/rx";
 import { filter, map, merge, Subject } from "rxjs";
 import { Announcer } from "./announcer";
 import { DeleteDialog } from "./delete-dialog";
@@ -59,7 +59,7 @@ export class RunPage {
         // What the user deleted goes at once, not at the next look.
         this.#deletions.pipe(
           filter((deletion) => deletion.runId === runId),
-          map(({ checkpoint }): Change<Checkpoint> => ({ type: "removed", value: checkpoint })),
+          map(({ checkpoint }): WatchEvent<Checkpoint> => ({ type: "removed", value: checkpoint })),
         ),
       ).pipe(collectCheckpoints()),
   });

@@ -1,8 +1,11 @@
-import type { Change, Checkpoint } from "@hpcai/rx";
+import type { Checkpoint, WatchEvent } from "@hpcai/rx";
 import { type OperatorFunction, scan } from "rxjs";
 
 /** Keeps a list of checkpoints up to date with the changes that come in, latest first, undated last. */
-export function collectCheckpoints(): OperatorFunction<Change<Checkpoint>, readonly Checkpoint[]> {
+export function collectCheckpoints(): OperatorFunction<
+  WatchEvent<Checkpoint>,
+  readonly Checkpoint[]
+> {
   return scan((checkpoints: readonly Checkpoint[], { type, value }) => {
     const others = checkpoints.filter((other) => other.checkpointPath !== value.checkpointPath);
     return type === "removed"

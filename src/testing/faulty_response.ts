@@ -1,16 +1,16 @@
 // This module is browser compatible.
 
-import { type Answer, errorAnswer, textAnswer } from "./answer.ts";
 import { byteRange } from "./byte_stream.ts";
+import { errorResponse, type FakeResponse, textResponse } from "./fake_response.ts";
 import type { Fault, StatusFault } from "./faults.ts";
 
-/** The kinds of fault that leave the operation's answer and spoil its body. */
+/** The faults that change how a response's body is sent. */
 type BodyFault = Extract<
   Fault,
   { type: "cut" | "stall" | "truncate" | "wrong-length" | "malformed-json" | "encoded" }
 >;
 
-/** The codes and words that errors of these statuses carry unless told otherwise. */
+/** The default code and message of an error with one of these statuses. */
 const ERRORS: Readonly<Record<number, readonly [code: string, message: string]>> = {
   400: ["bad_request", "Bad request"],
   401: ["unauthorized", "Unauthorized"],
@@ -27,41 +27,41 @@ const ERRORS: Readonly<Record<number, readonly [code: string, message: string]>>
   504: ["gateway_timeout", "Gateway timeout"],
 };
 
-/** The answer that a status fault puts in place of the right one. */
-export function statusAnswer(fault: StatusFault): Answer {
+/** The response that a status fault sends instead of the operation's. */
+export function statusResponse(fault: StatusFault): FakeResponse {
   const { status, shape = "hpcai", headers = {}, details, body } = fault;
-  if (body !== undefined) return textAnswer(status, body, headers);
+  if (body !== undefined) return textResponse(status, body, headers);
   const [code, message] = ERRORS[status] ?? [`status_${status}`, `Status ${status}`];
   const facts = { code: fault.code ?? code, message: fault.message ?? message, details };
-  return errorAnswer(status, shape, facts, headers);
+  return errorResponse(status, shape, facts, headers);
 }
 
-/** Spoils the body of an answer. */
-export function spoiled(answer: Answer, fault: BodyFault): Answer {
-  const { headers, body } = answer;
-  if (body === undefined) return answer;
+/** Changes the body of a response, or the headers that describe it. */
+export function applyBodyFault(response: FakeResponse, fault: BodyFault): FakeResponse {
+  const { headers, body } = response;
+  if (body === undefined) return response;
   const first = (bytes: number) => byteRange(body, 0, Math.min(bytes, body.byteLength));
   switch (fault.type) {
     case "cut":
-      return { ...answer, body: first(fault.afterBytes), ending: "error" };
+      return { ...response, body: first(fault.afterBytes), ending: "error" };
     case "stall":
-      return { ...answer, body: first(fault.afterBytes), ending: "stall" };
+      return { ...response, body: first(fault.afterBytes), ending: "stall" };
     case "truncate": {
-      const { "Content-Length": _, ...unannounced } = headers;
+      const { "Content-Length": _, ...withoutLength } = headers;
       return {
-        ...answer,
-        headers: fault.announceLength === false ? unannounced : headers,
+        ...response,
+        headers: fault.announceLength === false ? withoutLength : headers,
         body: first(fault.afterBytes),
       };
     }
     case "wrong-length":
-      return { ...answer, headers: { ...headers, "Content-Length": String(fault.length) } };
+      return { ...response, headers: { ...headers, "Content-Length": String(fault.length) } };
     case "malformed-json": {
       const half = first(Math.floor(body.byteLength / 2));
       const length = String(half.byteLength);
-      return { ...answer, headers: { ...headers, "Content-Length": length }, body: half };
+      return { ...response, headers: { ...headers, "Content-Length": length }, body: half };
     }
     case "encoded":
-      return { ...answer, headers: { ...headers, "Content-Encoding": "gzip" } };
+      return { ...response, headers: { ...headers, "Content-Encoding": "gzip" } };
   }
 }

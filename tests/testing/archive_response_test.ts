@@ -19,7 +19,7 @@ async function signedUrl(fake: FakeHpcai): Promise<string> {
   return response.headers.get("Location") ?? "";
 }
 
-Deno.test("an archive comes whole, with its length, its kind and a strong tag", async () => {
+Deno.test("fetch of an archive gets all bytes, with length, media type and a strong ETag", async () => {
   const fake = new FakeHpcai();
   const response = await getArchive(fake);
   assertEquals(response.status, 200);
@@ -30,13 +30,13 @@ Deno.test("an archive comes whole, with its length, its kind and a strong tag", 
   assertEquals(await response.bytes(), fake.archive(RUN, "final").slice());
 });
 
-Deno.test("HEAD has the headers alone", async () => {
+Deno.test("fetch with HEAD gets the headers of an archive without its body", async () => {
   const response = await getArchive(new FakeHpcai(), { method: "HEAD" });
   assertEquals(response.headers.get("Content-Length"), "1048576");
   assertEquals(response.body, null);
 });
 
-Deno.test("a range is answered with those bytes", async () => {
+Deno.test("Range gets a 206 with those bytes", async () => {
   const fake = new FakeHpcai();
   const response = await getArchive(fake, { headers: { Range: "bytes=70000-70009" } });
   assertEquals(response.status, 206);
@@ -45,13 +45,13 @@ Deno.test("a range is answered with those bytes", async () => {
   assertEquals(await response.bytes(), fake.archive(RUN, "final").slice(70_000, 70_010));
 });
 
-Deno.test("a range past the end is answered with the length", async () => {
+Deno.test("Range past the end gets a 416 with the length", async () => {
   const response = await getArchive(new FakeHpcai(), { headers: { Range: "bytes=1048576-" } });
   assertEquals([response.status, response.headers.get("Content-Range")], [416, "bytes */1048576"]);
   assertEquals(await response.text(), "");
 });
 
-Deno.test("If-Range asks for the range only where the tag is strongly the same", async () => {
+Deno.test("If-Range gets the range only if the ETag matches strongly", async () => {
   const fake = new FakeHpcai();
   const { etag } = fake.archive(RUN, "final");
   const cases = [[etag, 206], [`W/${etag}`, 200], ['"other"', 200], [
@@ -66,8 +66,8 @@ Deno.test("If-Range asks for the range only where the tag is strongly the same",
   }
 });
 
-Deno.test("a redirect leads to a signed URL on another origin that needs no key", async () => {
-  const fake = new FakeHpcai({ archiveAnswer: "redirect" });
+Deno.test("archiveResponse: redirect sends a signed URL on another origin that requires no key", async () => {
+  const fake = new FakeHpcai({ archiveResponse: "redirect" });
   const url = await signedUrl(fake);
   assertEquals(new URL(url).origin, "https://storage.fake-hpcai.example");
   const response = await fake.fetch(url);
@@ -76,15 +76,15 @@ Deno.test("a redirect leads to a signed URL on another origin that needs no key"
   assert(!fake.requests.at(-1)?.headers.has("X-API-Key"));
 });
 
-Deno.test("a redirect says when its URL expires", async () => {
-  const fake = new FakeHpcai({ archiveAnswer: "redirect", now: () => 0, signedUrlTtlMs: 60_000 });
+Deno.test("archiveResponse: redirect sends the expiry of its URL", async () => {
+  const fake = new FakeHpcai({ archiveResponse: "redirect", now: () => 0, signedUrlTtlMs: 60_000 });
   const response = await getArchive(fake, { redirect: "manual" });
   assertEquals(response.headers.get("Expires"), "Thu, 01 Jan 1970 00:01:00 GMT");
   await response.body?.cancel();
 });
 
-Deno.test("JSON leads to a signed URL too", async () => {
-  const fake = new FakeHpcai({ archiveAnswer: "json", now: () => 0, signedUrlTtlMs: 60_000 });
+Deno.test("archiveResponse: json sends a signed URL and its expiry", async () => {
+  const fake = new FakeHpcai({ archiveResponse: "json", now: () => 0, signedUrlTtlMs: 60_000 });
   const { url, expires } = await (await getArchive(fake)).json();
   assertEquals(expires, "1970-01-01T00:01:00.000Z");
   const response = await fake.fetch(url, { headers: { Range: "bytes=-8" } });
@@ -92,15 +92,15 @@ Deno.test("JSON leads to a signed URL too", async () => {
   assertEquals(await response.bytes(), fake.archive(RUN, "final").slice(1_048_568));
 });
 
-Deno.test("signed URLs point where they are told to", async () => {
+Deno.test("storageOrigin is the origin of signed URLs", async () => {
   const storageOrigin = "https://bucket.example";
-  const fake = new FakeHpcai({ archiveAnswer: "redirect", storageOrigin });
+  const fake = new FakeHpcai({ archiveResponse: "redirect", storageOrigin });
   assertEquals(new URL(await signedUrl(fake)).origin, storageOrigin);
 });
 
-Deno.test("a signed URL runs out", async () => {
+Deno.test("signedUrlTtlMs limits how long a signed URL is valid", async () => {
   let now = 1_000;
-  const options = { archiveAnswer: "redirect", signedUrlTtlMs: 10, now: () => now } as const;
+  const options = { archiveResponse: "redirect", signedUrlTtlMs: 10, now: () => now } as const;
   const fake = new FakeHpcai(options);
   const url = await signedUrl(fake);
   now += 9;
@@ -111,8 +111,8 @@ Deno.test("a signed URL runs out", async () => {
   assertMatch(await response.text(), /<Code>AccessDenied<\/Code>/);
 });
 
-Deno.test("signed URLs can be made to run out, and new ones work", async () => {
-  const fake = new FakeHpcai({ archiveAnswer: "redirect" });
+Deno.test("expireSignedUrls expires the issued URLs, and later ones are valid", async () => {
+  const fake = new FakeHpcai({ archiveResponse: "redirect" });
   const [old] = [await signedUrl(fake), fake.expireSignedUrls()];
   assertEquals((await fake.fetch(old, { method: "HEAD" })).status, 403);
   const fresh = await signedUrl(fake);
@@ -120,8 +120,8 @@ Deno.test("signed URLs can be made to run out, and new ones work", async () => {
   assertEquals((await fake.fetch(fresh, { method: "HEAD" })).status, 200);
 });
 
-Deno.test("a signed URL that was tampered with is refused", async () => {
-  const fake = new FakeHpcai({ archiveAnswer: "redirect" });
+Deno.test("a signed URL with a changed path or signature gets a 403", async () => {
+  const fake = new FakeHpcai({ archiveResponse: "redirect" });
   const url = await signedUrl(fake);
   for (
     const forged of [url.replace("final", "step_0010"), url.replace(/signature=./, "signature=z")]
@@ -130,8 +130,8 @@ Deno.test("a signed URL that was tampered with is refused", async () => {
   }
 });
 
-Deno.test("a signed URL of a deleted checkpoint leads nowhere", async () => {
-  const fake = new FakeHpcai({ archiveAnswer: "redirect" });
+Deno.test("a signed URL of a deleted checkpoint gets a 404", async () => {
+  const fake = new FakeHpcai({ archiveResponse: "redirect" });
   const url = await signedUrl(fake);
   fake.removeTrainingRun(RUN);
   assertEquals((await fake.fetch(url, { method: "HEAD" })).status, 404);
