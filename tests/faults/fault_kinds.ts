@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import type { SeededRandom } from "../../src/testing/seeded_random.ts";
 import { GZIP_TRAILER_BYTES, type SourceArchive } from "./archive.ts";
-import type { RawConnection, RawRequest } from "./raw_server.ts";
+import type { RawConnection, RawRequest } from "../integration/raw_server.ts";
 import {
   chunk,
   close,

@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type SeededRandom, seededRandom } from "../../src/testing/seeded_random.ts";
 import { type ArchiveVersions, isEqual, isPackedAgain, type SourceArchive } from "./archive.ts";
 import { type FaultContext, isLengthSent, type Lie } from "./fault_kinds.ts";
-import { type RawConnection, type RawRequest, RawServer } from "./raw_server.ts";
+import { type RawConnection, type RawRequest, RawServer } from "../integration/raw_server.ts";
 import type { Schedule, ScheduledFault } from "./schedule.ts";
 import { send, sendCut, setFraming, type WireResponse, wireResponse } from "./wire_response.ts";
 
@@ -72,8 +72,8 @@ export class FaultServer implements AsyncDisposable {
     this.versions = [archives.first];
     const at = (place: "api" | "store"): RawServer => {
       const server: RawServer = new RawServer({
-        connected: (connection) => this.#spoilConnection(server, place, connection),
-        requested: (request, connection) => this.#respond(server, request, connection),
+        onConnection: (connection) => this.#spoilConnection(server, place, connection),
+        onRequest: (request, connection) => this.#respond(server, request, connection),
       });
       return server;
     };
@@ -108,7 +108,8 @@ export class FaultServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#api.close(), this.#store.close()]);
+    const servers = new Set([this.#api, this.#store]);
+    await Promise.all([...servers].map((server) => server[Symbol.asyncDispose]()));
   }
 
   get #source(): SourceArchive {

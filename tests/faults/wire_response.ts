@@ -1,6 +1,6 @@
 /** Responses as they go over the wire, sound or not. */
 import type { SeededRandom } from "../../src/testing/seeded_random.ts";
-import type { RawConnection } from "./raw_server.ts";
+import type { RawConnection } from "../integration/raw_server.ts";
 
 /** How a recipient finds the end of a body (RFC 9112, section 6.3). */
 export type Framing = "length" | "chunked" | "close";
