@@ -43,7 +43,7 @@ export type {
   DownloadProgressEvent,
   DownloadRestartEvent,
   DownloadRestartReason,
-  TransferSettings,
+  TransferOptions,
 } from "./src/download/download_event.ts";
 export {
   type TotalProgress,

@@ -6,6 +6,7 @@ import { stripVTControlCharacters } from "node:util";
 import { stdFlags } from "./std_source.ts";
 
 const SOURCES = new URL("../src/", import.meta.url);
+const TIME_LIMIT = new URL("../tests/time_limit.ts", import.meta.url);
 
 /** What tests may do: talk to servers of their own, and write to a directory that goes afterwards. */
 const permissions = (directory: string) => [
@@ -35,6 +36,7 @@ async function runTests(directory: string): Promise<number> {
       "test",
       ...flags,
       ...permissions(directory),
+      `--preload=${TIME_LIMIT}`,
       ...(whole ? [`--coverage=${coverage}`, "--coverage-raw-data-only"] : []),
       ...args,
     ],

@@ -13,10 +13,18 @@ async function testInBrowser(): Promise<boolean> {
   const directory = await Deno.makeTempDir();
   try {
     const { flags, args } = await stdFlags(Deno.args, directory);
-    // So that a request's signal aborts when its client goes, and only then.
-    const own = ["--unstable-no-legacy-abort", "--allow-all"];
     const test = new Deno.Command(Deno.execPath(), {
-      args: ["test", ...flags, ...own, TESTS, "--", ...args],
+      args: [
+        "test",
+        ...flags,
+        "--preload=tests/time_limit.ts",
+        // A request's signal aborts when its client disconnects, and only then.
+        "--unstable-no-legacy-abort",
+        "--allow-all",
+        TESTS,
+        "--",
+        ...args,
+      ],
     });
     return (await test.spawn().status).success;
   } finally {

@@ -1,2 +1,2 @@
-/** The version of the package; a test compares it with deno.json's. */
+/** The version of the package: written by `deno task version` from deno.json. */
 export const VERSION = "0.1.0";

@@ -11,10 +11,9 @@ import type {
 } from "./archive_entry.ts";
 import { memorySink } from "./archive_sink.ts";
 import { decompress } from "./decompress.ts";
-import { transferSettings } from "./transfer_settings.ts";
+import { type TransferSettings, transferSettings } from "./transfer_settings.ts";
 import { readTransfer$ } from "./read_transfer.ts";
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RATIO, tarEntries } from "./tar_entries.ts";
-import type { TransferOptions } from "./transfer_options.ts";
 
 const DEFAULT_MAX_ENTRY_BYTES = 64 * 2 ** 20;
 
@@ -65,7 +64,7 @@ export function readArchiveEntry$(
 
 /** How to read entries, and how many bytes they may have. */
 interface EntriesSettings {
-  readonly transfer: TransferOptions;
+  readonly transfer: TransferSettings;
   readonly maxBytes: number;
   readonly maxRatio: number;
 }

@@ -1,4 +1,4 @@
-import type { TransferSettings } from "./download_event.ts";
+import type { TransferOptions } from "./download_event.ts";
 
 /** What an entry of an archive can be. */
 export type ArchiveEntryType =
@@ -38,7 +38,7 @@ export interface ArchiveEntry extends ArchiveEntryHeader {
 
 /** How to read the entries of an archive. */
 export interface ArchiveEntriesOptions
-  extends Omit<TransferSettings, "progressIntervalMs" | "maxBytes"> {
+  extends Omit<TransferOptions, "progressIntervalMs" | "maxBytes"> {
   /** The most bytes that the entries may have together, decompressed. Default 2⁴⁰, a TiB. */
   readonly maxBytes?: number | undefined;
   /**

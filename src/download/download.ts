@@ -1,29 +1,23 @@
-import { concatMap, defer, type Observable, tap } from "rxjs";
+import { concatMap, defer, type Observable } from "rxjs";
 import type { Transport } from "../transport/transport.ts";
 import type { CheckpointRef } from "../types.ts";
 import type { DownloadEvent, DownloadOptions } from "./download_event.ts";
-import { downloadCancelled } from "./transfer_options.ts";
+import { type LockedSink, lockSink$ } from "./lock_sink.ts";
 
-/** Downloads an archive into a stream or into memory; what `RestClient.download$` promises. */
+/** Downloads an archive into a stream or into memory; implements `RestClient.download$`. */
 export function download$(
   transport: Transport,
   checkpoint: CheckpointRef,
   options: DownloadOptions = {},
 ): Observable<DownloadEvent> {
   return defer(() => {
-    // Locked until the code is there, which checks the arguments: nothing else is to write to it. Where
-    // it is no stream, there is nothing to lock; and null is not excluded at runtime.
+    const run = (sink?: LockedSink) =>
+      defer(importDownloadTo).pipe(
+        concatMap(({ downloadTo$ }) => downloadTo$(transport, checkpoint, options, sink)),
+      );
+    // All else that `to` may be, downloadTo$ rejects. Without types, the options may be null.
     const to = options?.to;
-    const writer = to?.locked === false ? to.getWriter() : undefined;
-    const release = () => writer?.releaseLock();
-    const abort = (reason: unknown) => {
-      writer?.abort(reason).catch(() => {});
-      release();
-    };
-    return defer(importDownloadTo).pipe(
-      tap({ next: release, error: abort, unsubscribe: () => abort(downloadCancelled()) }),
-      concatMap(({ downloadTo$ }) => downloadTo$(transport, checkpoint, options)),
-    );
+    return to?.locked === false ? lockSink$({ writable: to, chunks: "kept" }, run) : run();
   });
 }
 

@@ -65,8 +65,8 @@ export type DownloadEvent =
   | DownloadRestartEvent
   | DownloadCompleteEvent;
 
-/** What every way to download can be told. */
-export interface TransferSettings {
+/** The options that all downloads share. */
+export interface TransferOptions {
   /**
    * The least time between two progress events, in milliseconds; the first and the last are always
    * emitted. Default 100.
@@ -90,7 +90,7 @@ export interface TransferSettings {
 }
 
 /** How to download. */
-export interface DownloadOptions extends TransferSettings {
+export interface DownloadOptions extends TransferOptions {
   /**
    * Where the bytes go, with back-pressure: no more is read than the stream takes. It is closed at
    * the end, and aborted when the download fails or is unsubscribed from; options and arguments that

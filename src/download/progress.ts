@@ -4,7 +4,8 @@ import type {
   DownloadProgressEvent,
   DownloadRestartEvent,
 } from "./download_event.ts";
-import type { TransferEvent, TransferLoaded } from "./transfer.ts";
+import type { TransferLoaded } from "./pump.ts";
+import type { TransferUpdate } from "./transfer.ts";
 
 /** The rate is that of the last seconds, so that it follows the network but does not flicker. */
 const RATE_WINDOW_MS = 5_000;
@@ -27,7 +28,7 @@ export function toDownloadEvents<C>(
   intervalMs: number,
   complete: (last: TransferLoaded) => C,
 ): OperatorFunction<
-  TransferEvent,
+  TransferUpdate,
   DownloadPreparingEvent | DownloadProgressEvent | DownloadRestartEvent | C
 > {
   return (transfer$) =>

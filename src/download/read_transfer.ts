@@ -1,11 +1,13 @@
 import { Observable } from "rxjs";
 import type { Transport } from "../transport/transport.ts";
 import type { CheckpointIds } from "../types.ts";
-import { SinkError, transfer$, type TransferEvent } from "./transfer.ts";
-import type { TransferOptions } from "./transfer_options.ts";
+import { SinkError } from "./interruption.ts";
+import { lockSink$ } from "./lock_sink.ts";
+import { transfer$, type TransferUpdate } from "./transfer.ts";
+import type { TransferSettings } from "./transfer_settings.ts";
 
 /** How to read an archive while it arrives. */
-export interface ReadTransferOptions extends TransferOptions {
+export interface ReadTransferSettings extends TransferSettings {
   /** Whether what was read can be dropped, and read again from the first byte. */
   readonly canRestart: boolean;
 }
@@ -17,7 +19,7 @@ interface Reading {
 }
 
 /**
- * Reads an archive while it arrives, with the backpressure of what reads it. Emits what the transfer
+ * Reads an archive while it arrives, with the backpressure of the reader. Emits what the transfer
  * does, completes when `read` is done. Unsubscribing and a restart make the bytes fail; `read` has to
  * end then.
  *
@@ -26,17 +28,17 @@ interface Reading {
 export function readTransfer$(
   transport: Transport,
   checkpoint: CheckpointIds,
-  { canRestart, ...options }: ReadTransferOptions,
+  { canRestart, ...settings }: ReadTransferSettings,
   read: (bytes: ReadableStream<Uint8Array>) => Promise<void>,
-): Observable<TransferEvent> {
+): Observable<TransferUpdate> {
   return new Observable((subscriber) => {
     let transferError: unknown;
-    /** Whether no more bytes come, so that nothing is to be read any more. */
+    /** Whether no more bytes come, so that no reading may begin. */
     let hasEnded = false;
     let failSink: (reason: unknown) => void = () => {};
     let current: Reading | undefined;
 
-    const begin = (): Reading => {
+    const begin = (): void => {
       const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
       const reading: Reading = { writer: writable.getWriter(), done: read(readable) };
       current = reading;
@@ -49,12 +51,11 @@ export function readTransfer$(
         },
         (error) => {
           if (current !== reading) return;
-          // Of the two the transfer's error is the cause, unless it is that of its sink: an echo.
+          // The transfer's error is the cause, unless it only repeats that of the reading.
           const isEcho = transferError === undefined || transferError instanceof SinkError;
           subscriber.error(isEcho ? error : transferError);
         },
       );
-      return reading;
     };
     const end = async (reason: unknown): Promise<void> => {
       await current?.writer.abort(reason).catch(() => {});
@@ -76,9 +77,11 @@ export function readTransfer$(
       close: () => current?.writer.close(),
       abort: end,
     });
-    const sink = canRestart ? { writable, restart } : { writable };
-    const transfer = transfer$(transport, checkpoint, sink, options).subscribe({
-      next: (event) => subscriber.next(event),
+    const transfer = lockSink$(
+      { writable, restart: canRestart ? restart : undefined },
+      (sink) => transport.limitTransfers(transfer$(transport, checkpoint, sink, settings)),
+    ).subscribe({
+      next: (update) => subscriber.next(update),
       error: (error) => {
         transferError = error;
         hasEnded = true;

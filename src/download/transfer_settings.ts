@@ -1,6 +1,5 @@
 import { requireInteger, requireMilliseconds } from "../arguments.ts";
-import type { TransferSettings } from "./download_event.ts";
-import type { TransferOptions } from "./transfer_options.ts";
+import type { TransferOptions } from "./download_event.ts";
 
 const DEFAULT_PROGRESS_INTERVAL_MS = 100;
 const DEFAULT_IDLE_TIMEOUT_MS = 30_000;
@@ -8,10 +7,13 @@ const DEFAULT_IDLE_TIMEOUT_MS = 30_000;
 /** The Python SDK's budget for retries. */
 const DEFAULT_PREPARE_TIMEOUT_MS = 300_000;
 
+/** The options that all downloads share, valid and complete. */
+export type TransferSettings = Readonly<Record<keyof TransferOptions, number>>;
+
 /**
- * Checks what all downloads can be told and fills in the defaults.
+ * Checks the options that all downloads share, and fills in the defaults.
  *
- * @throws {InvalidArgumentError} naming the option that is not usable.
+ * @throws {InvalidArgumentError} naming the option that is invalid.
  */
 export function transferSettings(
   {
@@ -20,8 +22,8 @@ export function transferSettings(
     prepareTimeoutMs = DEFAULT_PREPARE_TIMEOUT_MS,
     maxBytes = Infinity,
     minBytesPerSecond = 0,
-  }: TransferSettings,
-): TransferOptions & { readonly progressIntervalMs: number } {
+  }: TransferOptions,
+): TransferSettings {
   requireMilliseconds("progressIntervalMs", progressIntervalMs, 0);
   requireMilliseconds("idleTimeoutMs", idleTimeoutMs, 1);
   requireMilliseconds("prepareTimeoutMs", prepareTimeoutMs, 0);

@@ -3,7 +3,7 @@ import type {
   DownloadPreparingEvent,
   DownloadProgressEvent,
   DownloadRestartEvent,
-  TransferSettings,
+  TransferOptions,
 } from "../download/download_event.ts";
 
 /** How far an extraction is; `loaded` and `total` are those of the archive as it is transferred. */
@@ -58,7 +58,7 @@ export type ExtractEvent =
   | ExtractCompleteEvent;
 
 /** How to extract. */
-export interface ExtractOptions extends Omit<TransferSettings, "maxBytes"> {
+export interface ExtractOptions extends Omit<TransferOptions, "maxBytes"> {
   /** Whether a directory that exists is replaced, at the end. Default: it is an error. */
   readonly overwrite?: boolean | undefined;
   /**

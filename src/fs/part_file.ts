@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { ArchiveIdentity } from "../download/archive_sink.ts";
 import type { ArchivePosition } from "../download/archive_source.ts";
 import type { ArchiveFormat } from "../download/download_event.ts";
 import type { CheckpointIds } from "../types.ts";
@@ -10,9 +11,6 @@ import { syncDirectory } from "./directory.ts";
 import { type FileStatus, IS_WINDOWS, statusOf, statusOfOpen } from "./file_status.ts";
 import type { PathClaim } from "./path_claim.ts";
 import { createPrivateFile, openRegularFile, readBytes, writeBytes } from "./regular_file.ts";
-
-/** Which archive it is. */
-export type ArchiveIdentity = Pick<ArchivePosition, "etag" | "total">;
 
 /** Which checkpoint a part is of, and the name of the file that it is to be. */
 export type PartIdentity = CheckpointIds & Pick<ArchiveRecord, "name">;

@@ -1,4 +1,4 @@
-import { catchError, defer, finalize, Observable, switchMap, tap } from "rxjs";
+import { catchError, defer, finalize, Observable, switchMap } from "rxjs";
 import { requireOptions, show } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
 import { transportOf } from "../client_transport.ts";
@@ -8,8 +8,9 @@ import type {
   DownloadPreparingEvent,
   DownloadProgressEvent,
   DownloadRestartEvent,
-  TransferSettings,
+  TransferOptions,
 } from "../download/download_event.ts";
+import { lockSink$ } from "../download/lock_sink.ts";
 import { toDownloadEvents } from "../download/progress.ts";
 import { transfer$ } from "../download/transfer.ts";
 import { InvalidArchiveError, InvalidArgumentError } from "../errors.ts";
@@ -19,7 +20,7 @@ import { LEASE_MS } from "./path_claim.ts";
 import { openSavedFile, type SavedFile } from "./saved_file.ts";
 
 /** How to save an archive. */
-export interface SaveOptions extends TransferSettings {
+export interface SaveOptions extends TransferOptions {
   /** Whether a file that is at the path is replaced, once the new one is whole. Default `false`. */
   readonly overwrite?: boolean | undefined;
   /** Whether the file's SHA-256 is worked out on the way. Default `true`. */
@@ -127,26 +128,22 @@ export function saveWithin$(
     requireOptions("options", options);
     const ids = checkpointIds(checkpoint);
     const transport = transportOf(client);
-    const { progressIntervalMs, ...transferOptions } = transferSettings(options);
+    const settings = transferSettings(options);
     requireFilePath(path);
     const { overwrite = false, sha256 = true, verify = false } = options;
     const fileOptions = { overwrite, sha256, verify, leaseMs };
     const saved$ = opened$((signal) => openSavedFile(path, ids, fileOptions, signal)).pipe(
       switchMap((file) =>
-        transfer$(transport, ids, file.sink, {
-          ...transferOptions,
-          position: file.position,
-          isLimited: true,
-        }).pipe(
-          tap((event) => {
-            if (event.type === "loaded") file.identify(event);
-          }),
+        lockSink$(
+          file.sink,
+          (sink) => transfer$(transport, ids, sink, { ...settings, position: file.position }),
+        ).pipe(
           // The failure comes once the files are as they will stay.
           catchError(async (error) => {
             await file.release(error instanceof InvalidArchiveError);
             throw error;
           }),
-          toDownloadEvents<SaveCompleteEvent>(progressIntervalMs, ({ loaded }) => ({
+          toDownloadEvents<SaveCompleteEvent>(settings.progressIntervalMs, ({ loaded }) => ({
             type: "complete",
             loaded,
             path,

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { link, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import type { ArchiveSink } from "../download/archive_sink.ts";
+import type { ArchiveIdentity, ArchiveSink } from "../download/archive_sink.ts";
 import type { ArchivePosition } from "../download/archive_source.ts";
 import type { ArchiveFormat } from "../download/download_event.ts";
 import { HpcaiError, InvalidArgumentError } from "../errors.ts";
@@ -10,14 +10,7 @@ import { convertArchive, formatOf, formatOfName } from "./file_format.ts";
 import { type ArchiveRecord, isOfFile, readArchiveRecord } from "./archive_record.ts";
 import { makeDirectory, syncDirectory } from "./directory.ts";
 import { type FileStatus, isCode, statusOf, statusOfOpen } from "./file_status.ts";
-import {
-  type ArchiveIdentity,
-  openPartFile,
-  type PartFile,
-  partPath,
-  partRecordPath,
-  removePart,
-} from "./part_file.ts";
+import { openPartFile, type PartFile, partPath, partRecordPath, removePart } from "./part_file.ts";
 import { claimPath, type PathClaim } from "./path_claim.ts";
 import { PathExistsError, toPathError } from "./path_errors.ts";
 import { createPrivateFile, openRegularFile, readBytes, readRegularFile } from "./regular_file.ts";
@@ -50,8 +43,6 @@ export interface SavedFile {
   readonly position: ArchivePosition | undefined;
   /** Takes the bytes after those; when it is closed, the file has its name. */
   readonly sink: ArchiveSink;
-  /** Takes which archive the next bytes are of; has to come before them. */
-  identify(archive: ArchiveIdentity): void;
   /** What the file is; once the sink is closed. */
   facts(): SavedFileFacts;
   /**
@@ -202,6 +193,7 @@ async function openClaimed(
       ? saved && { loaded: saved.synced, total: saved.synced, etag: saved.etag }
       : part.position,
     sink: {
+      begin: (identity) => step(() => Promise.resolve(void (archive = identity))),
       writable: new WritableStream<Uint8Array>({
         write: (chunk) => step(() => requirePart().append(chunk, archive)),
         close: () => step(commit),
@@ -210,7 +202,6 @@ async function openClaimed(
       restart: () => step(restart),
       received: () => part?.bytes() ?? readRegularFile(path, ending.signal),
     },
-    identify: (identity) => archive = identity,
     facts() {
       if (facts === undefined) throw new HpcaiError(`${path} is not saved yet`);
       return facts;

@@ -1,6 +1,6 @@
 import type { Checkpoint } from "../types.ts";
 
-/** What identifies a checkpoint: two of different types can have one id, also within one run. */
+/** Returns a checkpoint's unique key. Two checkpoints of different types in one run can share an id. */
 export function checkpointKey(checkpoint: Checkpoint): string {
   const { trainingRunId, checkpointType, checkpointId } = checkpoint;
   return JSON.stringify([trainingRunId, checkpointType, checkpointId]);

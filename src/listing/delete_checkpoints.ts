@@ -2,49 +2,50 @@ import { catchError, defer, from, map, mergeMap, type Observable, of } from "rxj
 import { requireBoolean, requireInteger, requireIterable, requireOptions } from "../arguments.ts";
 import type { CheckpointRef } from "../types.ts";
 
-/** How to delete checkpoints. */
+/** Options of deleting several checkpoints. */
 export interface DeleteCheckpointsOptions {
-  /** How many deletions may be under way at once. Default 4. */
+  /** How many deletions may be in flight at once. Default 4. */
   readonly concurrency?: number | undefined;
-  /** Whether to only say what would be deleted, and send nothing. Default `false`. */
+  /** Whether to report what would be deleted without sending a request. Default `false`. */
   readonly dryRun?: boolean | undefined;
 }
 
-/** A checkpoint is deleted for good. */
+/** A checkpoint was deleted permanently. */
 export interface DeletedResult {
-  /** Tells the results apart. */
+  /** Discriminates the results. */
   readonly type: "deleted";
-  /** The checkpoint, as it was given. */
+  /** The value that was passed in. */
   readonly checkpoint: CheckpointRef;
 }
 
 /** A checkpoint could not be deleted. */
 export interface DeleteFailedResult {
-  /** Tells the results apart. */
+  /** Discriminates the results. */
   readonly type: "failed";
-  /** The checkpoint, as it was given. */
+  /** The value that was passed in. */
   readonly checkpoint: CheckpointRef;
-  /** What `deleteCheckpoint$` failed with, or why what was given names no checkpoint. */
+  /** The error of `deleteCheckpoint$`, or why the value does not name a checkpoint. */
   readonly error: unknown;
 }
 
-/** A checkpoint would be deleted, were it not for `dryRun`. */
+/** A checkpoint would be deleted without `dryRun`. */
 export interface DeletePlannedResult {
-  /** Tells the results apart. */
+  /** Discriminates the results. */
   readonly type: "planned";
-  /** The checkpoint, as it was given. */
+  /** The value that was passed in. */
   readonly checkpoint: CheckpointRef;
 }
 
-/** What became of one checkpoint. */
+/** The outcome for one checkpoint. */
 export type DeleteResult = DeletedResult | DeleteFailedResult | DeletePlannedResult;
 
 const DEFAULT_CONCURRENCY = 4;
 
 /**
- * Deletes checkpoints; what `RestClient.deleteCheckpoints$` promises.
+ * Deletes checkpoints concurrently; implements `RestClient.deleteCheckpoints$`.
  *
- * @param delete$ Makes the cold Observable that deletes one; throws for what names no checkpoint.
+ * @param delete$ Makes the cold Observable that deletes one checkpoint; throws if the value does not
+ * name a checkpoint.
  */
 export function deleteCheckpoints$(
   delete$: (checkpoint: CheckpointRef) => Observable<void>,
@@ -57,7 +58,7 @@ export function deleteCheckpoints$(
     requireInteger("concurrency", concurrency, 1);
     requireBoolean("dryRun", dryRun);
     requireIterable("checkpoints", checkpoints);
-    const one$ = (checkpoint: CheckpointRef) =>
+    const deleteOne$ = (checkpoint: CheckpointRef) =>
       defer(() => {
         const deletion$ = delete$(checkpoint);
         return dryRun ? of(undefined) : deletion$;
@@ -65,7 +66,7 @@ export function deleteCheckpoints$(
         map((): DeleteResult => ({ type: dryRun ? "planned" : "deleted", checkpoint })),
         catchError((error) => of<DeleteResult>({ type: "failed", checkpoint, error })),
       );
-    // All of them first, so that nothing is deleted where the iterable throws.
-    return from([...checkpoints]).pipe(mergeMap(one$, concurrency));
+    // Read the iterable to its end first, so that nothing is deleted if it throws.
+    return from([...checkpoints]).pipe(mergeMap(deleteOne$, concurrency));
   });
 }

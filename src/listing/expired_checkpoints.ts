@@ -9,18 +9,18 @@ import {
 import { InvalidArgumentError } from "../errors.ts";
 import type { Checkpoint, CheckpointType, RunCheckpoint } from "../types.ts";
 import { checkpointKey } from "./checkpoint_key.ts";
-import { latestFirst } from "./latest_first.ts";
+import { compareLatestFirst } from "./compare_latest_first.ts";
 
-/** Which checkpoints to keep: those that either condition keeps. At least one has to be given. */
+/** Which checkpoints to keep. A checkpoint that meets either condition is kept; at least one is required. */
 export interface RetentionRule {
   /** How many of the latest checkpoints of each type are kept for each run. */
   readonly keepLast?: number | undefined;
-  /** How old a checkpoint may be, in milliseconds, to be kept for its age. */
+  /** Checkpoints up to this age are kept, in milliseconds. */
   readonly maxAgeMs?: number | undefined;
-  /** The time from which age counts back. Default: that of the call. */
+  /** The time at which ages are measured. Default: the time of the call. */
   readonly now?: Date | undefined;
   /**
-   * The types of checkpoints that the rule applies to; those of others are kept. Default:
+   * The types of checkpoints that the rule applies to; checkpoints of other types are kept. Default:
    * `["training", "sampler"]`.
    */
   readonly types?: readonly CheckpointType[] | undefined;
@@ -31,22 +31,22 @@ const DEFAULT_TYPES: readonly CheckpointType[] = ["training", "sampler"];
 /**
  * Finds the checkpoints that a retention rule does not keep. A pure function: it deletes nothing.
  *
- * Always kept are:
- * - those that a run names as its `lastCheckpoint` or `lastSamplerCheckpoint`;
- * - those of a type that the rule does not apply to, which is every type but `training` and `sampler`
+ * These checkpoints are always kept:
+ * - the `lastCheckpoint` and `lastSamplerCheckpoint` of a run;
+ * - checkpoints of a type that the rule does not apply to: every type but `training` and `sampler`,
  *   unless `types` names it;
- * - those whose time is `null`, since how old they are cannot be told; they do not count for `keepLast`;
- * - those with the id of a kept one of another type, since a deletion cannot tell them apart.
+ * - checkpoints whose time is `null`, since their age is unknown; they do not count for `keepLast`;
+ * - checkpoints with the id of a kept one of another type, since the API's routes have no type.
  *
- * Of two with the same time, the one whose id sorts last counts as the later.
+ * Of two checkpoints with the same time, the one whose id sorts last counts as the later one.
  *
- * @param checkpoints Those of any number of runs, in any order, for example all that
- * `listAllCheckpoints$` emits. Of each run all have to be there, since `keepLast` counts them.
- * @param rule With `keepLast` what is not among the last expires; with `maxAgeMs` what is older;
- * with both only what is neither among the last nor young enough.
- * @returns Those that expire, in the order in which they were given.
- * @throws {InvalidArgumentError} if the rule has no condition, since everything would expire then; if
- * an argument is not usable.
+ * @param checkpoints The checkpoints of any number of runs, in any order, for example all that
+ * `listAllCheckpoints$` emits. Pass all checkpoints of each run, since `keepLast` counts them.
+ * @param rule With `keepLast` checkpoints that are not among the last expire; with `maxAgeMs` those
+ * that are older; with both those that are neither among the last nor young enough.
+ * @returns The checkpoints that expire, in the order of the input.
+ * @throws {InvalidArgumentError} if the rule has no condition, since every checkpoint would expire; if
+ * an argument is invalid.
  *
  * @example
  * ```ts
@@ -72,45 +72,51 @@ export function expiredCheckpoints(
   requireOptions("rule", rule);
   const { keepLast, maxAgeMs, types = DEFAULT_TYPES } = rule;
   if (keepLast === undefined && maxAgeMs === undefined) {
-    throw new InvalidArgumentError("rule", "must have keepLast or maxAgeMs, else all expire");
+    throw new InvalidArgumentError(
+      "rule",
+      "must have keepLast or maxAgeMs, or every checkpoint expires",
+    );
   }
   if (keepLast !== undefined) requireInteger("keepLast", keepLast, 0);
   requireIterable("types", types);
   for (const type of types) requireCheckpointType("types", type);
   const expiry = maxAgeMs === undefined ? Infinity : expiryTime(maxAgeMs, rule.now);
-  const given = [...checkpoints];
-  for (const { trainingRunId, time } of given) {
+  const all = [...checkpoints];
+  for (const { trainingRunId, time } of all) {
     requireTrainingRunId(trainingRunId);
     if (time !== null) requireDate("time", time);
   }
-  const kept = keptRoutes(given, new Set(types), keepLast ?? 0, expiry);
-  return given.filter((checkpoint) => !kept.has(routeOf(checkpoint)));
+  const kept = keptRoutes(all, new Set(types), keepLast ?? 0, expiry);
+  return all.filter((checkpoint) => !kept.has(routeOf(checkpoint)));
 }
 
-/** The time before which a checkpoint is too old. */
+/** Returns the time before which a checkpoint is too old. */
 function expiryTime(maxAgeMs: unknown, now = new Date()): number {
   if (typeof maxAgeMs !== "number" || !(maxAgeMs >= 0)) {
     throw new InvalidArgumentError(
       "maxAgeMs",
-      `must be a number of milliseconds from 0, but is ${show(maxAgeMs)}`,
+      `must be a number of milliseconds from 0, got ${show(maxAgeMs)}`,
     );
   }
   requireDate("now", now);
   return now.getTime() - maxAgeMs;
 }
 
-/** Throws unless `value` is a time: without one, what is the latest depends on the order. */
+/** Throws unless `value` is a valid time: an invalid one makes the sort order undefined. */
 function requireDate(argument: string, value: unknown): void {
   if (value instanceof Date && !Number.isNaN(value.getTime())) return;
-  throw new InvalidArgumentError(argument, `must be a valid Date, but is ${show(value)}`);
+  throw new InvalidArgumentError(argument, `must be a valid Date, got ${show(value)}`);
 }
 
-/** What a deletion names: the API's routes have no type, and a path can be written in two ways. */
+/**
+ * Returns what a deletion addresses: the API's routes have no type, and two checkpoint paths can name
+ * the same checkpoint.
+ */
 function routeOf({ trainingRunId, checkpointId }: Checkpoint): string {
   return `${trainingRunId}/${checkpointId}`;
 }
 
-/** The routes of those that are kept. */
+/** Returns the routes of the checkpoints to keep. */
 function keptRoutes(
   checkpoints: readonly RunCheckpoint[],
   types: ReadonlySet<string>,
@@ -122,7 +128,7 @@ function keptRoutes(
   const distinct = new Map(
     checkpoints.map((checkpoint) => [checkpointKey(checkpoint), checkpoint]),
   );
-  for (const checkpoint of [...distinct.values()].sort(latestFirst)) {
+  for (const checkpoint of [...distinct.values()].sort(compareLatestFirst)) {
     const { checkpointType, time, trainingRunId } = checkpoint;
     if (time === null || !types.has(checkpointType)) continue;
     const group = `${checkpointType} ${trainingRunId}`;

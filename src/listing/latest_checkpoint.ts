@@ -1,15 +1,16 @@
 import { defer, map, type OperatorFunction } from "rxjs";
 import { requireCheckpointType } from "../arguments.ts";
 import type { Checkpoint, CheckpointsListResponse, CheckpointType } from "../types.ts";
-import { latestFirst } from "./latest_first.ts";
+import { compareLatestFirst } from "./compare_latest_first.ts";
 
 /**
- * An operator that picks the latest of the checkpoints that `listCheckpoints$` emits.
+ * Finds the latest checkpoint of each listing that `listCheckpoints$` emits.
  *
- * @param type Which type to look among, known or not. Default: all.
- * @returns Emits the checkpoint with the latest time, of those with the same time the one whose id
- * sorts last; one without a time only where none has one; `undefined` where there is none. Fails with
- * an {@linkcode InvalidArgumentError} if the type is no text, or empty.
+ * @param type Only checkpoints of this type count, known or unknown. Default: all types.
+ * @returns An operator. It emits the checkpoint with the latest time; of several with that time, the
+ * one whose id sorts last; one without a time only where no checkpoint has a time; `undefined` where
+ * there is no checkpoint. It fails with an {@linkcode InvalidArgumentError} if the type is not a
+ * string, or is empty.
  *
  * @example
  * ```ts
@@ -38,7 +39,7 @@ export function latestCheckpoint(
       return listing$.pipe(
         map(({ checkpoints }) =>
           checkpoints.filter(({ checkpointType }) => checkpointType === (type ?? checkpointType))
-            .sort(latestFirst).at(0)
+            .sort(compareLatestFirst).at(0)
         ),
       );
     });

@@ -4,15 +4,15 @@ import { NotFoundError } from "../errors.ts";
 import type { CheckpointsListResponse, RunCheckpoint, TrainingRun } from "../types.ts";
 import { mergeMapInOrder } from "./merge_map_in_order.ts";
 
-/** How to list the checkpoints of all training runs. */
+/** Options of listing the checkpoints of all training runs. */
 export interface ListAllCheckpointsOptions {
-  /** How many runs' checkpoints may be asked for at once. Default 4. */
+  /** For how many runs checkpoints are requested concurrently. Default 4. */
   readonly concurrency?: number | undefined;
 }
 
 const DEFAULT_CONCURRENCY = 4;
 
-/** Lists the checkpoints of each run; what `RestClient.listAllCheckpoints$` promises. */
+/** Lists the checkpoints of each run; implements `RestClient.listAllCheckpoints$`. */
 export function listAllCheckpoints$(
   runs$: Observable<TrainingRun>,
   listCheckpoints$: (trainingRunId: string) => Observable<CheckpointsListResponse>,
@@ -28,6 +28,7 @@ export function listAllCheckpoints$(
           map(({ checkpoints }) =>
             checkpoints.map((checkpoint) => ({ ...checkpoint, trainingRun }))
           ),
+          // The run was deleted after it was listed.
           catchError((error) => {
             if (error instanceof NotFoundError) return EMPTY;
             throw error;

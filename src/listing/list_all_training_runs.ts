@@ -1,26 +1,26 @@
 import { defer, map, type Observable } from "rxjs";
 import { requireInteger, requireOptions } from "../arguments.ts";
 import type { TrainingRun, TrainingRunsResponse } from "../types.ts";
+import { CompletenessProof } from "./completeness_proof.ts";
 import { listPages$, type PageQuery } from "./list_pages.ts";
-import { Sightings } from "./sightings.ts";
 
-/** How to list all training runs. */
+/** Options of listing all training runs. */
 export interface ListAllTrainingRunsOptions {
-  /** How many runs to ask for with each request; servers cap it. Default 100. */
+  /** How many runs to request with each page; servers cap it. Default 100. */
   readonly pageSize?: number | undefined;
-  /** How many runs to leave out at the beginning. Default 0. */
+  /** How many runs to skip at the beginning. Default 0. */
   readonly offset?: number | undefined;
-  /** How many requests may be under way at once, after the first. Default 4. */
+  /** How many requests may be in flight at once, after the first. Default 4. */
   readonly concurrency?: number | undefined;
 }
 
-/** Asks for one page. */
+/** Fetches one page. */
 export type FetchPage = (query: PageQuery) => Observable<TrainingRunsResponse>;
 
 const DEFAULT_PAGE_SIZE = 100;
 const DEFAULT_CONCURRENCY = 4;
 
-/** Lists all training runs, each once; what `RestClient.listAllTrainingRuns$` promises. */
+/** Lists every training run, page by page; implements `RestClient.listAllTrainingRuns$`. */
 export function listAllTrainingRuns$(
   fetchPage: FetchPage,
   options: ListAllTrainingRunsOptions = {},
@@ -37,10 +37,10 @@ export function listAllTrainingRuns$(
         fetchPage(query).pipe(map(({ trainingRuns, cursor }) => ({ items: trainingRuns, cursor }))),
       idOf,
       timeOf: ({ lastRequestTime }) => lastRequestTime,
-      items: "training runs",
+      noun: "training runs",
       pageSize,
       offset,
       concurrency,
-    }, new Sightings(offset, idOf));
+    }, new CompletenessProof(offset, idOf));
   });
 }

@@ -2,19 +2,19 @@ import { defer, map, type Observable, of, toArray } from "rxjs";
 import type { CheckpointsListResponse } from "../types.ts";
 import type { CheckpointsPage } from "../wire.ts";
 import { checkpointKey } from "./checkpoint_key.ts";
+import { CompletenessProof } from "./completeness_proof.ts";
 import { listPages$, type PageQuery } from "./list_pages.ts";
-import { Sightings } from "./sightings.ts";
 
-/** What to ask for where the server does not say how many a page has. It is the most that tinker takes. */
+/** The page size where the server sends no limit. It is the largest that tinker accepts. */
 const DEFAULT_PAGE_SIZE = 100;
 const CONCURRENCY = 4;
 
 /**
- * Completes a listing of checkpoints whose first page has a cursor, as
- * `RestClient.listCheckpoints$` promises.
+ * Completes a listing of checkpoints whose first page has a cursor; implements
+ * `RestClient.listCheckpoints$`.
  *
- * @param first The first page, as it came without a query.
- * @param fetchPage Asks for one page.
+ * @param first The first page, which was requested without a query.
+ * @param fetchPage Fetches one page.
  * @returns Emits all checkpoints once, in the order of the last pass, and completes.
  */
 export function completeCheckpoints$(
@@ -22,30 +22,30 @@ export function completeCheckpoints$(
   fetchPage: (query: PageQuery) => Observable<CheckpointsPage>,
 ): Observable<CheckpointsListResponse> {
   return defer(() => {
-    const sightings = new Sightings(0, checkpointKey);
-    let given: CheckpointsPage | undefined = first;
-    const take$ = (query: PageQuery) => {
-      const page$ = given === undefined ? fetchPage(query) : of(given);
-      given = undefined;
+    const proof = new CompletenessProof(0, checkpointKey);
+    let cached: CheckpointsPage | undefined = first;
+    const takeOrFetch$ = (query: PageQuery) => {
+      const page$ = cached === undefined ? fetchPage(query) : of(cached);
+      cached = undefined;
       return page$;
     };
     return listPages$({
       fetchPage: (query) =>
-        take$(query).pipe(map(({ checkpoints, cursor }) => ({
+        takeOrFetch$(query).pipe(map(({ checkpoints, cursor }) => ({
           items: checkpoints,
           cursor: cursor ?? { ...query, totalCount: 0 },
         }))),
       idOf: checkpointKey,
       timeOf: ({ time }) => time,
-      items: "checkpoints",
+      noun: "checkpoints",
       pageSize: first.cursor?.limit || DEFAULT_PAGE_SIZE,
       offset: 0,
       concurrency: CONCURRENCY,
-    }, sightings).pipe(
+    }, proof).pipe(
       toArray(),
       map((found) => {
         const byKey = new Map(found.map((checkpoint) => [checkpointKey(checkpoint), checkpoint]));
-        const keys = new Set([...sightings.lastIds, ...byKey.keys()]);
+        const keys = new Set([...proof.lastIds, ...byKey.keys()]);
         return { checkpoints: [...keys].flatMap((key) => byKey.get(key) ?? []) };
       }),
     );

@@ -13,81 +13,80 @@ import {
   throwError,
 } from "rxjs";
 import { InconsistentListingError } from "../errors.ts";
+import type { CompletenessProof, Page } from "./completeness_proof.ts";
 import { mergeMapInOrder } from "./merge_map_in_order.ts";
-import type { Page, Sightings } from "./sightings.ts";
 
-/** Which page to ask for. */
+/** The query of one page. */
 export interface PageQuery {
   readonly limit: number;
   readonly offset: number;
 }
 
-/** What to list, and how. */
+/** A listing: how to fetch a page, how to compare items, and the options that apply. */
 export interface Listing<T> {
-  /** Asks for one page. */
+  /** Fetches one page. */
   readonly fetchPage: (query: PageQuery) => Observable<Page<T>>;
-  /** What identifies an item. */
+  /** Returns the id of an item. */
   readonly idOf: (item: T) => string;
-  /** The time that changes where an item moves to the front, if it can move. */
+  /** Returns the time that changes when an item moves to the front; constant if items do not move. */
   readonly timeOf: (item: T) => Date | null;
-  /** What is listed, for messages, in the plural. */
-  readonly items: string;
+  /** The plural noun for the items, for messages. */
+  readonly noun: string;
   readonly pageSize: number;
   readonly offset: number;
   readonly concurrency: number;
 }
 
-/** A page and where it is. */
-interface PlacedPage<T> extends Page<T> {
-  /** How many items come before it. */
+/** A page with its position in the listing. */
+interface PositionedPage<T> extends Page<T> {
+  /** How many items come before the page. */
   readonly start: number;
-  /** Whether it has as many items as the server lets a page have, so that more may follow. */
+  /** Whether it has as many items as the server allows on a page, so that more may follow. */
   readonly isFull: boolean;
 }
 
-/** A part of a listing that pages have to cover: from `start` up to, not including, `end`. */
-interface Span {
+/** A range of offsets that pages have to cover: from `start` up to, not including, `end`. */
+interface OffsetRange {
   readonly start: number;
   readonly end: number;
 }
 
-type FetchAt<T> = (start: number) => Observable<PlacedPage<T>>;
+type FetchAt<T> = (start: number) => Observable<PositionedPage<T>>;
 
-/** What comes after so many planned pages is read one by one, since a count may be any number. */
-const MAX_SPANS = 1000;
+/** How many ranges are planned ahead; the rest is read page by page, since a count may be any number. */
+const MAX_RANGES = 1000;
 
-/** A pass of more pages than this is ended: a server may send new items without end. */
+/** How many pages a pass may have. A server may send new items without end. */
 const MAX_PAGES = 10_000;
 
-/** After so many passes over items that never stand still, a proof is given up. */
+/** How many passes over a list that keeps changing are made. */
 const MAX_PASSES = 64;
 
 /**
- * Lists all items in the server's order, each once, in passes over all pages until it is proven that
- * none was missed. docs/design/pagination.md says how.
+ * Lists all items in the server's order, each once, in passes over all pages until the proof is
+ * complete. docs/design/pagination.md explains it.
  *
- * @param sightings Fresh ones of the listing's `offset` and `idOf`, in which the passes are noted.
- * @returns Emits each item as it was first seen and completes. Fails with an
- * {@linkcode InconsistentListingError}, after all that was seen, where no proof can be had.
+ * @param proof A new proof for the listing's `offset` and `idOf`, which records the passes.
+ * @returns Emits each item as it was first read and completes. Fails with an
+ * {@linkcode InconsistentListingError}, after all items that were read, where no proof is possible.
  */
-export function listPages$<T>(listing: Listing<T>, sightings: Sightings<T>): Observable<T> {
-  const { items } = listing;
-  return defer(() => onePass$(listing, sightings)).pipe(
+export function listPages$<T>(listing: Listing<T>, proof: CompletenessProof<T>): Observable<T> {
+  return defer(() => runPass$(listing, proof)).pipe(
     repeat({
       delay: (passes) => {
-        if (sightings.isProven()) return EMPTY;
-        const contradiction = sightings.contradiction();
+        if (proof.isComplete()) return EMPTY;
+        const contradiction = proof.contradiction();
         if (contradiction !== undefined) {
           const { counted, listed } = contradiction;
-          return inconsistent$(
-            items,
+          return throwInconsistent$(
+            listing,
             `the server counts ${counted}, but lists ${listed}`,
             "List them again later; if that fails too, report it to the operator of the API.",
           );
         }
         if (passes < MAX_PASSES) return of(true);
-        return inconsistent$(
-          items,
+        return throwInconsistent$(
+          listing,
           `they changed, or contradicted their count, during each of ${MAX_PASSES} passes`,
           "List them again when fewer change.",
         );
@@ -96,15 +95,19 @@ export function listPages$<T>(listing: Listing<T>, sightings: Sightings<T>): Obs
   );
 }
 
-function inconsistent$(items: string, reason: string, advice: string): Observable<never> {
+function throwInconsistent$<T>(
+  { noun }: Listing<T>,
+  reason: string,
+  advice: string,
+): Observable<never> {
   return throwError(() =>
-    new InconsistentListingError(`Cannot list all ${items}: ${reason}. ${advice}`)
+    new InconsistentListingError(`Cannot list all ${noun}: ${reason}. ${advice}`)
   );
 }
 
-/** One pass: the first page, then, once that is emitted, the others, several at a time. */
-function onePass$<T>(listing: Listing<T>, sightings: Sightings<T>): Observable<T> {
-  const { fetchPage, pageSize, items } = listing;
+/** Runs one pass: the first page alone, then, once its items are emitted, the others concurrently. */
+function runPass$<T>(listing: Listing<T>, proof: CompletenessProof<T>): Observable<T> {
+  const { fetchPage, pageSize } = listing;
   let pages = 0;
   const fetchAt: FetchAt<T> = (start) =>
     pages++ < MAX_PAGES
@@ -114,32 +117,32 @@ function onePass$<T>(listing: Listing<T>, sightings: Sightings<T>): Observable<T
         start,
         isFull: items.length >= Math.min(pageSize, cursor.limit),
       })))
-      : inconsistent$(
-        items,
+      : throwInconsistent$(
+        listing,
         `the server sent ${MAX_PAGES} pages and no end`,
-        "If there are that many, ask for larger pages.",
+        "If there are that many, list them with a larger page size.",
       );
   return fetchAt(listing.offset).pipe(
     concatMap((first) => {
-      const newItems = sightings.begin(first);
+      const newItems = proof.startPass(first);
       let previous = first;
-      const rest$ = from(spansAfter(first)).pipe(
-        mergeMapInOrder((span) => cover$(span, fetchAt), listing.concurrency),
+      const rest$ = from(planRanges(first)).pipe(
+        mergeMapInOrder((range) => fetchRange$(range, fetchAt), listing.concurrency),
         takeWhile((next) => {
-          if (sightings.isNewToPass(next)) return true;
-          // At the end there is the overlap or nothing. Else the list has shifted by a page, or the
-          // server ignores the offset.
+          if (proof.isNewToPass(next)) return true;
+          // A page past the end has the overlap or nothing. A longer page without a new item means
+          // that the list moved by a page, or that the server ignores the offset.
           const { length } = next.items;
-          if (length > 1 || length === 1 && !isContinued(previous, next, listing)) {
-            sightings.disturb();
+          if (length > 1 || length === 1 && !isContiguous(previous, next, listing)) {
+            proof.recordChange();
           }
-          sightings.count(next);
+          proof.recordCount(next);
           return false;
         }),
         concatMap((next) => {
-          if (!isContinued(previous, next, listing)) sightings.disturb();
+          if (!isContiguous(previous, next, listing)) proof.recordChange();
           previous = next;
-          return sightings.add(next, endOf(next));
+          return proof.addPage(next, endOf(next));
         }),
       );
       return concat(newItems, rest$);
@@ -147,10 +150,10 @@ function onePass$<T>(listing: Listing<T>, sightings: Sightings<T>): Observable<T
   );
 }
 
-/** Whether nothing can have moved between two pages: the second begins with the end of the first. */
-function isContinued<T>(
-  previous: PlacedPage<T>,
-  next: PlacedPage<T>,
+/** Whether the list did not change between two pages: the second begins with the end of the first. */
+function isContiguous<T>(
+  previous: PositionedPage<T>,
+  next: PositionedPage<T>,
   { idOf, timeOf }: Listing<T>,
 ): boolean {
   const end = previous.items.at(-1);
@@ -163,25 +166,28 @@ function isContinued<T>(
 }
 
 /**
- * Plans the pages after the first one, as long as that one was, whatever was asked for, and each
- * beginning with the last item of the one before. The end of the last one is left open, and where
- * the count of all items is not to be trusted it is the only one.
+ * Plans the ranges after the first page. Each is as long as that page, whatever the limit was, and
+ * begins with the last item of the range before. The last range has no end; it is the only one where
+ * the total count is not plausible.
  */
-function* spansAfter<T>(first: PlacedPage<T>): Iterable<Span> {
+function* planRanges<T>(first: PositionedPage<T>): Iterable<OffsetRange> {
   if (isLast(first)) return;
   const overlap = overlapAfter(first);
-  const total = hasTrustedTotal(first) ? first.cursor.totalCount : 0;
+  const total = hasPlausibleTotal(first) ? first.cursor.totalCount : 0;
   const step = first.items.length - overlap;
   let start = endOf(first) - overlap;
-  for (let span = 1; span < MAX_SPANS && start + step + overlap < total; span++) {
+  for (let range = 1; range < MAX_RANGES && start + step + overlap < total; range++) {
     yield { start, end: start + step + overlap };
     start += step;
   }
   yield { start, end: Infinity };
 }
 
-/** Fetches the pages that cover a span: one, or more where the server gives fewer items than that. */
-function cover$<T>({ start, end }: Span, fetchAt: FetchAt<T>): Observable<PlacedPage<T>> {
+/** Fetches the pages of a range: one, or more where the server sends shorter pages. */
+function fetchRange$<T>(
+  { start, end }: OffsetRange,
+  fetchAt: FetchAt<T>,
+): Observable<PositionedPage<T>> {
   return fetchAt(start).pipe(
     expand((page) =>
       isLast(page) || endOf(page) >= end ? EMPTY : fetchAt(endOf(page) - overlapAfter(page))
@@ -189,22 +195,22 @@ function cover$<T>({ start, end }: Span, fetchAt: FetchAt<T>): Observable<Placed
   );
 }
 
-/** A page of one item leaves no room for an overlap, since the next one would bring nothing new. */
-function overlapAfter<T>({ items }: PlacedPage<T>): 0 | 1 {
+/** A page of one item has no overlap, since the next page would have no new item. */
+function overlapAfter<T>({ items }: PositionedPage<T>): 0 | 1 {
   return items.length > 1 ? 1 : 0;
 }
 
-function endOf<T>({ start, items }: PlacedPage<T>): number {
+function endOf<T>({ start, items }: PositionedPage<T>): number {
   return start + items.length;
 }
 
-/** A full page is never taken for the last, since a count can be stale or capped. */
-function isLast<T>(page: PlacedPage<T>): boolean {
+/** A full page never counts as the last one, since its count can be stale or capped. */
+function isLast<T>(page: PositionedPage<T>): boolean {
   return page.items.length === 0 ||
     !page.isFull && endOf(page) === page.cursor.totalCount;
 }
 
-/** A count that is less than what has been seen is none; some servers say 0. */
-function hasTrustedTotal<T>(page: PlacedPage<T>): boolean {
+/** A count below the number of items read is not plausible; some servers send 0. */
+function hasPlausibleTotal<T>(page: PositionedPage<T>): boolean {
   return page.cursor.totalCount >= endOf(page);
 }

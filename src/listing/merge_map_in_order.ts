@@ -14,11 +14,11 @@ import {
 } from "rxjs";
 
 /**
- * Like `mergeMap` with a limit on how many inner Observables run at a time, but what they emit comes
- * out in the order of the source: what comes before its turn is held back, errors too.
+ * Subscribes to several inner Observables concurrently, like `mergeMap`, and emits their values in the
+ * order of the source: values and errors are buffered until all inner Observables before have completed.
  *
  * @param project Makes an inner Observable of each value.
- * @param concurrency How many of them run at a time.
+ * @param concurrency How many inner Observables are subscribed to at once.
  */
 export function mergeMapInOrder<T, R>(
   project: (value: T) => ObservableInput<R>,
@@ -27,19 +27,19 @@ export function mergeMapInOrder<T, R>(
   return (source$) =>
     source$.pipe(
       mergeMap((value) => {
-        const held = new ReplaySubject<R>();
+        const buffer = new ReplaySubject<R>();
         const run$ = from(project(value)).pipe(
-          // Not `tap(held)`, which would take the Subject's `subscribe` for a hook of its own.
+          // `tap(buffer)` would call the Subject's own `subscribe` as tap's hook of that name.
           tap({
-            next: (value) => held.next(value),
-            error: (error) => held.error(error),
-            complete: () => held.complete(),
+            next: (value) => buffer.next(value),
+            error: (error) => buffer.error(error),
+            complete: () => buffer.complete(),
           }),
           ignoreElements(),
           catchError(() => EMPTY),
         );
-        return concat(of(held), run$);
+        return concat(of(buffer), run$);
       }, concurrency),
-      concatMap((held) => held),
+      concatMap((buffer) => buffer),
     );
 }

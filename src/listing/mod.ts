@@ -1,4 +1,4 @@
-/** What `RestClient` loads when it is first to list, watch or delete many. */
+/** The listing operations that `RestClient` loads on first use. */
 
 export { deleteCheckpoints$ } from "./delete_checkpoints.ts";
 export { listAllCheckpoints$ } from "./list_all_checkpoints.ts";

@@ -32,30 +32,30 @@ import type { Checkpoint, CheckpointsListResponse, TrainingRun } from "../types.
 import type { WatchEvent, WatchOptions } from "./watch_event.ts";
 import { checkpointKey } from "./checkpoint_key.ts";
 
-/** What is there, by what identifies it, in the server's order. */
+/** The items of one poll by id, in the server's order. */
 type Snapshot<T> = ReadonlyMap<string, T>;
 
-/** The pollers that have subscribers, by what and how they poll. */
+/** The pollers that have subscribers, by target and options. */
 export type Pollers<T> = Map<string, Observable<Snapshot<T>>>;
 
-/** What to watch. */
-export interface Watched<T> {
-  /** Tells it from what else is watched with the same `Pollers`. */
+/** The target of a watch: a listing that can be polled. */
+export interface WatchTarget<T> {
+  /** Distinguishes the target from others with the same `Pollers`. */
   readonly name: string;
-  /** Emits all of it once, and completes. */
+  /** Emits all items once and completes. */
   readonly list$: Observable<readonly T[]>;
-  /** What identifies one of it. */
+  /** Returns the id of an item. */
   readonly idOf: (value: T) => string;
-  /** The error statuses that no waiting can mend. */
+  /** The error statuses that end the watch, since another poll would fail too. */
   readonly fatalStatuses: readonly number[];
 }
 
 const DEFAULT_INTERVAL_MS = 10_000;
 
-/** What the growing part of the wait after an error is limited to, unless the interval is longer. */
+/** The largest backoff after an error, unless the interval is longer. */
 const MAX_BACKOFF_MS = 300_000;
 
-/** Watches all training runs; what `RestClient.watchTrainingRuns$` promises. */
+/** Watches all training runs; implements `RestClient.watchTrainingRuns$`. */
 export function watchTrainingRuns$(
   pollers: Pollers<TrainingRun>,
   list$: Observable<TrainingRun>,
@@ -69,7 +69,7 @@ export function watchTrainingRuns$(
   }, options);
 }
 
-/** Watches the checkpoints of a run; what `RestClient.watchCheckpoints$` promises. */
+/** Watches the checkpoints of a run; implements `RestClient.watchCheckpoints$`. */
 export function watchCheckpoints$(
   pollers: Pollers<Checkpoint>,
   trainingRunId: string,
@@ -88,13 +88,15 @@ export function watchCheckpoints$(
 }
 
 /**
- * Polls, and emits what has changed since the poll before: first what is no longer there, then what
- * is new or different, in the server's order. Those who watch the same in the same way share one
- * poller, and each of them begins with what is there.
+ * Polls a target and emits the differences between polls: removed items first, then new and changed
+ * ones in the server's order.
+ *
+ * Subscribers with the same target and options share one poller. A late subscriber begins with the
+ * items of the last poll.
  */
 export function watch$<T>(
   pollers: Pollers<T>,
-  watched: Watched<T>,
+  target: WatchTarget<T>,
   options: WatchOptions,
   random: () => number = Math.random,
 ): Observable<WatchEvent<T>> {
@@ -110,13 +112,13 @@ export function watch$<T>(
     if (maxConsecutiveErrors !== Infinity) {
       requireInteger("maxConsecutiveErrors", maxConsecutiveErrors, 1);
     }
-    const key = `${intervalMs} ${maxConsecutiveErrors} ${watched.name}`;
+    const key = `${intervalMs} ${maxConsecutiveErrors} ${target.name}`;
     let poller$ = pollers.get(key);
     if (poller$ === undefined) {
-      const forget = () => pollers.delete(key);
-      poller$ = poll$(watched, intervalMs, maxConsecutiveErrors, random).pipe(
-        // Before anyone hears of the error, who might subscribe again.
-        tap({ error: forget, unsubscribe: forget }),
+      const removePoller = () => pollers.delete(key);
+      poller$ = poll$(target, intervalMs, maxConsecutiveErrors, random).pipe(
+        // Before subscribers receive the error, since they may subscribe again at once.
+        tap({ error: removePoller, unsubscribe: removePoller }),
         share({ connector: () => new ReplaySubject(1) }),
       );
       pollers.set(key, poller$);
@@ -132,9 +134,9 @@ export function watch$<T>(
   });
 }
 
-/** Emits what is there, again and again. */
+/** Emits the items of each poll until it fails for good. */
 function poll$<T>(
-  { list$, idOf, fatalStatuses }: Watched<T>,
+  { list$, idOf, fatalStatuses }: WatchTarget<T>,
   intervalMs: number,
   maxConsecutiveErrors: number,
   random: () => number,
@@ -146,28 +148,28 @@ function poll$<T>(
     initialDelayMs: intervalMs,
     maxDelayMs: Math.max(intervalMs, MAX_BACKOFF_MS),
   };
-  /** A server in trouble is not to be asked more often than a healthy one, nor before it says. */
-  const delayAfter = (error: unknown, errors: number) => {
+  /** Returns the wait after an error: never shorter than the interval, nor than the server's `Retry-After`. */
+  const delayAfter = (error: unknown, consecutiveErrors: number) => {
     const retryAfterMs = error instanceof ApiStatusError ? error.retryAfterMs ?? 0 : 0;
-    const delayMs = intervalMs + backoffMs(errors - 1, backoff, random);
+    const delayMs = intervalMs + backoffMs(consecutiveErrors - 1, backoff, random);
     return Math.min(MAX_TIMER_MS, Math.max(delayMs, retryAfterMs));
   };
-  return visible$.pipe(
+  return whenVisible$.pipe(
     switchMap(() => list$),
     map((values) => new Map(values.map((value) => [idOf(value), value]))),
     repeat({ delay: () => timer(intervalMs) }),
     retry({
       count: maxConsecutiveErrors - 1,
       resetOnSuccess: true,
-      delay: (error, errors) =>
-        isFatal(error) ? throwError(() => error) : timer(delayAfter(error, errors)),
+      delay: (error, consecutiveErrors) =>
+        isFatal(error) ? throwError(() => error) : timer(delayAfter(error, consecutiveErrors)),
     }),
   );
 }
 
-/** Emits once as soon as the page is not hidden; at once where there is no page. */
-const visible$: Observable<unknown> = defer(() => {
-  // Not declared where only the web workers' types are.
+/** Emits once as soon as the page is visible; at once where there is no page. */
+const whenVisible$: Observable<unknown> = defer(() => {
+  // Type definitions for web workers have no `document`.
   const { document } = globalThis as {
     readonly document?: EventTarget & { readonly visibilityState?: string };
   };
@@ -185,11 +187,11 @@ function* changesBetween<T>(before: Snapshot<T>, after: Snapshot<T>): Iterable<W
   for (const [id, value] of after) {
     const previous = before.get(id);
     if (previous === undefined) yield { type: "added", value };
-    else if (!isSame(previous, value)) yield { type: "changed", value, previous };
+    else if (!isEqual(previous, value)) yield { type: "changed", value, previous };
   }
 }
 
-/** By value: both come from the same schema, so that their members are in the same order. */
-function isSame(a: unknown, b: unknown): boolean {
+/** Compares by value. Both come from the same decoder, so that their members are in the same order. */
+function isEqual(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -380,6 +380,38 @@ for (
   });
 }
 
+for (
+  const [what, checkpoint, options] of [
+    ["option", CHECKPOINT, { idleTimeoutMs: 0 }],
+    ["checkpoint", "hpcai://", {}],
+  ] as const
+) {
+  Deno.test(`download$ with an invalid ${what} neither aborts nor keeps the stream`, async () => {
+    const { notes, to } = notedSink();
+    const client = clientOf(() => archive(HELLO, HELLO_LENGTH));
+    await assertRejects(
+      () => lastValueFrom(client.download$(checkpoint, { to, ...options })),
+      InvalidArgumentError,
+    );
+    assertEquals(to.locked, false);
+    await lastValueFrom(client.download$(CHECKPOINT, { to }));
+    assertEquals(notes, ["write 5", "close"]);
+  });
+}
+
+Deno.test("download$ rejects a stream that another download writes to, and leaves that one alone", async () => {
+  const { notes, to } = notedSink();
+  const client = clientOf(() => archive(HELLO, HELLO_LENGTH));
+  const first = lastValueFrom(client.download$(CHECKPOINT, { to }));
+  const error = await assertRejects(
+    () => lastValueFrom(client.download$(CHECKPOINT, { to })),
+    InvalidArgumentError,
+  );
+  assertEquals(error.argument, "to");
+  assertEquals((await first).type, "complete");
+  assertEquals(notes, ["write 5", "close"]);
+});
+
 function lockedStream(): WritableStream<Uint8Array> {
   const stream = new WritableStream<Uint8Array>();
   stream.getWriter();

@@ -3,7 +3,7 @@ import { map, type Observable } from "rxjs";
 import { TestScheduler } from "rxjs/testing";
 import type { DownloadCompleteEvent, DownloadEvent } from "../../src/download/download_event.ts";
 import { toDownloadEvents } from "../../src/download/progress.ts";
-import type { TransferEvent } from "../../src/download/transfer.ts";
+import type { TransferUpdate } from "../../src/download/transfer.ts";
 
 /** The events of a transfer whose counts are these. */
 function downloadEvents(
@@ -80,7 +80,7 @@ Deno.test("rate and remaining time follow from the bytes of the last seconds", (
 });
 
 Deno.test("toDownloadEvents passes a restart on, and then counts anew", () => {
-  const loaded = (loaded: number): TransferEvent => ({
+  const loaded = (loaded: number): TransferUpdate => ({
     type: "loaded",
     loaded,
     total: 6000,
@@ -88,7 +88,7 @@ Deno.test("toDownloadEvents passes a restart on, and then counts anew", () => {
     announcedTotal: 6000,
   });
   run(({ cold, expectObservable }) => {
-    const transfer$ = cold<TransferEvent>("a 999ms b 99ms r 99ms c 99ms d", {
+    const transfer$ = cold<TransferUpdate>("a 999ms b 99ms r 99ms c 99ms d", {
       a: loaded(0),
       b: loaded(3000),
       r: { type: "restart", reason: "not-resumable" },

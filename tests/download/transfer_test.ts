@@ -2,9 +2,14 @@ import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/asse
 import { FakeTime } from "@std/testing/time";
 import { lastValueFrom, type Observable, toArray } from "rxjs";
 import type { ArchiveSink } from "../../src/download/archive_sink.ts";
-import { SinkError, transfer$, type TransferEvent } from "../../src/download/transfer.ts";
-import type { TransferOptions } from "../../src/download/transfer_options.ts";
 import { memorySink } from "../../src/download/archive_sink.ts";
+import { SinkError } from "../../src/download/interruption.ts";
+import { lockSink$ } from "../../src/download/lock_sink.ts";
+import {
+  transfer$,
+  type TransferRequest,
+  type TransferUpdate,
+} from "../../src/download/transfer.ts";
 import {
   ApiConnectionError,
   DownloadInterruptedError,
@@ -23,14 +28,22 @@ const TAG = { "ETag": '"a"' };
 /** Eight bytes, `the byte`, are there. */
 const POSITION = { loaded: 8, total: TEXT.length, etag: '"a"' };
 
+const SETTINGS = {
+  progressIntervalMs: 0,
+  idleTimeoutMs: 1000,
+  prepareTimeoutMs: 60_000,
+  maxBytes: Infinity,
+  minBytesPerSecond: 0,
+};
+
 /** What happens in a run: the requests, and what becomes of the sink. */
 interface Run {
-  readonly event$: Observable<TransferEvent>;
+  readonly event$: Observable<TransferUpdate>;
   readonly ranges: readonly (string | null)[];
   readonly notes: readonly string[];
 }
 
-interface RunOptions extends Partial<TransferOptions> {
+interface RunOptions extends Partial<TransferRequest> {
   readonly retry?: RestClientOptions["retry"];
   readonly sink?: (notes: string[]) => ArchiveSink;
 }
@@ -48,7 +61,7 @@ function notedSink(notes: string[]): ArchiveSink {
 
 /** One that can be emptied. */
 function emptiedSink(notes: string[]): ArchiveSink {
-  return { ...notedSink(notes), restart: () => void notes.push("[restart]") };
+  return { ...notedSink(notes), restart: () => Promise.resolve(void notes.push("[restart]")) };
 }
 
 /**
@@ -59,7 +72,7 @@ function run(responses: readonly (() => Response)[], options: RunOptions = {}): 
   const {
     retry = { initialDelayMs: 0, maxDelayMs: 0 },
     sink = notedSink,
-    ...transferOptions
+    ...request
   } = options;
   const ranges: (string | null)[] = [];
   const notes: string[] = [];
@@ -75,13 +88,10 @@ function run(responses: readonly (() => Response)[], options: RunOptions = {}): 
         : Promise.resolve(made);
     },
   });
-  const event$ = transfer$(transport, CHECKPOINT, sink(notes), {
-    idleTimeoutMs: 1000,
-    prepareTimeoutMs: 60_000,
-    maxBytes: Infinity,
-    minBytesPerSecond: 0,
-    ...transferOptions,
-  });
+  const event$ = lockSink$(
+    sink(notes),
+    (sink) => transfer$(transport, CHECKPOINT, sink, { ...SETTINGS, ...request }),
+  );
   return { event$, ranges, notes };
 }
 
@@ -116,12 +126,12 @@ function preparing(status: number, headers: Record<string, string> = {}): () => 
   return () => new Response(null, { status, headers });
 }
 
-function all(event$: Observable<TransferEvent>): Promise<TransferEvent[]> {
+function all(event$: Observable<TransferUpdate>): Promise<TransferUpdate[]> {
   return lastValueFrom(event$.pipe(toArray()));
 }
 
 /** The counts that the events say. */
-function counts(events: readonly TransferEvent[]): number[] {
+function counts(events: readonly TransferUpdate[]): number[] {
   return events.flatMap((event) => event.type === "loaded" ? [event.loaded] : []);
 }
 
@@ -199,7 +209,7 @@ Deno.test("a sink is emptied only when it has taken what it was given", async ()
           notes.push("[written]");
         },
       }, { highWaterMark: 2 }),
-      restart: () => void notes.push("[restart]"),
+      restart: () => Promise.resolve(void notes.push("[restart]")),
     }),
   });
   const done = all(event$);
@@ -207,6 +217,77 @@ Deno.test("a sink is emptied only when it has taken what it was given", async ()
   taking.resolve();
   await done;
   assertEquals(notes, ["[written]", "[restart]", "[written]"]);
+});
+
+/** A sink that can restart, and that notes which archive it is to take. */
+function identifiedSink(notes: string[]): ArchiveSink {
+  return {
+    ...emptiedSink(notes),
+    begin: async ({ etag, total }) => {
+      await Promise.resolve();
+      notes.push(`[begin ${etag} ${total}]`);
+    },
+  };
+}
+
+Deno.test("transfer$ tells the sink the archive once before its first byte, however often it resumes", async () => {
+  const { event$, notes } = run([cut(8), rest(8)], { sink: identifiedSink });
+  await all(event$);
+  const begin = `[begin "a" ${TEXT.length}]`;
+  assertEquals(notes, [begin, TEXT.slice(0, 8), TEXT.slice(8), "[close]"]);
+});
+
+Deno.test("transfer$ tells the sink the archive before it resumes from a position", async () => {
+  const { event$, notes } = run([rest(8)], { position: POSITION, sink: identifiedSink });
+  await all(event$);
+  assertEquals(notes, [`[begin "a" ${TEXT.length}]`, TEXT.slice(8), "[close]"]);
+});
+
+Deno.test("transfer$ tells the sink the new archive after a restart", async () => {
+  const other = "quite another archive";
+  const { event$, notes } = run([cut(8), whole(other, { "ETag": '"b"' })], {
+    sink: identifiedSink,
+  });
+  await all(event$);
+  assertEquals(notes, [
+    `[begin "a" ${TEXT.length}]`,
+    TEXT.slice(0, 8),
+    "[restart]",
+    `[begin "b" ${other.length}]`,
+    other,
+    "[close]",
+  ]);
+});
+
+Deno.test("transfer$ tells the sink the same archive again after a restart", async () => {
+  const { event$, notes } = run([cut(8, {}), whole(TEXT, {})], { sink: identifiedSink });
+  await all(event$);
+  const begin = `[begin undefined ${TEXT.length}]`;
+  assertEquals(notes, [begin, TEXT.slice(0, 8), "[restart]", begin, TEXT, "[close]"]);
+});
+
+Deno.test("transfer$ tells the sink the length once a later response has it", async () => {
+  const unmeasured = unannounced(ARCHIVE.slice(0, 8_000));
+  const { event$, notes } = run([
+    unmeasured,
+    unannounced(ARCHIVE, { ...TAG, "Content-Length": "20000" }),
+  ], { sink: identifiedSink });
+  await all(event$);
+  assertEquals(notes.filter((note) => note.startsWith("[")), [
+    '[begin "a" undefined]',
+    '[begin "a" 20000]',
+    "[close]",
+  ]);
+});
+
+Deno.test("transfer$ writes nothing to a sink that fails to begin", async () => {
+  const full = new Error("disk full");
+  const { event$, notes } = run([whole()], {
+    sink: (notes) => ({ ...notedSink(notes), begin: () => Promise.reject(full) }),
+  });
+  const error = await assertRejects(() => all(event$), SinkError);
+  assertEquals(error.cause === full, true);
+  assertEquals(notes, ["[abort: HpcaiError]"]);
 });
 
 Deno.test("a sink that cannot be emptied after all ends the transfer with its own error", async () => {
@@ -268,7 +349,7 @@ for (const status of [425, 503]) {
   Deno.test(`a server that builds the archive, as ${status} says, is asked again when it says`, async () => {
     using time = new FakeTime();
     const { event$, ranges } = run([preparing(status, { "Retry-After": "30" }), whole()]);
-    const preparation = Promise.withResolvers<TransferEvent>();
+    const preparation = Promise.withResolvers<TransferUpdate>();
     const done = Promise.withResolvers<void>();
     event$.subscribe({ next: preparation.resolve, complete: done.resolve });
     assertEquals(await preparation.promise, { type: "preparing", retryInMs: 30_000 });
@@ -295,7 +376,7 @@ Deno.test("unsubscribing while the server builds the archive asks no more and ab
 Deno.test("a server that builds the archive for too long is given up with its own error", async () => {
   using time = new FakeTime();
   const { event$, ranges } = run([preparing(503, { "Retry-After": "30" })]);
-  const preparations: TransferEvent[] = [];
+  const preparations: TransferUpdate[] = [];
   const failed = Promise.withResolvers<unknown>();
   event$.subscribe({ next: (event) => preparations.push(event), error: failed.resolve });
   for (let waits = 0; waits < 3; waits++) {
@@ -590,12 +671,10 @@ Deno.test("transfer$ aborts the request of a body that it no longer reads", asyn
     },
   });
   const opened = Promise.withResolvers<void>();
-  const subscription = transfer$(transport, CHECKPOINT, memorySink(), {
-    idleTimeoutMs: 1000,
-    prepareTimeoutMs: 0,
-    maxBytes: Infinity,
-    minBytesPerSecond: 0,
-  }).subscribe(() => opened.resolve());
+  const subscription = lockSink$(
+    memorySink(),
+    (sink) => transfer$(transport, CHECKPOINT, sink, SETTINGS),
+  ).subscribe(() => opened.resolve());
   await opened.promise;
   assertEquals(signal?.aborted, false);
   subscription.unsubscribe();

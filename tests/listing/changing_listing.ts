@@ -2,15 +2,15 @@ import { defer, type Observable, of } from "rxjs";
 import type { FetchPage } from "../../src/listing/list_all_training_runs.ts";
 import type { TrainingRun, TrainingRunsResponse } from "../../src/types.ts";
 
-/** A change to the list; `at` picks the run, as a fraction of the list's length. */
-export interface Change {
+/** A change of the list; `at` selects the run, as a fraction of the list's length. */
+export interface ListChange {
   readonly type: "insert" | "delete" | "move";
   readonly at: number;
 }
 
 /**
- * A server's list of runs, newest first, that changes between requests. A move to the front leaves
- * the run's timestamp as it is, which is harder on a client than a real server.
+ * A server's list of runs, newest first, that changes between requests. A move to the front keeps
+ * the run's timestamp, which is harder to detect than the move of a real server.
  */
 export class ChangingListing {
   readonly requests: { readonly limit: number; readonly offset: number }[] = [];
@@ -29,7 +29,7 @@ export class ChangingListing {
     return [...this.#initialIds].filter((id) => !this.#deletedIds.has(id)).sort();
   }
 
-  apply({ type, at }: Change): void {
+  apply({ type, at }: ListChange): void {
     const index = Math.min(Math.floor(at * this.#ids.length), this.#ids.length - 1);
     const id = this.#ids[index];
     if (type === "insert") this.#ids.unshift(`new-${this.#inserted++}`);
@@ -40,16 +40,16 @@ export class ChangingListing {
     }
   }
 
-  /** Answers with a part of the list as it is now. */
+  /** Returns a page of the current list. */
   page(limit: number, offset: number, cap = Infinity): TrainingRunsResponse {
-    const served = Math.min(limit, cap);
+    const length = Math.min(limit, cap);
     return {
-      trainingRuns: this.#ids.slice(offset, offset + served).map(trainingRun),
-      cursor: { offset, limit: served, totalCount: this.#ids.length },
+      trainingRuns: this.#ids.slice(offset, offset + length).map(trainingRun),
+      cursor: { offset, limit: length, totalCount: this.#ids.length },
     };
   }
 
-  /** Answers each request at once, after `before` has had its turn. */
+  /** Returns a function that calls `before` and then responds synchronously. */
   fetchPage(cap = Infinity, before: () => void = () => {}): FetchPage {
     return (query): Observable<TrainingRunsResponse> =>
       defer(() => {

@@ -16,7 +16,7 @@ import { deleteCheckpoints$ } from "../../src/listing/delete_checkpoints.ts";
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const PATH = `hpcai://${RUN}/weights/step_0010`;
 
-function setting() {
+function createClient() {
   const fake = new FakeHpcai();
   const { apiKey, fetch } = fake;
   return { fake, client: new RestClient({ apiKey, fetch, retry: { initialDelayMs: 0 } }) };
@@ -29,7 +29,7 @@ function results(
   return lastValueFrom(client.deleteCheckpoints$(...args).pipe(toArray()));
 }
 
-/** What became of each, in any order. */
+/** Maps each reference to the type of its result, or the class of its error. */
 function outcomes(results: readonly DeleteResult[]): Map<CheckpointRef, string> {
   return new Map(results.map((result) => [
     result.checkpoint,
@@ -37,8 +37,8 @@ function outcomes(results: readonly DeleteResult[]): Map<CheckpointRef, string> 
   ]));
 }
 
-Deno.test("checkpoints are deleted, however they are named, each with its result", async () => {
-  const { fake, client } = setting();
+Deno.test("deleteCheckpoints$ deletes paths, ids and listed checkpoints, and emits a result for each", async () => {
+  const { fake, client } = createClient();
   const all = await lastValueFrom(client.listAllCheckpoints$().pipe(toArray()));
   const final = all.find(({ checkpointId }) => checkpointId === "final");
   const named = [PATH, { trainingRunId: RUN, checkpointId: "step_0020" }, final ?? ""];
@@ -46,11 +46,13 @@ Deno.test("checkpoints are deleted, however they are named, each with its result
     outcomes(await results(client, named)),
     new Map(named.map((ref) => [ref, "deleted"])),
   );
-  assertEquals(fake.checkpoints(RUN).map((left) => left.checkpointId), ["step_0010-sampler"]);
+  assertEquals(fake.checkpoints(RUN).map(({ checkpointId }) => checkpointId), [
+    "step_0010-sampler",
+  ]);
 });
 
-Deno.test("one that fails, or names no checkpoint, stops none of the others", async () => {
-  const { fake, client } = setting();
+Deno.test("deleteCheckpoints$ continues after a failed deletion and an invalid path", async () => {
+  const { fake, client } = createClient();
   const named = ["nonsense", { trainingRunId: RUN, checkpointId: "nope" }, PATH];
   assertEquals(
     outcomes(await results(client, named)),
@@ -63,8 +65,8 @@ Deno.test("one that fails, or names no checkpoint, stops none of the others", as
   assertEquals(fake.checkpoints(RUN).length, 3);
 });
 
-Deno.test("where the key is refused, each still has its result", async () => {
-  const { client } = setting();
+Deno.test("deleteCheckpoints$ emits a failed result for each checkpoint if the key is rejected", async () => {
+  const { client } = createClient();
   const { fetch } = new FakeHpcai();
   const refused = new RestClient({ apiKey: "wrong", fetch });
   const all = await lastValueFrom(client.listAllCheckpoints$().pipe(toArray()));
@@ -76,8 +78,8 @@ Deno.test("where the key is refused, each still has its result", async () => {
   }
 });
 
-Deno.test("where the iterable throws, nothing is deleted", async () => {
-  const { fake, client } = setting();
+Deno.test("deleteCheckpoints$ deletes nothing if the iterable throws", async () => {
+  const { fake, client } = createClient();
   const broken = new Error("broken");
   const checkpoints = function* () {
     yield PATH;
@@ -87,8 +89,8 @@ Deno.test("where the iterable throws, nothing is deleted", async () => {
   assertEquals(fake.requests.length, 0);
 });
 
-Deno.test("a dry run plans each that names a checkpoint, and sends nothing", async () => {
-  const { fake, client } = setting();
+Deno.test("deleteCheckpoints$ with dryRun emits planned results and sends no request", async () => {
+  const { fake, client } = createClient();
   assertEquals(
     outcomes(await results(client, [PATH, "nonsense"], { dryRun: true })),
     new Map([[PATH, "planned"], ["nonsense", InvalidCheckpointPathError.name]]),
@@ -96,21 +98,21 @@ Deno.test("a dry run plans each that names a checkpoint, and sends nothing", asy
   assertEquals(fake.requests.length, 0);
 });
 
-Deno.test("results come as they come, of no more than four deletions at once", () => {
+Deno.test("deleteCheckpoints$ runs four deletions concurrently and emits results as they complete", () => {
   new TestScheduler((actual, expected) => assertEquals(actual, expected)).run(
     ({ cold, expectObservable, expectSubscriptions }) => {
       const ids = ["a", "b", "c", "d", "e"];
       const paths = ids.map((id) => `hpcai://r/weights/${id}`);
-      const answers = [9, 1, 20, 20, 1].map((ms) => cold(`${ms}ms (x|)`, { x: undefined }));
+      const deletions = [9, 1, 20, 20, 1].map((ms) => cold(`${ms}ms (x|)`, { x: undefined }));
       const deleted$ = deleteCheckpoints$(
-        (path) => answers[paths.indexOf(String(path))] ?? cold("#"),
+        (path) => deletions[paths.indexOf(String(path))] ?? cold("#"),
         paths,
       );
       const deleted = Object.fromEntries(
         ids.map((id) => [id, { type: "deleted" as const, checkpoint: `hpcai://r/weights/${id}` }]),
       );
       expectObservable(deleted$, "--------------!").toBe("-be 6ms a", deleted);
-      const [, , c, d, e] = answers;
+      const [, , c, d, e] = deletions;
       expectSubscriptions(c?.subscriptions ?? []).toBe("^-------------!");
       expectSubscriptions(d?.subscriptions ?? []).toBe("^-------------!");
       expectSubscriptions(e?.subscriptions ?? []).toBe("-^!");
@@ -118,8 +120,8 @@ Deno.test("results come as they come, of no more than four deletions at once", (
   );
 });
 
-Deno.test("unsubscribing aborts what is in flight and begins no more", async () => {
-  const { fake, client } = setting();
+Deno.test("deleteCheckpoints$ aborts the requests in flight on unsubscribe and starts no more", async () => {
+  const { fake, client } = createClient();
   fake.faults.add({ type: "delay", ms: Infinity }, { times: Infinity });
   const events: string[] = [];
   client.events$.subscribe(({ type, url }) => {
@@ -127,9 +129,9 @@ Deno.test("unsubscribing aborts what is in flight and begins no more", async () 
   });
   const ids = ["step_0010", "step_0020", "final"];
   const named = ids.map((checkpointId) => ({ trainingRunId: RUN, checkpointId }));
-  const bothAsked = lastValueFrom(client.events$.pipe(take(2)));
+  const bothSent = lastValueFrom(client.events$.pipe(take(2)));
   const deleting = client.deleteCheckpoints$(named, { concurrency: 2 }).subscribe();
-  await bothAsked;
+  await bothSent;
   deleting.unsubscribe();
   assertEquals(events, [
     "request step_0010",
@@ -145,13 +147,13 @@ for (
     ["undefined", [undefined]],
     ["one checkpoint", [{ trainingRunId: RUN, checkpointId: "final" }]],
     ["a concurrency of 0", [[PATH], { concurrency: 0 }]],
-    ["a dryRun that is no boolean", [[PATH], { dryRun: "no" }]],
+    ["a dryRun that is not a boolean", [[PATH], { dryRun: "no" }]],
     ["options that are null", [[PATH], null]],
   ] as const
 ) {
-  Deno.test(`${what} fails before any request`, async () => {
-    const { fake, client } = setting();
-    // @ts-expect-error: what a program without types may pass
+  Deno.test(`deleteCheckpoints$ rejects ${what} before any request`, async () => {
+    const { fake, client } = createClient();
+    // @ts-expect-error: JavaScript callers may pass it
     const error = await assertRejects(() => results(client, ...args));
     assertInstanceOf(error, InvalidArgumentError);
     assertEquals(fake.requests.length, 0);

@@ -22,7 +22,7 @@ function checkpoint(
   };
 }
 
-/** Checkpoints of one run, which names none of them unless `last` is given. */
+/** Adds a run to checkpoints; its `lastCheckpoint` is `last`. */
 function ofRun(checkpoints: readonly Checkpoint[], last?: Checkpoint): RunCheckpoint[] {
   const run = { ...trainingRun("run"), lastCheckpoint: last ?? null };
   return checkpoints.map((checkpoint) => ({ ...checkpoint, trainingRun: run }));
@@ -39,60 +39,60 @@ const [a, b, c, d] = [
   checkpoint("d", 400),
 ];
 
-Deno.test("all but the last N expire, in the order in which they were given", () => {
+Deno.test("expiredCheckpoints returns all but the last N, in the order of the input", () => {
   assertEquals(ids(expiredCheckpoints(ofRun([b, d, a, c]), { keepLast: 2 })), "b a");
 });
 
-Deno.test("what is older than the age expires, what is as old does not", () => {
+Deno.test("expiredCheckpoints returns what is older than maxAgeMs, but not what is exactly as old", () => {
   const rule = { maxAgeMs: 800, now: NOW };
   assertEquals(ids(expiredCheckpoints(ofRun([a, b, c]), rule)), "a");
 });
 
-Deno.test("with both conditions only what is neither among the last nor young expires", () => {
+Deno.test("expiredCheckpoints with both conditions returns what is neither among the last nor young", () => {
   const rule = { maxAgeMs: 700, now: NOW };
   assertEquals(ids(expiredCheckpoints(ofRun([a, b, c, d]), { ...rule, keepLast: 1 })), "a b");
   assertEquals(ids(expiredCheckpoints(ofRun([a, b, c, d]), { ...rule, keepLast: 3 })), "a");
 });
 
-Deno.test("types and runs are counted each for itself", () => {
+Deno.test("expiredCheckpoints counts each type of each run separately", () => {
   const sampler = checkpoint("s", 50, "sampler");
   const other = { ...checkpoint("o", 10, "training", "other"), trainingRun: trainingRun("other") };
   assertEquals(ids(expiredCheckpoints([...ofRun([a, sampler, b]), other], { keepLast: 1 })), "a");
 });
 
-Deno.test("of those with one time the id that sorts last is kept", () => {
+Deno.test("expiredCheckpoints keeps the id that sorts last of those with the same time", () => {
   const twins = ofRun([checkpoint("x", 1), checkpoint("z", 1), checkpoint("y", 1)]);
   assertEquals(ids(expiredCheckpoints(twins, { keepLast: 1 })), "x y");
 });
 
-Deno.test("what the run names as its last does not expire, and counts where it stands", () => {
+Deno.test("expiredCheckpoints keeps the run's lastCheckpoint and counts it by its time", () => {
   assertEquals(ids(expiredCheckpoints(ofRun([a, b, c, d], a), { keepLast: 1 })), "b c");
   assertEquals(ids(expiredCheckpoints(ofRun([a, b, c, d], d), { keepLast: 2 })), "a b");
 });
 
-Deno.test("it does not expire either where its path is written in the other way", () => {
+Deno.test("expiredCheckpoints keeps the run's lastCheckpoint if its path is spelled differently", () => {
   const last = { ...a, checkpointPath: "hpcai://run/weights/a" };
   assertEquals(ids(expiredCheckpoints(ofRun([a, b, c], last), { keepLast: 1 })), "b");
 });
 
-Deno.test("what shares its id, and so its route, with a kept one of the other type is kept", () => {
+Deno.test("expiredCheckpoints keeps a checkpoint that shares its id with a kept one of another type", () => {
   const sampler = checkpoint("a", 950, "sampler");
   assertEquals(ids(expiredCheckpoints(ofRun([a, sampler, b, c]), { keepLast: 1 })), "b");
   const rule = { maxAgeMs: 100, now: NOW };
   assertEquals(ids(expiredCheckpoints(ofRun([a, sampler, b]), rule)), "b");
 });
 
-Deno.test("a checkpoint that is given twice counts once", () => {
+Deno.test("expiredCheckpoints counts a duplicate once", () => {
   assertEquals(ids(expiredCheckpoints(ofRun([b, b, a, c]), { keepLast: 2 })), "a");
 });
 
-Deno.test("a checkpoint of a type that the rule does not name never expires, and counts for no other", () => {
+Deno.test("expiredCheckpoints neither returns nor counts checkpoints of unknown types", () => {
   const all = ofRun([a, checkpoint("x", 50, "external"), checkpoint("y", 500, "external"), b]);
   assertEquals(ids(expiredCheckpoints(all, { keepLast: 1 })), "a");
   assertEquals(ids(expiredCheckpoints(all, { maxAgeMs: 0, now: NOW })), "a b");
 });
 
-Deno.test("a rule applies to the types that it names, and to no other", () => {
+Deno.test("expiredCheckpoints applies to the rule's types only", () => {
   const all = ofRun([a, checkpoint("x", 50, "external"), checkpoint("y", 500, "external"), b]);
   assertEquals(ids(expiredCheckpoints(all, { keepLast: 1, types: ["external"] })), "x");
   const both = { keepLast: 1, types: ["external", "training"] };
@@ -100,12 +100,12 @@ Deno.test("a rule applies to the types that it names, and to no other", () => {
   assertEquals(ids(expiredCheckpoints(all, { keepLast: 0, types: [] })), "");
 });
 
-Deno.test("what shares its id, and so its route, with one of a type that is not named is kept", () => {
+Deno.test("expiredCheckpoints keeps a checkpoint that shares its id with one of an unknown type", () => {
   const all = ofRun([a, checkpoint("a", 50, "external"), b]);
   assertEquals(ids(expiredCheckpoints(all, { keepLast: 0 })), "b");
 });
 
-Deno.test("a checkpoint without a time never expires, and takes the place of no other", () => {
+Deno.test("expiredCheckpoints neither returns nor counts checkpoints without a time", () => {
   const timeless = checkpoint("t", null);
   assertEquals(ids(expiredCheckpoints(ofRun([a, timeless, b, c]), { keepLast: 2 })), "a");
   assertEquals(ids(expiredCheckpoints(ofRun([timeless]), { keepLast: 0 })), "");
@@ -113,25 +113,28 @@ Deno.test("a checkpoint without a time never expires, and takes the place of no 
   assertEquals(ids(expiredCheckpoints(ofRun([a, timeless, timeless]), rule)), "a");
 });
 
-Deno.test("a checkpoint that is given once with a time and once without never expires", () => {
+Deno.test("expiredCheckpoints keeps a checkpoint that is passed with a time and without", () => {
   for (const twins of [[a, checkpoint("a", null)], [checkpoint("a", null), a]]) {
     assertEquals(ids(expiredCheckpoints(ofRun([...twins, b]), { keepLast: 0 })), "b");
   }
 });
 
-Deno.test("a checkpoint that does not know its run is refused, since it counts for none", () => {
+Deno.test("expiredCheckpoints rejects a checkpoint without trainingRunId", () => {
   const { trainingRunId: _, ...rest } = checkpoint("x", 1);
-  const lost = [{ ...rest, trainingRun: trainingRun("run") }] as unknown as RunCheckpoint[];
-  const error = assertThrows(() => expiredCheckpoints(lost, { keepLast: 1 }), InvalidArgumentError);
+  const withoutRunId = [{ ...rest, trainingRun: trainingRun("run") }] as unknown as RunCheckpoint[];
+  const error = assertThrows(
+    () => expiredCheckpoints(withoutRunId, { keepLast: 1 }),
+    InvalidArgumentError,
+  );
   assertEquals(error.argument, "trainingRunId");
 });
 
-Deno.test("age counts back from the time of the call by default", () => {
+Deno.test("expiredCheckpoints measures ages at the time of the call by default", () => {
   const young = checkpoint("young", Date.now() - 1_000);
   assertEquals(ids(expiredCheckpoints(ofRun([a, young]), { maxAgeMs: 3_600_000 })), "a");
 });
 
-Deno.test("the checkpoints may come from a generator", () => {
+Deno.test("expiredCheckpoints accepts an iterator", () => {
   const all = ofRun([a, b]);
   assertEquals(ids(expiredCheckpoints(all.values(), { keepLast: 1 })), "a");
 });
@@ -152,29 +155,29 @@ for (
     ["types", { keepLast: 1, types: [7] }],
   ] as const
 ) {
-  Deno.test(`a rule that is ${Deno.inspect(rule)} is refused for its ${argument}`, () => {
+  Deno.test(`expiredCheckpoints rejects the ${argument} of ${Deno.inspect(rule)}`, () => {
     const error = assertThrows(() => expiredCheckpoints(ofRun([a]), rule as RetentionRule));
     assertInstanceOf(error, InvalidArgumentError);
     assertEquals(error.argument, argument);
   });
 }
 
-Deno.test("a page, which is no iterable of checkpoints, is refused", () => {
+Deno.test("expiredCheckpoints rejects a response of listCheckpoints$, which is not iterable", () => {
   const page: unknown = { checkpoints: [] };
-  const wrong = page as RunCheckpoint[]; // As a program without types may pass it.
-  assertThrows(() => expiredCheckpoints(wrong, { keepLast: 1 }), InvalidArgumentError);
+  const invalid = page as RunCheckpoint[]; // JavaScript callers may pass it.
+  assertThrows(() => expiredCheckpoints(invalid, { keepLast: 1 }), InvalidArgumentError);
 });
 
 for (const time of [new Date(NaN), "2026-01-07T10:19:18Z", undefined]) {
-  Deno.test(`a checkpoint whose time is ${time} is refused, since none is the latest then`, () => {
-    const timeless = { ...checkpoint("t", 0), time: time as Date }; // As a program without types may.
+  Deno.test(`expiredCheckpoints rejects a time of ${time}, which has no order`, () => {
+    const timeless = { ...checkpoint("t", 0), time: time as Date }; // JavaScript callers may pass it.
     const error = assertThrows(() => expiredCheckpoints(ofRun([a, timeless, b]), { keepLast: 1 }));
     assertInstanceOf(error, InvalidArgumentError);
     assertEquals(error.argument, "time");
   });
 }
 
-/** Checkpoints of two runs of three types, whose times often coincide; the runs name any of them. */
+/** Checkpoints of two runs and three types, often with equal times; any may be a run's last. */
 const listings = fc.tuple(
   fc.uniqueArray(
     fc.record({
@@ -186,14 +189,16 @@ const listings = fc.tuple(
     { maxLength: 30, selector: ({ run, type, id }) => `${run} ${type} ${id}` },
   ),
   fc.infiniteStream(fc.nat()),
-).map(([made, picks]): RunCheckpoint[] => {
-  const all = made.map(({ run, type, id, time }) =>
+).map(([specs, picks]): RunCheckpoint[] => {
+  const all = specs.map(({ run, type, id, time }) =>
     [run, checkpoint(id, time, type, run)] as const
   );
   const pick = (run: string, type: string) => {
-    const mine = all.filter(([of, { checkpointType }]) => of === run && checkpointType === type);
-    const index = picks.next().value % (mine.length + 1);
-    return mine[index]?.[1] ?? null;
+    const candidates = all.filter(([of, { checkpointType }]) =>
+      of === run && checkpointType === type
+    );
+    const index = picks.next().value % (candidates.length + 1);
+    return candidates[index]?.[1] ?? null;
   };
   const runs = new Map(["r", "s"].map((run) => [run, {
     ...trainingRun(run),
@@ -241,13 +246,13 @@ function without(all: readonly RunCheckpoint[], expired: readonly RunCheckpoint[
   return all.filter((checkpoint) => !expired.includes(checkpoint));
 }
 
-Deno.test("what has no time, or a type that the rule does not name, never expires", () => {
+Deno.test("expiredCheckpoints keeps every checkpoint without a time or of another type", () => {
   fc.assert(fc.property(listings, rules, (all, rule) => {
     assert(expiredCheckpoints(all, rule).every((checkpoint) => appliesTo(rule, checkpoint)));
   }));
 });
 
-Deno.test("what the rule does not apply to changes nothing for the rest, but for its twins", () => {
+Deno.test("expiredCheckpoints ignores what the rule does not apply to, apart from shared ids", () => {
   fc.assert(fc.property(listings, rules, (all, rule) => {
     const rest = all.filter((checkpoint) => appliesTo(rule, checkpoint));
     const exempt = new Set(all.filter((checkpoint) => !rest.includes(checkpoint)).map(routeOf));
@@ -258,7 +263,7 @@ Deno.test("what the rule does not apply to changes nothing for the rest, but for
   }));
 });
 
-Deno.test("what a run names as its last never expires", () => {
+Deno.test("expiredCheckpoints keeps every last checkpoint of a run", () => {
   fc.assert(fc.property(listings, rules, (all, rule) => {
     for (const { checkpointPath, trainingRun } of expiredCheckpoints(all, rule)) {
       assert(checkpointPath !== trainingRun.lastCheckpoint?.checkpointPath);
@@ -267,7 +272,7 @@ Deno.test("what a run names as its last never expires", () => {
   }));
 });
 
-Deno.test("as many as are to be kept are kept of each type of each run, where there are", () => {
+Deno.test("expiredCheckpoints keeps at least keepLast checkpoints of each type of each run", () => {
   fc.assert(fc.property(listings, rules, (all, rule) => {
     const dated = all.filter(({ time }) => time !== null);
     const kept = groups(without(dated, expiredCheckpoints(all, rule)));
@@ -277,12 +282,12 @@ Deno.test("as many as are to be kept are kept of each type of each run, where th
   }));
 });
 
-Deno.test("nothing that is kept is older than what expired, unless its run names its id or it has a twin", () => {
+Deno.test("expiredCheckpoints keeps nothing older than what expires, apart from last checkpoints and shared ids", () => {
   fc.assert(fc.property(listings, rules, (all, rule) => {
     const expired = expiredCheckpoints(all, rule);
     for (const kept of without(all, expired)) {
       const { trainingRun, checkpointId, checkpointType } = kept;
-      const named = [trainingRun.lastCheckpoint, trainingRun.lastSamplerCheckpoint];
+      const lastCheckpoints = [trainingRun.lastCheckpoint, trainingRun.lastSamplerCheckpoint];
       const twin = all.find((other) =>
         other.trainingRun === trainingRun && other.checkpointId === checkpointId &&
         other.checkpointType !== checkpointType
@@ -291,13 +296,13 @@ Deno.test("nothing that is kept is older than what expired, unless its run names
         other.trainingRun === trainingRun && other.checkpointType === checkpointType &&
         other.time !== null && kept.time !== null && other.time > kept.time
       );
-      const isNamed = named.some((last) => last?.checkpointId === checkpointId);
-      assert(younger === undefined || isNamed || twin !== undefined);
+      const isLast = lastCheckpoints.some((last) => last?.checkpointId === checkpointId);
+      assert(younger === undefined || isLast || twin !== undefined);
     }
   }));
 });
 
-Deno.test("no id of a run both expires and is kept", () => {
+Deno.test("expiredCheckpoints never both returns and keeps the same id of a run", () => {
   fc.assert(fc.property(listings, rules, (all, rule) => {
     const expired = expiredCheckpoints(all, rule);
     const kept = new Set(without(all, expired).map(routeOf));
@@ -305,25 +310,25 @@ Deno.test("no id of a run both expires and is kept", () => {
   }));
 });
 
-Deno.test("once what expired is gone, nothing more expires", () => {
+Deno.test("expiredCheckpoints returns nothing once the expired checkpoints are deleted", () => {
   fc.assert(fc.property(listings, rules, (all, rule) => {
     assertEquals(expiredCheckpoints(without(all, expiredCheckpoints(all, rule)), rule), []);
   }));
 });
 
-Deno.test("a larger N or a longer time lets nothing expire that did not before", () => {
+Deno.test("expiredCheckpoints returns no more for a larger keepLast or maxAgeMs", () => {
   fc.assert(fc.property(listings, rules, counts, ages, (all, rule, more, longer) => {
-    const milder = {
+    const lenient = {
       ...rule,
       keepLast: rule.keepLast === undefined ? undefined : rule.keepLast + more,
       maxAgeMs: rule.maxAgeMs === undefined ? undefined : rule.maxAgeMs + longer,
     };
     const expired = new Set(paths(expiredCheckpoints(all, rule)));
-    assert(paths(expiredCheckpoints(all, milder)).every((path) => expired.has(path)));
+    assert(paths(expiredCheckpoints(all, lenient)).every((path) => expired.has(path)));
   }));
 });
 
-Deno.test("the order of the input decides that of the output, and nothing else", () => {
+Deno.test("expiredCheckpoints returns the same checkpoints for any order of the input", () => {
   const shuffled = listings.chain((all) =>
     fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length }))
   );

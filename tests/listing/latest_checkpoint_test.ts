@@ -34,28 +34,28 @@ function run(test: Parameters<TestScheduler["run"]>[0]): void {
   new TestScheduler((actual, expected) => assertEquals(actual, expected)).run(test);
 }
 
-Deno.test("of each listing the checkpoint with the latest time is emitted, of both types", () => {
+Deno.test("latestCheckpoint emits the checkpoint with the latest time of each listing, of any type", () => {
   run(({ cold, expectObservable }) => {
     expectObservable(cold("-l-n|", pages).pipe(latestCheckpoint()))
       .toBe("-l-n|", { l: c, n: undefined });
   });
 });
 
-Deno.test("with a type it is the latest of that type, or undefined where there is none", () => {
+Deno.test("latestCheckpoint with a type emits the latest of that type, or undefined", () => {
   run(({ cold, expectObservable }) => {
     expectObservable(cold("lm|", pages).pipe(latestCheckpoint("sampler")))
       .toBe("lm|", { l: c, m: undefined });
   });
 });
 
-Deno.test("of those with one time it is the one whose id sorts last, in any order", () => {
+Deno.test("latestCheckpoint emits the checkpoint whose id sorts last of those with the same time", () => {
   run(({ cold, expectObservable }) => {
     expectObservable(cold("lm|", pages).pipe(latestCheckpoint("training")))
       .toBe("lm|", { l: d, m: d });
   });
 });
 
-Deno.test("one without a time is picked only where none has one, and then that whose id sorts last", () => {
+Deno.test("latestCheckpoint emits a checkpoint without a time only if none has a time", () => {
   const [x, y] = [checkpoint("x", null, "training"), checkpoint("y", null, "training")];
   run(({ cold, expectObservable }) => {
     const some = { l: { checkpoints: [y, a, x] }, m: { checkpoints: [x, y] } };
@@ -63,7 +63,7 @@ Deno.test("one without a time is picked only where none has one, and then that w
   });
 });
 
-Deno.test("a type that is not known is looked for like the known ones", () => {
+Deno.test("latestCheckpoint accepts an unknown type", () => {
   const e = checkpoint("e", 1, "external");
   run(({ cold, expectObservable }) => {
     expectObservable(
@@ -72,7 +72,7 @@ Deno.test("a type that is not known is looked for like the known ones", () => {
   });
 });
 
-Deno.test("a type that is none fails before anything is asked for", () => {
+Deno.test("latestCheckpoint rejects an empty type before it subscribes", () => {
   run(({ cold, expectObservable, expectSubscriptions }) => {
     const listing$ = cold("l|", pages);
     const { message } = new InvalidArgumentError(

@@ -8,7 +8,7 @@ import { listAllCheckpoints$ } from "../../src/listing/list_all_checkpoints.ts";
 import type { Checkpoint } from "../../src/types.ts";
 import { trainingRun } from "./changing_listing.ts";
 
-function setting(trainingRuns: number) {
+function createClient(trainingRuns: number) {
   const fake = new FakeHpcai({ trainingRuns });
   const client = new RestClient({
     apiKey: fake.apiKey,
@@ -28,10 +28,10 @@ function checkpoint(checkpointPath: string): Checkpoint {
   };
 }
 
-/** Lists the checkpoints of runs that come as `runs` says, of which each answers as its marbles say. */
-function inMarbles(
+/** Asserts what is emitted for the marbles of the runs and of each run's checkpoints. */
+function assertEmits(
   runs: string,
-  answers: Readonly<Record<string, string>>,
+  checkpoints: Readonly<Record<string, string>>,
   concurrency: number,
   expected: string,
   error?: unknown,
@@ -40,7 +40,7 @@ function inMarbles(
     ({ cold, expectObservable }) => {
       const paths$ = listAllCheckpoints$(
         cold(runs).pipe(map(trainingRun)),
-        (run) => cold(answers[run] ?? "", { x: { checkpoints: [checkpoint(run)] } }, error),
+        (run) => cold(checkpoints[run] ?? "", { x: { checkpoints: [checkpoint(run)] } }, error),
         { concurrency },
       ).pipe(map(({ checkpointPath, trainingRun }) => {
         assertEquals(trainingRun.trainingRunId, checkpointPath);
@@ -51,8 +51,8 @@ function inMarbles(
   );
 }
 
-Deno.test("every checkpoint of every run comes once, with its run, in the order of the runs", async () => {
-  const { fake, client } = setting(150);
+Deno.test("listAllCheckpoints$ emits every checkpoint of every run once, with its run, in the order of the runs", async () => {
+  const { fake, client } = createClient(150);
   const found = await lastValueFrom(client.listAllCheckpoints$().pipe(toArray()));
   assertEquals(
     found.map(({ checkpointPath, trainingRun }) => [trainingRun.trainingRunId, checkpointPath]),
@@ -62,36 +62,36 @@ Deno.test("every checkpoint of every run comes once, with its run, in the order 
   );
 });
 
-Deno.test("where an earlier run answers late, the others' checkpoints wait for it", () => {
-  inMarbles("(abc|)", { a: "---(x|)", b: "-(x|)", c: "-(x|)" }, 2, "---(abc|)");
+Deno.test("listAllCheckpoints$ buffers checkpoints until those of earlier runs have arrived", () => {
+  assertEmits("(abc|)", { a: "---(x|)", b: "-(x|)", c: "-(x|)" }, 2, "---(abc|)");
 });
 
-Deno.test("no more runs than `concurrency` are asked at once", () => {
-  inMarbles("(abc|)", { a: "--(x|)", b: "--(x|)", c: "--(x|)" }, 1, "--a-b-(c|)");
-  inMarbles("(abc|)", { a: "6ms (x|)", b: "6ms (x|)", c: "6ms (x|)" }, 2, "6ms (ab) 2ms (c|)");
+Deno.test("listAllCheckpoints$ has at most `concurrency` requests in flight", () => {
+  assertEmits("(abc|)", { a: "--(x|)", b: "--(x|)", c: "--(x|)" }, 1, "--a-b-(c|)");
+  assertEmits("(abc|)", { a: "6ms (x|)", b: "6ms (x|)", c: "6ms (x|)" }, 2, "6ms (ab) 2ms (c|)");
 });
 
-Deno.test("a run that is gone has no checkpoints, and the others have theirs", () => {
+Deno.test("listAllCheckpoints$ skips a run that was deleted after it was listed", () => {
   const gone = new NotFoundError({ status: 404, message: "", method: "GET", requestUrl: "" });
-  inMarbles("(abc|)", { a: "-(x|)", b: "-#", c: "-(x|)" }, 3, "-(ac|)", gone);
+  assertEmits("(abc|)", { a: "-(x|)", b: "-#", c: "-(x|)" }, 3, "-(ac|)", gone);
 });
 
-Deno.test("any other error fails, after the checkpoints of the runs before", () => {
-  inMarbles("(abc|)", { a: "--(x|)", b: "-#", c: "-(x|)" }, 3, "--(a#)", new Error("refused"));
+Deno.test("listAllCheckpoints$ fails with any other error after the checkpoints of earlier runs", () => {
+  assertEmits("(abc|)", { a: "--(x|)", b: "-#", c: "-(x|)" }, 3, "--(a#)", new Error("refused"));
 });
 
-Deno.test("a refusal of one run's checkpoints surfaces as it is", async () => {
-  const { fake, client } = setting(5);
+Deno.test("listAllCheckpoints$ fails with a PermissionDeniedError for the checkpoints of one run", async () => {
+  const { fake, client } = createClient(5);
   fake.faults.add({ type: "status", status: 403 }, { on: "listCheckpoints" });
   await assertRejects(() => lastValueFrom(client.listAllCheckpoints$()), PermissionDeniedError);
 });
 
-Deno.test("checkpoints come before the last run is there", () => {
-  inMarbles("a---b|", { a: "-(x|)", b: "-(x|)" }, 4, "-a---(b|)");
+Deno.test("listAllCheckpoints$ emits checkpoints before the last run has arrived", () => {
+  assertEmits("a---b|", { a: "-(x|)", b: "-(x|)" }, 4, "-a---(b|)");
 });
 
-Deno.test("what it emits names a checkpoint wherever one is asked for", async () => {
-  const { fake, client } = setting(1);
+Deno.test("download$ accepts what listAllCheckpoints$ emits", async () => {
+  const { fake, client } = createClient(1);
   const found = await firstValueFrom(client.listAllCheckpoints$());
   const complete = await lastValueFrom(client.download$(found));
   assertEquals(
@@ -101,10 +101,10 @@ Deno.test("what it emits names a checkpoint wherever one is asked for", async ()
 });
 
 for (const options of [{ concurrency: 0 }, { concurrency: 1.5 }, null, 4]) {
-  Deno.test(`options that are ${JSON.stringify(options)} fail before any request`, async () => {
-    const { fake, client } = setting(1);
+  Deno.test(`listAllCheckpoints$ rejects options of ${JSON.stringify(options)} before any request`, async () => {
+    const { fake, client } = createClient(1);
     const error = await assertRejects(() =>
-      // @ts-expect-error: what a program without types may pass
+      // @ts-expect-error: JavaScript callers may pass it
       lastValueFrom(client.listAllCheckpoints$(options).pipe(take(1)))
     );
     assertInstanceOf(error, InvalidArgumentError);

@@ -26,7 +26,7 @@ import {
   type ListAllTrainingRunsOptions,
 } from "../../src/listing/list_all_training_runs.ts";
 import type { TrainingRunsResponse } from "../../src/types.ts";
-import { type Change, ChangingListing, trainingRun } from "./changing_listing.ts";
+import { ChangingListing, type ListChange, trainingRun } from "./changing_listing.ts";
 
 function listedIds(
   fetchPage: FetchPage,
@@ -37,7 +37,7 @@ function listedIds(
   );
 }
 
-Deno.test("a listing that stands still is read in one pass, in the server's order", async () => {
+Deno.test("listAllTrainingRuns$ reads a stable list in one pass, in the server's order", async () => {
   const listing = new ChangingListing(250);
   const ids = await listedIds(listing.fetchPage());
   assertEquals(ids, Array.from({ length: 250 }, (_, index) => `run-${index}`));
@@ -48,35 +48,35 @@ Deno.test("a listing that stands still is read in one pass, in the server's orde
   ]);
 });
 
-// A full page is never taken for the last, whatever the count says.
+// A full page never counts as the last one, regardless of the total count.
 for (const [runs, requests] of [[0, 1], [1, 1], [99, 1], [100, 2], [101, 2], [199, 3], [200, 3]]) {
-  Deno.test(`${runs} runs in pages of 100 cost ${requests} requests`, async () => {
+  Deno.test(`listAllTrainingRuns$ lists ${runs} runs in pages of 100 with ${requests} requests`, async () => {
     const listing = new ChangingListing(runs ?? 0);
     assertEquals((await listedIds(listing.fetchPage())).length, runs);
     assertEquals(listing.requests.length, requests);
   });
 }
 
-Deno.test("take(n) within the first page costs one request", async () => {
+Deno.test("listAllTrainingRuns$ sends one request for take(n) within the first page", async () => {
   const listing = new ChangingListing(1000);
   const runs$ = listAllTrainingRuns$(listing.fetchPage()).pipe(take(100), toArray());
   assertEquals((await firstValueFrom(runs$)).length, 100);
   assertEquals(listing.requests.length, 1);
 });
 
-Deno.test("pages step by what came where the server caps the page size", async () => {
+Deno.test("listAllTrainingRuns$ advances by the length of the page where the server caps the page size", async () => {
   const listing = new ChangingListing(60);
   assertEquals((await listedIds(listing.fetchPage(20), { pageSize: 100 })).length, 60);
   assertEquals(listing.requests.map(({ offset }) => offset), [0, 19, 38, 57]);
 });
 
-Deno.test("a server that gives one run a page is read to the end, twice to be sure", async () => {
+Deno.test("listAllTrainingRuns$ reads pages of one run to the end, in two passes", async () => {
   const listing = new ChangingListing(5);
   assertEquals((await listedIds(listing.fetchPage(1))).length, 5);
   assertEquals(listing.requests.length, 12);
 });
 
-Deno.test("a page in the middle that comes out short is filled up", async () => {
+Deno.test("listAllTrainingRuns$ requests the rest of a short page in the middle", async () => {
   const listing = new ChangingListing(100);
   let requests = 0;
   const ids = await listedIds(
@@ -86,22 +86,22 @@ Deno.test("a page in the middle that comes out short is filled up", async () => 
   assertEquals(ids.sort(), listing.idsThroughout);
 });
 
-Deno.test("the listing begins at `offset`", async () => {
+Deno.test("listAllTrainingRuns$ begins at `offset`", async () => {
   const listing = new ChangingListing(250);
   const ids = await listedIds(listing.fetchPage(), { offset: 120, pageSize: 50 });
   assertEquals(ids, Array.from({ length: 130 }, (_, index) => `run-${index + 120}`));
 });
 
-Deno.test("an offset past the end gives nothing, also where the count is 0 there", async () => {
+Deno.test("listAllTrainingRuns$ emits nothing for an offset past the end, also with a count of 0", async () => {
   const listing = new ChangingListing(10);
-  const countless: FetchPage = ({ limit, offset }) =>
+  const withoutCount: FetchPage = ({ limit, offset }) =>
     of({ ...listing.page(limit, offset), cursor: { offset, limit, totalCount: 0 } });
   assertEquals(await listedIds(listing.fetchPage(), { offset: 30 }), []);
-  assertEquals(await listedIds(countless, { offset: 30 }), []);
+  assertEquals(await listedIds(withoutCount, { offset: 30 }), []);
 });
 
 for (const totalCount of [0, 7, 15, 39]) {
-  Deno.test(`a count of all runs that is always ${totalCount} does not lose any of 40`, async () => {
+  Deno.test(`listAllTrainingRuns$ lists all 40 runs of a server whose count is always ${totalCount}`, async () => {
     const listing = new ChangingListing(40);
     const ids = await listedIds(
       ({ limit, offset }) =>
@@ -112,7 +112,7 @@ for (const totalCount of [0, 7, 15, 39]) {
   });
 }
 
-Deno.test("a run that moves to the front behind the reader's back is found", async () => {
+Deno.test("listAllTrainingRuns$ finds a run that moves to a page that was already read", async () => {
   const listing = new ChangingListing(30);
   let requests = 0;
   const fetchPage = listing.fetchPage(10, () => {
@@ -123,7 +123,7 @@ Deno.test("a run that moves to the front behind the reader's back is found", asy
   assertEquals(ids.sort(), listing.idsThroughout);
 });
 
-Deno.test("a move that a deletion hides from the overlap is found by the count", async () => {
+Deno.test("listAllTrainingRuns$ detects by the count a move that a deletion hides from the overlap", async () => {
   const listing = new ChangingListing(30);
   let requests = 0;
   const fetchPage = listing.fetchPage(10, () => {
@@ -135,10 +135,10 @@ Deno.test("a move that a deletion hides from the overlap is found by the count",
   assertEquals(ids.includes("run-29"), true);
 });
 
-Deno.test("runs that never stand still make an error that says so, after all were emitted", async () => {
+Deno.test("listAllTrainingRuns$ emits the runs and fails if the list changes in every pass", async () => {
   const listing = new ChangingListing(30);
   const emitted: string[] = [];
-  const restless = listing.fetchPage(10, () => {
+  const alwaysChanging = listing.fetchPage(10, () => {
     listing.apply({ type: "insert", at: 0 });
     listing.apply({ type: "delete", at: 0.99 });
     listing.apply({ type: "delete", at: 0.98 });
@@ -146,7 +146,7 @@ Deno.test("runs that never stand still make an error that says so, after all wer
   });
   const error = await assertRejects(() =>
     lastValueFrom(
-      listAllTrainingRuns$(restless, { pageSize: 10 }).pipe(
+      listAllTrainingRuns$(alwaysChanging, { pageSize: 10 }).pipe(
         map((run) => emitted.push(run.trainingRunId)),
       ),
     )
@@ -156,7 +156,7 @@ Deno.test("runs that never stand still make an error that says so, after all wer
   assertEquals(new Set(emitted).size, emitted.length);
 });
 
-/** Lists, and gives what was emitted, the error, and how many requests that cost. */
+/** Lists, and returns the emitted ids, the error and the number of requests. */
 async function outcome(fetchPage: FetchPage, options: ListAllTrainingRunsOptions = {}) {
   const ids: string[] = [];
   let requests = 0;
@@ -171,12 +171,13 @@ async function outcome(fetchPage: FetchPage, options: ListAllTrainingRunsOptions
   return { ids, error, requests };
 }
 
-/** A page as it is, but with another count. */
-function recounted(page: TrainingRunsResponse, totalCount: number): TrainingRunsResponse {
+/** Returns a page with another total count. */
+function withCount(page: TrainingRunsResponse, totalCount: number): TrainingRunsResponse {
   return { ...page, cursor: { ...page.cursor, totalCount } };
 }
 
-function emptied(page: TrainingRunsResponse): TrainingRunsResponse {
+/** Returns a page without runs. */
+function withoutRuns(page: TrainingRunsResponse): TrainingRunsResponse {
   return { ...page, trainingRuns: [] };
 }
 
@@ -184,32 +185,32 @@ const contradictions: readonly (readonly [
   name: string,
   listed: number,
   message: string,
-  answer: (listing: ChangingListing, limit: number, offset: number) => TrainingRunsResponse,
+  pageOf: (listing: ChangingListing, limit: number, offset: number) => TrainingRunsResponse,
 ])[] = [
   [
-    "an empty first page that counts 250",
+    "an empty first page with a count of 250",
     0,
     "the server counts 250, but lists 0",
-    (listing, limit, offset) => emptied(listing.page(limit, offset)),
+    (listing, limit, offset) => withoutRuns(listing.page(limit, offset)),
   ],
   [
     "an empty page in the middle of 250",
     100,
     "the server counts 250, but lists 100",
     (listing, limit, offset) =>
-      offset === 99 ? emptied(listing.page(limit, offset)) : listing.page(limit, offset),
+      offset === 99 ? withoutRuns(listing.page(limit, offset)) : listing.page(limit, offset),
   ],
   [
-    "an empty page in the middle that counts 0",
+    "an empty page in the middle with a count of 0",
     100,
     "the server counts 250, but lists 100",
     (listing, limit, offset) =>
       offset === 99
-        ? recounted(emptied(listing.page(limit, offset)), 0)
+        ? withCount(withoutRuns(listing.page(limit, offset)), 0)
         : listing.page(limit, offset),
   ],
   [
-    "an offset that is taken for the number of a page",
+    "an offset that the server treats as a page number",
     100,
     "the server counts 250, but lists 100",
     (listing, limit, offset) => listing.page(limit, offset * limit),
@@ -218,25 +219,25 @@ const contradictions: readonly (readonly [
     "a count that is too high",
     250,
     "the server counts 1000, but lists 250",
-    (listing, limit, offset) => recounted(listing.page(limit, offset), 1000),
+    (listing, limit, offset) => withCount(listing.page(limit, offset), 1000),
   ],
   [
-    "a count of two thousand million",
+    "a count of 2 147 483 647",
     250,
     "the server counts 2147483647, but lists 250",
-    (listing, limit, offset) => recounted(listing.page(limit, offset), 2 ** 31 - 1),
+    (listing, limit, offset) => withCount(listing.page(limit, offset), 2 ** 31 - 1),
   ],
   [
-    "an empty page that counts more than those before",
+    "an empty page with a larger count than the pages before",
     100,
     "the server counts 250, but lists 100",
     (listing, limit, offset) =>
       offset === 0
-        ? recounted(listing.page(limit, offset), 100)
-        : recounted(emptied(listing.page(limit, offset)), 250),
+        ? withCount(listing.page(limit, offset), 100)
+        : withCount(withoutRuns(listing.page(limit, offset)), 250),
   ],
   [
-    "a run that stands on two pages and takes the place of another",
+    "a run on two pages that replaces another run",
     249,
     "the server counts 250, but lists 249",
     (listing, limit, offset) => {
@@ -250,7 +251,7 @@ const contradictions: readonly (readonly [
     },
   ],
   [
-    "a run that stands twice on a page and takes the place of another",
+    "a run twice on one page that replaces another run",
     249,
     "the server counts 250, but lists 249",
     (listing, limit, offset) => {
@@ -265,10 +266,10 @@ const contradictions: readonly (readonly [
   ],
 ];
 
-for (const [name, listed, message, answer] of contradictions) {
-  Deno.test(`listAllTrainingRuns$ fails, after all that was seen, where there is ${name}`, async () => {
+for (const [name, listed, message, pageOf] of contradictions) {
+  Deno.test(`listAllTrainingRuns$ emits the runs and fails for ${name}`, async () => {
     const listing = new ChangingListing(250);
-    const fetchPage: FetchPage = ({ limit, offset }) => of(answer(listing, limit, offset));
+    const fetchPage: FetchPage = ({ limit, offset }) => of(pageOf(listing, limit, offset));
     const { ids, error, requests } = await outcome(fetchPage);
     assertInstanceOf(error, InconsistentListingError);
     assertStringIncludes(error.message, message);
@@ -278,107 +279,107 @@ for (const [name, listed, message, answer] of contradictions) {
   });
 }
 
-Deno.test("listAllTrainingRuns$ fails where the offset is past the end, but counts what is not there", async () => {
+Deno.test("listAllTrainingRuns$ fails for an offset past the end if the server counts more", async () => {
   const listing = new ChangingListing(10);
   const fetchPage: FetchPage = ({ limit, offset }) =>
-    of(recounted(listing.page(limit, offset), 250));
+    of(withCount(listing.page(limit, offset), 250));
   const { ids, error } = await outcome(fetchPage, { offset: 30 });
   assertEquals(ids, []);
   assertInstanceOf(error, InconsistentListingError);
 });
 
-Deno.test("listAllTrainingRuns$ gets over a page that is empty by mistake once", async () => {
+Deno.test("listAllTrainingRuns$ recovers from a page that is empty once", async () => {
   const listing = new ChangingListing(250);
   let isFirst = true;
   const fetchPage: FetchPage = ({ limit, offset }) => {
     const page = listing.page(limit, offset);
     if (offset !== 99 || !isFirst) return of(page);
     isFirst = false;
-    return of(emptied(page));
+    return of(withoutRuns(page));
   };
   const { ids, error } = await outcome(fetchPage);
   assertEquals(error, undefined);
   assertEquals(ids.length, 250);
 });
 
-Deno.test("listAllTrainingRuns$ lists all where each page counts no more than up to its own end", async () => {
+Deno.test("listAllTrainingRuns$ lists every run if each page's count is its own end", async () => {
   const listing = new ChangingListing(250);
   const fetchPage: FetchPage = ({ limit, offset }) => {
     const page = listing.page(limit, offset);
-    return of(recounted(page, offset + page.trainingRuns.length));
+    return of(withCount(page, offset + page.trainingRuns.length));
   };
   const { ids, error } = await outcome(fetchPage);
   assertEquals(error, undefined);
   assertEquals(ids, Array.from({ length: 250 }, (_, index) => `run-${index}`));
 });
 
-Deno.test("listAllTrainingRuns$ lists all where pages have more runs than were asked for", async () => {
+Deno.test("listAllTrainingRuns$ lists every run if pages are longer than the limit", async () => {
   const listing = new ChangingListing(250);
   const { ids, error } = await outcome(({ limit, offset }) => of(listing.page(limit * 2, offset)));
   assertEquals(error, undefined);
   assertEquals(ids.length, 250);
 });
 
-/** How many random schedules of changes are listed at each concurrency. */
+/** The number of random schedules of changes at each concurrency. */
 const CHANGE_SCHEDULES = Number(Deno.env.get("CHANGE_SCHEDULES") ?? 300);
 
-/** What a server does to a page before it sends it. */
-const lies = {
-  honest: (page: TrainingRunsResponse) => page,
-  empty: emptied,
-  short: (page: TrainingRunsResponse) => ({
+/** The defects that a server can give to a page. */
+const defects = {
+  none: (page: TrainingRunsResponse) => page,
+  removeAll: withoutRuns,
+  removeHalf: (page: TrainingRunsResponse) => ({
     ...page,
     trainingRuns: page.trainingRuns.slice(0, Math.ceil(page.trainingRuns.length / 2)),
   }),
-  doubled: (page: TrainingRunsResponse) => ({
+  duplicateAll: (page: TrainingRunsResponse) => ({
     ...page,
     trainingRuns: page.trainingRuns.flatMap((run) => [run, run]),
   }),
-  repeating: (page: TrainingRunsResponse) => ({
+  repeatFirst: (page: TrainingRunsResponse) => ({
     ...page,
     trainingRuns: page.trainingRuns.map((run, index, runs) => index === 1 ? runs[0] ?? run : run),
   }),
 } as const;
 
-const lyingServers = fc.record({
+const faultyServers = fc.record({
   length: fc.integer({ min: 0, max: 40 }),
   pageSize: fc.integer({ min: 1, max: 12 }),
   cap: fc.integer({ min: 1, max: 12 }),
   concurrency: fc.constantFrom(1, 4),
-  /** What becomes of the offset. */
-  offset: fc.constantFrom("heeded", "ignored", "page number", "one more", "half"),
-  /** What the count is; `end` is where the page ends, `past end` is 0 there. */
+  /** How the server interprets the offset. */
+  offset: fc.constantFrom("used", "ignored", "page number", "one more", "half"),
+  /** The total count; `end` is the page's own end, `past end` is 0 past the end. */
   count: fc.oneof(
     fc.constantFrom("true", "end", "past end" as const),
     fc.integer({ min: 0, max: 60 }),
     fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 1, maxLength: 5 }),
   ),
-  saysLimit: fc.boolean(),
-  /** What becomes of each page, in turns. */
-  pages: fc.array(fc.constantFrom(...Object.values(lies)), { minLength: 1, maxLength: 5 }),
-  /** Whether each page is told by its offset, so that passes are alike, or by its turn. */
-  isSteady: fc.boolean(),
+  sendsOwnLimit: fc.boolean(),
+  /** The defects of the pages, in turn. */
+  pages: fc.array(fc.constantFrom(...Object.values(defects)), { minLength: 1, maxLength: 5 }),
+  /** Whether a page's defect depends on its offset, so that all passes are alike, or on its turn. */
+  isRepeatable: fc.boolean(),
 });
 
-Deno.test("listAllTrainingRuns$ fails, or lists all or as many as were counted, whatever a server does", async () => {
+Deno.test("listAllTrainingRuns$ fails, or lists at least as many runs as were counted, with any faulty server", async () => {
   await fc.assert(
-    fc.asyncProperty(lyingServers, async (server) => {
+    fc.asyncProperty(faultyServers, async (server) => {
       const listing = new ChangingListing(server.length);
       let turn = 0;
-      // The most that a page counted. Where counts differ the list may have grown since any of the
-      // first responses, so that the least of those is all that can be held against it.
+      // The largest count of a page. Where counts differ the list may have grown since any of the
+      // first responses, so that only the smallest of those is a lower bound.
       let counted: number | undefined;
       const fetchPage: FetchPage = ({ limit, offset }) => {
-        const at = server.isSteady ? offset : turn++;
+        const at = server.isRepeatable ? offset : turn++;
         const from = {
-          "heeded": offset,
+          "used": offset,
           "ignored": 0,
           "page number": offset * limit,
           "one more": offset === 0 ? 0 : offset + 1,
           "half": Math.floor(offset / 2),
         }[server.offset] ?? 0;
-        const lie = server.pages[at % server.pages.length] ?? lies.honest;
-        const page = lie(listing.page(limit, from, server.cap));
+        const applyDefect = server.pages[at % server.pages.length] ?? defects.none;
+        const page = applyDefect(listing.page(limit, from, server.cap));
         const end = offset + page.trainingRuns.length;
         const { count } = server;
         const totalCount = Array.isArray(count)
@@ -395,12 +396,12 @@ Deno.test("listAllTrainingRuns$ fails, or lists all or as many as were counted, 
         else if (offset === 0) counted = Math.min(counted ?? Infinity, totalCount);
         return of({
           ...page,
-          cursor: { offset, limit: server.saysLimit ? page.cursor.limit : limit, totalCount },
+          cursor: { offset, limit: server.sendsOwnLimit ? page.cursor.limit : limit, totalCount },
         });
       };
       const { pageSize, concurrency } = server;
       const { ids, error, requests } = await outcome(fetchPage, { pageSize, concurrency });
-      assertEquals(new Set(ids).size, ids.length, "each once");
+      assertEquals(new Set(ids).size, ids.length, "no duplicates");
       assertLess(requests, 64 * 100);
       if (error === undefined) assert(ids.length >= Math.min(counted ?? 0, server.length));
       else assertInstanceOf(error, InconsistentListingError);
@@ -410,7 +411,7 @@ Deno.test("listAllTrainingRuns$ fails, or lists all or as many as were counted, 
 });
 
 for (const [name, totalCount] of [["no", 0], ["a fixed", 250], ["a huge", 2 ** 31 - 1]] as const) {
-  Deno.test(`listAllTrainingRuns$ ends a pass over runs without end and with ${name} count`, async () => {
+  Deno.test(`listAllTrainingRuns$ fails after 10 000 pages of an endless list with ${name} count`, async () => {
     let requests = 0;
     const endless: FetchPage = ({ limit, offset }) =>
       defer(async () => {
@@ -432,22 +433,22 @@ for (const [name, totalCount] of [["no", 0], ["a fixed", 250], ["a huge", 2 ** 3
 }
 
 for (const totalCount of [0, 250]) {
-  Deno.test(`a server that does not heed the offset, with a count of ${totalCount}, makes an error`, async () => {
+  Deno.test(`listAllTrainingRuns$ fails if the server ignores the offset and counts ${totalCount}`, async () => {
     const listing = new ChangingListing(100);
     let requests = 0;
-    const deaf: FetchPage = ({ limit, offset }) => {
+    const ignoringOffset: FetchPage = ({ limit, offset }) => {
       requests++;
       return of({ ...listing.page(limit, 0), cursor: { offset, limit, totalCount } });
     };
-    await assertRejects(() => listedIds(deaf), InconsistentListingError);
+    await assertRejects(() => listedIds(ignoringOffset), InconsistentListingError);
     assertEquals(requests <= 64 * 5, true);
   });
 }
 
-Deno.test("without a count a move that a deletion hides is found in the second pass", async () => {
+Deno.test("listAllTrainingRuns$ finds in the second pass, without a count, a move that a deletion hides", async () => {
   const listing = new ChangingListing(9);
   let requests = 0;
-  const uncounted: FetchPage = ({ limit, offset }) =>
+  const withoutCount: FetchPage = ({ limit, offset }) =>
     defer(() => {
       if (++requests === 2) {
         listing.apply({ type: "move", at: 0.6 });
@@ -455,18 +456,18 @@ Deno.test("without a count a move that a deletion hides is found in the second p
       }
       return of({ ...listing.page(limit, offset), cursor: { offset, limit, totalCount: 0 } });
     });
-  const ids = await listedIds(uncounted, { pageSize: 3 });
+  const ids = await listedIds(withoutCount, { pageSize: 3 });
   assertEquals(listing.idsThroughout.filter((id) => !ids.includes(id)), []);
 });
 
-const change: fc.Arbitrary<Change> = fc.record({
+const change: fc.Arbitrary<ListChange> = fc.record({
   type: fc.constantFrom("insert", "delete", "move"),
   at: fc.double({ min: 0, max: 1, noNaN: true }),
 });
 
 for (const concurrency of [1, 4, 16]) {
   Deno.test(
-    `every run that existed throughout comes out exactly once under random changes, ${concurrency} at a time`,
+    `listAllTrainingRuns$ emits every run that existed throughout once under random changes, concurrency ${concurrency}`,
     async () => {
       await fc.assert(
         fc.asyncProperty(
@@ -478,7 +479,7 @@ for (const concurrency of [1, 4, 16]) {
           async (scheduler, length, cap, pageSize, changes) => {
             const listing = new ChangingListing(length);
             let requests = 0;
-            // Each answer is as the list is when the scheduler lets it out, in any order.
+            // The scheduler settles the requests in any order; each page is read from the list at that time.
             const fetchPage: FetchPage = ({ limit, offset }) =>
               defer(() =>
                 from(
@@ -489,7 +490,7 @@ for (const concurrency of [1, 4, 16]) {
                 )
               );
             const ids = await scheduler.waitFor(listedIds(fetchPage, { pageSize, concurrency }));
-            assertEquals(new Set(ids).size, ids.length, "each once");
+            assertEquals(new Set(ids).size, ids.length, "no duplicates");
             assertEquals(
               ids.filter((id) => listing.idsThroughout.includes(id)).sort(),
               listing.idsThroughout,
@@ -513,7 +514,7 @@ for (
     ["options", null],
   ] as const
 ) {
-  Deno.test(`${argument}: ${Deno.inspect(options)} is refused before any request`, async () => {
+  Deno.test(`listAllTrainingRuns$ rejects ${argument} of ${Deno.inspect(options)} before any request`, async () => {
     const listing = new ChangingListing(5);
     const error = await assertRejects(
       () => listedIds(listing.fetchPage(), options as ListAllTrainingRunsOptions),
@@ -525,25 +526,26 @@ for (
   });
 }
 
-Deno.test("the first page is out before others are asked for, then four are under way at once", () => {
+Deno.test("listAllTrainingRuns$ emits the first page, then requests four pages concurrently", () => {
   const scheduler = new TestScheduler((actual, expected) => assertEquals(actual, expected));
   scheduler.run(({ cold, expectObservable, expectSubscriptions }) => {
     const listing = new ChangingListing(6);
-    // Pages of two runs, the later ones of which overlap by one.
-    const answers = [0, 1, 2, 3, 4, 5].map((offset) =>
+    // Pages of two runs that overlap by one.
+    const pages = [0, 1, 2, 3, 4, 5].map((offset) =>
       cold(offset === 5 ? "----------(p|)" : "-----(p|)", { p: listing.page(2, offset) })
     );
     const runs$ = listAllTrainingRuns$(
-      ({ offset }) => answers[offset] ?? throwError(() => new Error(`asked for ${offset}`)),
+      ({ offset }) =>
+        pages[offset] ?? throwError(() => new Error(`unexpected request for ${offset}`)),
       { pageSize: 2 },
     ).pipe(map(({ trainingRunId }) => trainingRunId.replace("run-", "")));
-    // The last page is full, so that one more is asked for.
+    // The last page is full, so that one more is requested.
     expectObservable(runs$).toBe("-----(01)-(2345)----|");
-    expectSubscriptions(answers[0]?.subscriptions ?? []).toBe("^----!");
+    expectSubscriptions(pages[0]?.subscriptions ?? []).toBe("^----!");
   });
 });
 
-Deno.test("unsubscribing gives up every page that is under way", () => {
+Deno.test("listAllTrainingRuns$ aborts every request in flight on unsubscribe", () => {
   const scheduler = new TestScheduler((actual, expected) => assertEquals(actual, expected));
   scheduler.run(({ cold, expectObservable, expectSubscriptions }) => {
     const first = cold("-(p|)", { p: new ChangingListing(100).page(10, 0) });
@@ -556,7 +558,7 @@ Deno.test("unsubscribing gives up every page that is under way", () => {
   });
 });
 
-Deno.test("a page that fails makes the listing fail, once what comes before it is out", async () => {
+Deno.test("listAllTrainingRuns$ fails with a page's error after the runs before that page", async () => {
   const listing = new ChangingListing(40);
   const emitted: string[] = [];
   const failing: FetchPage = (query) =>

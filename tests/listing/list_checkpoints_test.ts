@@ -13,12 +13,12 @@ import { InconsistentListingError } from "../../src/errors.ts";
 import { completeCheckpoints$ } from "../../src/listing/list_checkpoints.ts";
 import type { Checkpoint } from "../../src/types.ts";
 import type { CheckpointsPage } from "../../src/wire.ts";
-import { type Change, ChangingListing } from "./changing_listing.ts";
+import { ChangingListing, type ListChange } from "./changing_listing.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 
-/** A run with ten checkpoints of three types on a server with these ways. */
-function setting(options: FakeHpcaiOptions = {}) {
+/** Returns a fake API whose run has ten checkpoints of three types, and a client of it. */
+function createClient(options: FakeHpcaiOptions = {}) {
   const fake = new FakeHpcai({ trainingRuns: 1, ...options });
   for (let index = 0; index < 6; index++) {
     fake.addCheckpoint(RUN, { checkpointId: `extra-${index}`, checkpointType: "external" });
@@ -39,15 +39,15 @@ function queriesOf({ requests }: FakeHpcai): string[] {
   return requests.map(({ url }) => new URL(url).search);
 }
 
-Deno.test("listCheckpoints$ asks once, without a query, where there is no cursor", async () => {
-  const { fake, client } = setting();
+Deno.test("listCheckpoints$ sends one request, without a query, if the response has no cursor", async () => {
+  const { fake, client } = createClient();
   const { checkpoints } = await firstValueFrom(client.listCheckpoints$(RUN));
   assertEquals(idsOf(checkpoints), idsOf(fake.checkpoints(RUN)));
   assertEquals(queriesOf(fake), [""]);
 });
 
 Deno.test("listCheckpoints$ follows the cursor and emits once, in the server's order", async () => {
-  const { fake, client } = setting({ maxCheckpointPageSize: 4 });
+  const { fake, client } = createClient({ maxCheckpointPageSize: 4 });
   const emitted = await lastValueFrom(client.listCheckpoints$(RUN).pipe(toArray()));
   assertEquals(emitted.map(({ checkpoints }) => idsOf(checkpoints)), [
     idsOf(fake.checkpoints(RUN)),
@@ -63,15 +63,15 @@ Deno.test("listCheckpoints$ follows the cursor and emits once, in the server's o
 
 for (const maxCheckpointPageSize of [1, 2, 3, 9, 10, 11, 100]) {
   for (const totalCountPastEnd of ["true", "zero"] as const) {
-    Deno.test(`listCheckpoints$ lists all of 10 in pages of ${maxCheckpointPageSize}, where a page past the end counts the ${totalCountPastEnd} total`, async () => {
-      const { fake, client } = setting({ maxCheckpointPageSize, totalCountPastEnd });
+    Deno.test(`listCheckpoints$ lists all of 10 in pages of ${maxCheckpointPageSize} if the count past the end is ${totalCountPastEnd}`, async () => {
+      const { fake, client } = createClient({ maxCheckpointPageSize, totalCountPastEnd });
       const { checkpoints } = await firstValueFrom(client.listCheckpoints$(RUN));
       assertEquals(idsOf(checkpoints), idsOf(fake.checkpoints(RUN)));
     });
   }
 }
 
-Deno.test("listCheckpoints$ of a run that is removed while its pages are read is a NotFoundError", async () => {
+Deno.test("listCheckpoints$ fails with a NotFoundError if the run is deleted between two pages", async () => {
   const fake = new FakeHpcai({ trainingRuns: 1, maxCheckpointPageSize: 2 });
   const client = new RestClient({
     apiKey: fake.apiKey,
@@ -85,8 +85,8 @@ Deno.test("listCheckpoints$ of a run that is removed while its pages are read is
   assertInstanceOf(error, NotFoundError);
 });
 
-Deno.test("what listings have of a checkpoint with another scheme and type is enough to download and delete it", async () => {
-  const { fake, client } = setting({ checkpointPaths: "tinker", maxCheckpointPageSize: 3 });
+Deno.test("download$ and deleteCheckpoints$ accept a listed checkpoint with another scheme and type", async () => {
+  const { fake, client } = createClient({ checkpointPaths: "tinker", maxCheckpointPageSize: 3 });
   const { checkpoints } = await firstValueFrom(client.listCheckpoints$(RUN));
   const found = checkpoints.find(({ checkpointType }) => checkpointType === "external");
   assertEquals(found?.checkpointPath, `tinker://${RUN}/external_weights/extra-0`);
@@ -102,8 +102,8 @@ Deno.test("what listings have of a checkpoint with another scheme and type is en
   assertEquals(last.loaded, fake.archive(RUN, "final").byteLength);
 });
 
-Deno.test("checkpoints of an unknown type, without owner and time, pass through listings and watches", async () => {
-  const { fake, client } = setting();
+Deno.test("listAllCheckpoints$ and watchCheckpoints$ emit checkpoints of an unknown type, without owner and time", async () => {
+  const { fake, client } = createClient();
   const run = fake.addTrainingRun({ modelOwner: null, fields: { last_request_time: null } });
   fake.addCheckpoint(run, {
     checkpointId: "c",
@@ -129,7 +129,7 @@ function checkpoint(checkpointId: string): Checkpoint {
   };
 }
 
-/** A page of a list that changes, as one of checkpoints. */
+/** Returns a page of the changing list, converted to checkpoints. */
 function pageOf(listing: ChangingListing, limit: number, offset: number): CheckpointsPage {
   const { trainingRuns, cursor } = listing.page(limit, offset);
   return {
@@ -138,7 +138,7 @@ function pageOf(listing: ChangingListing, limit: number, offset: number): Checkp
   };
 }
 
-async function completed(
+async function completeIds(
   first: CheckpointsPage,
   fetchPage: (query: { limit: number; offset: number }) => Observable<CheckpointsPage>,
 ): Promise<string[]> {
@@ -146,16 +146,16 @@ async function completed(
   return idsOf(checkpoints);
 }
 
-Deno.test("checkpoints that are added in front while pages are read are listed in front", async () => {
+Deno.test("completeCheckpoints$ lists checkpoints first that are inserted first between pages", async () => {
   const listing = new ChangingListing(25);
   const first = pageOf(listing, 10, 0);
   listing.apply({ type: "insert", at: 0 });
-  const ids = await completed(first, ({ limit, offset }) => of(pageOf(listing, limit, offset)));
+  const ids = await completeIds(first, ({ limit, offset }) => of(pageOf(listing, limit, offset)));
   assertEquals(ids, ["new-0", ...Array.from({ length: 25 }, (_, index) => `run-${index}`)]);
 });
 
-Deno.test("two checkpoints of different types with one id are both listed", async () => {
-  const { fake, client } = setting({ maxCheckpointPageSize: 2 });
+Deno.test("listCheckpoints$ lists two checkpoints of different types with the same id", async () => {
+  const { fake, client } = createClient({ maxCheckpointPageSize: 2 });
   fake.addCheckpoint(RUN, {
     checkpointId: "twin",
     fields: { checkpoint_id: "final", checkpoint_type: "external" },
@@ -175,19 +175,19 @@ const contradictions: readonly (readonly [
   })],
   ["an offset that is ignored", (listing) => pageOf(listing, limit, 0)],
   [
-    "an offset that is taken for the number of a page",
+    "an offset that the server treats as a page number",
     (listing, offset) => pageOf(listing, limit, offset * limit),
   ],
 ];
 
-for (const [name, answer] of contradictions) {
-  Deno.test(`listCheckpoints$ fails and emits nothing where there is ${name}`, async () => {
+for (const [name, fetchPage] of contradictions) {
+  Deno.test(`completeCheckpoints$ fails and emits nothing for ${name}`, async () => {
     const listing = new ChangingListing(25);
     const emitted: unknown[] = [];
     let requests = 0;
     const listing$ = completeCheckpoints$(pageOf(listing, limit, 0), ({ offset }) => {
       requests++;
-      return of(offset === 0 ? pageOf(listing, limit, 0) : answer(listing, offset));
+      return of(offset === 0 ? pageOf(listing, limit, 0) : fetchPage(listing, offset));
     });
     const error = await assertRejects(() => listing$.forEach((value) => emitted.push(value)));
     assertInstanceOf(error, InconsistentListingError);
@@ -197,21 +197,21 @@ for (const [name, answer] of contradictions) {
   });
 }
 
-Deno.test("pages without a cursor after a first one with a cursor are read to their end", async () => {
+Deno.test("completeCheckpoints$ reads pages without a cursor after a first page with one", async () => {
   const listing = new ChangingListing(25);
-  const ids = await completed(
+  const ids = await completeIds(
     pageOf(listing, limit, 0),
     ({ limit, offset }) => of({ ...pageOf(listing, limit, offset), cursor: null }),
   );
   assertEquals(ids.toSorted(), listing.idsThroughout);
 });
 
-Deno.test("a server that gives its limit as 0 is asked for pages of 100", async () => {
+Deno.test("completeCheckpoints$ requests pages of 100 if the cursor's limit is 0", async () => {
   const listing = new ChangingListing(25);
   const first = pageOf(listing, limit, 0);
   const limits: number[] = [];
   const cursor = { offset: 0, limit: 0, totalCount: 25 };
-  const ids = await completed({ ...first, cursor }, (query) => {
+  const ids = await completeIds({ ...first, cursor }, (query) => {
     limits.push(query.limit);
     return of(pageOf(listing, limit, query.offset));
   });
@@ -219,12 +219,12 @@ Deno.test("a server that gives its limit as 0 is asked for pages of 100", async 
   assertEquals(new Set(limits), new Set([100]));
 });
 
-const changes: fc.Arbitrary<Change> = fc.record({
+const changes: fc.Arbitrary<ListChange> = fc.record({
   type: fc.constantFrom("insert", "insert", "delete"),
   at: fc.double({ min: 0, max: 1, noNaN: true }),
 });
 
-Deno.test("every checkpoint that existed throughout is listed exactly once under random changes", async () => {
+Deno.test("completeCheckpoints$ lists every checkpoint that existed throughout once under random changes", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.scheduler(),
@@ -236,7 +236,7 @@ Deno.test("every checkpoint that existed throughout is listed exactly once under
         let requests = 0;
         const first = pageOf(listing, limit, 0);
         const ids = await scheduler.waitFor(
-          completed(first, ({ offset }) =>
+          completeIds(first, ({ offset }) =>
             defer(() =>
               from(
                 scheduler.schedule(Promise.resolve()).then(() => {
@@ -246,7 +246,7 @@ Deno.test("every checkpoint that existed throughout is listed exactly once under
               )
             )),
         );
-        assertEquals(new Set(ids).size, ids.length, "each once");
+        assertEquals(new Set(ids).size, ids.length, "no duplicates");
         assertEquals(
           ids.filter((id) => listing.idsThroughout.includes(id)).sort(),
           listing.idsThroughout,

@@ -3,9 +3,9 @@ import { defer, firstValueFrom, map, merge, type Observable, of, retry, take, to
 import { TestScheduler } from "rxjs/testing";
 import { ApiConnectionError, apiStatusError, InvalidArgumentError } from "../../src/errors.ts";
 import type { WatchEvent, WatchOptions } from "../../src/listing/watch_event.ts";
-import { type Pollers, watch$, type Watched } from "../../src/listing/watch.ts";
+import { type Pollers, watch$, type WatchTarget } from "../../src/listing/watch.ts";
 
-/** Something to watch: a name, and a state that can change. */
+/** An item of the watched list: an id, and a state that can change. */
 interface Item {
   readonly id: string;
   readonly state: number;
@@ -18,7 +18,7 @@ const offline = new ApiConnectionError("The connection failed", request);
 const status = (status: number, retryAfterMs?: number) =>
   apiStatusError({ ...request, status, message: "no", retryAfterMs });
 
-/** A listing, from a text such as `a1 b1`: `a` and `b` in their first state. */
+/** Parses a list such as `a1 b1`: items `a` and `b`, each in state 1. */
 function listing(text: string): Item[] {
   return text.split(" ").filter(Boolean).map((word) => ({
     id: word.charAt(0),
@@ -28,39 +28,39 @@ function listing(text: string): Item[] {
   }));
 }
 
-/** A change in short: `+a1`, `a1>a2`, `-a1`. */
-function shown(change: WatchEvent<Item>): string {
+/** Formats an event as `+a1`, `a1>a2` or `-a1`. */
+function format(event: WatchEvent<Item>): string {
   const name = ({ id, state }: Item) => `${id}${state}`;
-  if (change.type === "changed") return `${name(change.previous)}>${name(change.value)}`;
-  return `${change.type === "added" ? "+" : "-"}${name(change.value)}`;
+  if (event.type === "changed") return `${name(event.previous)}>${name(event.value)}`;
+  return `${event.type === "added" ? "+" : "-"}${name(event.value)}`;
 }
 
 function run(test: Parameters<TestScheduler["run"]>[0]): void {
   new TestScheduler((actual, expected) => assertEquals(actual, expected)).run(test);
 }
 
-/** A listing that is another one at each poll, the last one for ever. */
-function polled(...polls: readonly Observable<readonly Item[]>[]) {
+/** Makes a target whose polls return these lists in turn, then the last one forever. */
+function createTarget(...polls: readonly Observable<readonly Item[]>[]) {
   const counts = { polls: 0 };
-  const watched: Watched<Item> = {
+  const target: WatchTarget<Item> = {
     name: "items",
     list$: defer(() => polls[Math.min(counts.polls++, polls.length - 1)] ?? of([])),
     idOf: ({ id }) => id,
     fatalStatuses: [401, 403],
   };
-  return { watched, counts };
+  return { target, counts };
 }
 
-/** The changes of what is polled, in short. */
+/** Watches a target and formats the events. */
 function changes$(
-  watched: Watched<Item>,
+  target: WatchTarget<Item>,
   options: WatchOptions = { intervalMs: 10 },
   { pollers = new Map(), random = () => 1 }: {
     readonly pollers?: Pollers<Item>;
     readonly random?: () => number;
   } = {},
 ): Observable<string> {
-  return watch$(pollers, watched, options, random).pipe(map(shown));
+  return watch$(pollers, target, options, random).pipe(map(format));
 }
 
 const values = {
@@ -81,34 +81,34 @@ const lists = {
   W: listing("a2 b2 c1"),
 };
 
-Deno.test("the first poll emits all as added, the next ones what has changed", () => {
+Deno.test("watch$ emits the items of the first poll as added, then the differences", () => {
   run(({ cold, expectObservable }) => {
-    const { watched } = polled(cold("(w|)", lists), cold("(w|)", lists), cold("(W|)", lists));
-    expectObservable(changes$(watched), "30ms !").toBe("(pq) 16ms (cdr)", values);
+    const { target } = createTarget(cold("(w|)", lists), cold("(w|)", lists), cold("(W|)", lists));
+    expectObservable(changes$(target), "30ms !").toBe("(pq) 16ms (cdr)", values);
   });
 });
 
-Deno.test("of one poll the removed come first, then the others in the server's order", () => {
+Deno.test("watch$ emits the removed items of a poll first, then the others in the server's order", () => {
   run(({ cold, expectObservable }) => {
-    const { watched } = polled(
+    const { target } = createTarget(
       cold("(n|)", { n: listing("a1 b1 c1 d1") }),
       cold("(n|)", { n: listing("e1 d2 b1") }),
     );
-    expectObservable(changes$(watched).pipe(take(8), toArray(), map((all) => all.join(" "))))
+    expectObservable(changes$(target).pipe(take(8), toArray(), map((all) => all.join(" "))))
       .toBe("10ms (n|)", { n: "+a1 +b1 +c1 +d1 -a1 -c1 +e1 d1>d2" });
   });
 });
 
-Deno.test("with emitInitial: false only what changes after the first poll is emitted", () => {
+Deno.test("watch$ with emitInitial: false emits only differences from the first poll", () => {
   run(({ cold, expectObservable }) => {
-    const { watched } = polled(cold("(a|)", lists), cold("(W|)", lists));
+    const { target } = createTarget(cold("(a|)", lists), cold("(W|)", lists));
     const options = { intervalMs: 10, emitInitial: false };
     const changed = { c: "a1>a2", q: "+b2", r: "+c1" };
-    expectObservable(changes$(watched, options), "30ms !").toBe("10ms (cqr)", changed);
+    expectObservable(changes$(target, options), "30ms !").toBe("10ms (cqr)", changed);
   });
 });
 
-Deno.test("what is the same by value has not changed, dates and nested members included", () => {
+Deno.test("watch$ compares items by value, including dates and nested members", () => {
   const item = (at: number, lastAt: number | null): Item => ({
     id: "a",
     state: 1,
@@ -119,22 +119,22 @@ Deno.test("what is the same by value has not changed, dates and nested members i
     const [after, count] of [[item(1, 2), 0], [item(2, 2), 1], [item(1, 3), 1], [item(1, null), 1]]
   ) {
     run(({ cold, expectObservable }) => {
-      const { watched } = polled(
+      const { target } = createTarget(
         cold("(n|)", { n: [item(1, 2)] }),
         cold("(n|)", { n: [after as Item] }),
       );
       const options = { intervalMs: 10, emitInitial: false };
-      expectObservable(changes$(watched, options), "15ms !")
+      expectObservable(changes$(target, options), "15ms !")
         .toBe(count === 0 ? "" : "10ms c", { c: "a1>a1" });
     });
   }
 });
 
-Deno.test("the next poll begins an interval after the last one has ended, so that none overlap", () => {
+Deno.test("watch$ starts a poll one interval after the previous poll has ended", () => {
   run(({ cold, expectObservable, expectSubscriptions }) => {
     const slow = cold("30ms (a|)", lists);
-    const { watched } = polled(slow);
-    expectObservable(changes$(watched), "100ms !").toBe("30ms p", values);
+    const { target } = createTarget(slow);
+    expectObservable(changes$(target), "100ms !").toBe("30ms p", values);
     expectSubscriptions(slow.subscriptions).toBe([
       "^ 29ms !",
       "40ms ^ 29ms !",
@@ -143,26 +143,26 @@ Deno.test("the next poll begins an interval after the last one has ended, so tha
   });
 });
 
-Deno.test("without options the interval is ten seconds", () => {
+Deno.test("watch$ polls every ten seconds by default", () => {
   run(({ cold, expectObservable }) => {
-    const { watched } = polled(cold("(a|)", lists), cold("(A|)", lists));
-    expectObservable(changes$(watched, {}), "15s !").toBe("p 9999ms c", values);
+    const { target } = createTarget(cold("(a|)", lists), cold("(A|)", lists));
+    expectObservable(changes$(target, {}), "15s !").toBe("p 9999ms c", values);
   });
 });
 
-Deno.test("a poll that fails emits nothing, and the watch goes on from where it was", () => {
+Deno.test("watch$ emits nothing for a failed poll and compares with the last successful one", () => {
   run(({ cold, expectObservable }) => {
-    const { watched } = polled(
+    const { target } = createTarget(
       cold("(a|)", lists),
       cold("#", lists, offline),
       cold("(w|)", lists),
     );
-    // The interval, then the interval and a ceiling as long.
-    expectObservable(changes$(watched), "40ms !").toBe("p 29ms q", values);
+    // The interval, then the interval plus a backoff of the same length.
+    expectObservable(changes$(target), "40ms !").toBe("p 29ms q", values);
   });
 });
 
-Deno.test("the wait after errors is the interval and a random part of a ceiling that doubles", () => {
+Deno.test("watch$ waits the interval plus an exponential backoff with jitter after errors", () => {
   for (
     const [random, polls] of [
       [1, [0, 20, 50, 100, 190]],
@@ -172,8 +172,8 @@ Deno.test("the wait after errors is the interval and a random part of a ceiling 
   ) {
     run(({ cold, expectObservable, expectSubscriptions }) => {
       const failing = cold("#", lists, offline);
-      const { watched } = polled(failing, failing, failing, failing, cold("(a|)", lists));
-      expectObservable(changes$(watched, undefined, { random: () => random }).pipe(take(1)))
+      const { target } = createTarget(failing, failing, failing, failing, cold("(a|)", lists));
+      expectObservable(changes$(target, undefined, { random: () => random }).pipe(take(1)))
         .toBe(`${polls[4]}ms (p|)`, values);
       expectSubscriptions(failing.subscriptions)
         .toBe(polls.slice(0, 4).map((at) => `${at}ms (^!)`));
@@ -181,45 +181,45 @@ Deno.test("the wait after errors is the interval and a random part of a ceiling 
   }
 });
 
-Deno.test("the wait after errors stops growing at the interval and five minutes", () => {
+Deno.test("watch$ limits the backoff after errors to five minutes", () => {
   run(({ cold, expectObservable }) => {
     const failing = Array<Observable<Item[]>>(20).fill(cold("#", lists, offline));
-    const { watched } = polled(...failing, cold("(a|)", lists));
+    const { target } = createTarget(...failing, cold("(a|)", lists));
     // 10 + 10, … 10 + 163 840 ms: fifteen waits; then five of 10 + 300 000.
     const ms = 15 * 10 + 10 * (2 ** 15 - 1) + 5 * 300_010;
-    expectObservable(changes$(watched).pipe(take(1))).toBe(`${ms}ms (p|)`, values);
+    expectObservable(changes$(target).pipe(take(1))).toBe(`${ms}ms (p|)`, values);
   });
 });
 
-Deno.test("a poll that succeeds makes the next wait after an error a short one again", () => {
+Deno.test("watch$ resets the backoff after a successful poll", () => {
   run(({ cold, expectObservable }) => {
     const [failing, ok] = [cold("#", lists, offline), cold("(a|)", lists)];
-    const { watched } = polled(failing, failing, ok, failing, cold("(A|)", lists));
+    const { target } = createTarget(failing, failing, ok, failing, cold("(A|)", lists));
     // 20 and 30 ms, the interval, and 20 ms.
-    expectObservable(changes$(watched), "90ms !").toBe("50ms p 29ms c", values);
+    expectObservable(changes$(target), "90ms !").toBe("50ms p 29ms c", values);
   });
 });
 
-Deno.test("the next poll is not before the server wants it, with Retry-After", () => {
+Deno.test("watch$ waits at least as long as Retry-After", () => {
   run(({ cold, expectObservable }) => {
-    const { watched } = polled(cold("#", lists, status(429, 7_000)), cold("(a|)", lists));
-    expectObservable(changes$(watched), "8s !").toBe("7s p", values);
+    const { target } = createTarget(cold("#", lists, status(429, 7_000)), cold("(a|)", lists));
+    expectObservable(changes$(target), "8s !").toBe("7s p", values);
   });
   run(({ cold, expectObservable }) => {
-    // Longer than a timer can wait: as long as it can.
-    const { watched } = polled(cold("#", lists, status(429, 2 ** 40)), cold("(a|)", lists));
-    expectObservable(changes$(watched).pipe(take(1))).toBe(`${2 ** 31 - 1}ms (p|)`, values);
+    // Longer than the maximum of a timer.
+    const { target } = createTarget(cold("#", lists, status(429, 2 ** 40)), cold("(a|)", lists));
+    expectObservable(changes$(target).pipe(take(1))).toBe(`${2 ** 31 - 1}ms (p|)`, values);
   });
 });
 
-Deno.test("with maxConsecutiveErrors: n the n-th error in a row is fatal", () => {
+Deno.test("watch$ with maxConsecutiveErrors: n fails with the n-th consecutive error", () => {
   run(({ cold, expectObservable }) => {
     const [failing, ok] = [cold("#", lists, offline), cold("(a|)", lists)];
     const options = { intervalMs: 10, maxConsecutiveErrors: 2 };
-    // The first error stands alone.
-    const { watched } = polled(failing, ok, failing);
-    expectObservable(changes$(watched, options)).toBe("20ms p 29ms #", values, offline);
-    const once = polled(failing).watched;
+    // The first error is followed by a success.
+    const { target } = createTarget(failing, ok, failing);
+    expectObservable(changes$(target, options)).toBe("20ms p 29ms #", values, offline);
+    const once = createTarget(failing).target;
     expectObservable(changes$(once, { ...options, maxConsecutiveErrors: 1 }))
       .toBe("#", {}, offline);
   });
@@ -228,61 +228,61 @@ Deno.test("with maxConsecutiveErrors: n the n-th error in a row is fatal", () =>
 for (
   const error of [status(401), status(403), new InvalidArgumentError("apiKey", "is missing")]
 ) {
-  Deno.test(`"${error.message}" ends a watch at once`, () => {
+  Deno.test(`watch$ fails at once with "${error.message}"`, () => {
     const pollers: Pollers<Item> = new Map();
     run(({ cold, expectObservable }) => {
-      const { watched } = polled(cold("(a|)", lists), cold("#", lists, error));
-      expectObservable(changes$(watched, undefined, { pollers })).toBe("p 9ms #", values, error);
+      const { target } = createTarget(cold("(a|)", lists), cold("#", lists, error));
+      expectObservable(changes$(target, undefined, { pollers })).toBe("p 9ms #", values, error);
     });
     assertEquals(pollers.size, 0);
   });
 }
 
 for (const error of [status(404), status(422), status(500), new Error("the key store is locked")]) {
-  Deno.test(`"${error.message}" does not end a watch`, () => {
+  Deno.test(`watch$ polls again after "${error.message}"`, () => {
     run(({ cold, expectObservable }) => {
-      const { watched } = polled(cold("#", lists, error), cold("(a|)", lists));
-      expectObservable(changes$(watched), "25ms !").toBe("20ms p", values);
+      const { target } = createTarget(cold("#", lists, error), cold("(a|)", lists));
+      expectObservable(changes$(target), "25ms !").toBe("20ms p", values);
     });
   });
 }
 
-Deno.test("unsubscribing stops the polling, and gives up the poll that is under way", () => {
+Deno.test("watch$ stops polling and aborts the poll in flight on unsubscribe", () => {
   run(({ cold, expectObservable, expectSubscriptions }) => {
     const slow = cold("20ms (a|)", lists);
     const pollers: Pollers<Item> = new Map();
-    expectObservable(changes$(polled(slow).watched, undefined, { pollers }), "35ms !")
+    expectObservable(changes$(createTarget(slow).target, undefined, { pollers }), "35ms !")
       .toBe("20ms p", values);
     expectSubscriptions(slow.subscriptions).toBe(["^ 19ms !", "30ms ^ 4ms !"]);
   });
 });
 
-Deno.test("those who watch the same share one poller, and a late one begins with what is there", () => {
+Deno.test("watch$ shares one poller among subscribers; a late one begins with the last poll", () => {
   run(({ cold, expectObservable, expectSubscriptions }) => {
     const slow = cold("5ms (a|)", lists);
-    const { watched } = polled(slow, cold("(w|)", lists));
+    const { target } = createTarget(slow, cold("(w|)", lists));
     const pollers: Pollers<Item> = new Map();
-    const watching = () => changes$(watched, { intervalMs: 10 }, { pollers });
+    const watching = () => changes$(target, { intervalMs: 10 }, { pollers });
     expectObservable(watching(), "30ms !").toBe("5ms p 9ms q", values);
     expectObservable(watching(), "30ms !").toBe("5ms p 9ms q", values);
     expectObservable(watching(), "8ms ^ 21ms !").toBe("8ms p 6ms q", values);
     expectObservable(watching(), "20ms ^ 9ms !").toBe("20ms (pq)", values);
     const quiet = { intervalMs: 10, emitInitial: false };
-    expectObservable(changes$(watched, quiet, { pollers }), "8ms ^ 21ms !").toBe("15ms q", values);
+    expectObservable(changes$(target, quiet, { pollers }), "8ms ^ 21ms !").toBe("15ms q", values);
     expectSubscriptions(slow.subscriptions).toBe("^ 4ms !");
   });
 });
 
-Deno.test("those who poll differently, or watch something else, do not share", () => {
+Deno.test("watch$ uses separate pollers for other options and other targets", () => {
   run(({ cold, expectObservable, flush }) => {
-    const { watched, counts } = polled(cold("(a|)", lists));
+    const { target, counts } = createTarget(cold("(a|)", lists));
     const pollers: Pollers<Item> = new Map();
     expectObservable(
       merge(
-        changes$(watched, { intervalMs: 1000 }, { pollers }),
-        changes$(watched, { intervalMs: 2000 }, { pollers }),
-        changes$(watched, { intervalMs: 1000, maxConsecutiveErrors: 3 }, { pollers }),
-        changes$({ ...watched, name: "others" }, { intervalMs: 1000 }, { pollers }),
+        changes$(target, { intervalMs: 1000 }, { pollers }),
+        changes$(target, { intervalMs: 2000 }, { pollers }),
+        changes$(target, { intervalMs: 1000, maxConsecutiveErrors: 3 }, { pollers }),
+        changes$({ ...target, name: "others" }, { intervalMs: 1000 }, { pollers }),
       ),
       "500ms !",
     ).toBe("(pppp)", values);
@@ -291,14 +291,14 @@ Deno.test("those who poll differently, or watch something else, do not share", (
   });
 });
 
-Deno.test("the poller goes on while anyone is there, and is forgotten after the last", () => {
+Deno.test("watch$ keeps the poller until the last subscriber leaves", () => {
   const pollers: Pollers<Item> = new Map();
   run(({ cold, expectObservable, flush }) => {
-    const { watched, counts } = polled(cold("(a|)", lists), cold("(A|)", lists));
-    const watching = () => changes$(watched, { intervalMs: 10 }, { pollers });
+    const { target, counts } = createTarget(cold("(a|)", lists), cold("(A|)", lists));
+    const watching = () => changes$(target, { intervalMs: 10 }, { pollers });
     expectObservable(watching(), "5ms !").toBe("p", values);
     expectObservable(watching(), "15ms !").toBe("p 9ms c", values);
-    // Nobody has been there for a while, so that this one polls anew.
+    // No subscriber was left, so that this one starts a new poller.
     expectObservable(watching(), "50ms ^ 5ms !").toBe("50ms n", { n: "+a2" });
     flush();
     assertEquals(counts.polls, 3);
@@ -306,12 +306,12 @@ Deno.test("the poller goes on while anyone is there, and is forgotten after the 
   assertEquals(pollers.size, 0);
 });
 
-Deno.test("a fatal error reaches all who watch, and whoever watches again has a new poller", () => {
+Deno.test("watch$ sends a fatal error to all subscribers and starts a new poller for the next", () => {
   const pollers: Pollers<Item> = new Map();
   run(({ cold, expectObservable, flush }) => {
     const denied = status(401);
-    const { watched, counts } = polled(cold("5ms #", lists, denied), cold("(a|)", lists));
-    const watching = () => changes$(watched, { intervalMs: 10 }, { pollers });
+    const { target, counts } = createTarget(cold("5ms #", lists, denied), cold("(a|)", lists));
+    const watching = () => changes$(target, { intervalMs: 10 }, { pollers });
     expectObservable(watching()).toBe("5ms #", values, denied);
     expectObservable(watching().pipe(retry(1)), "9ms !").toBe("5ms p", values);
     expectObservable(watching(), "7ms ^ 1ms !").toBe("7ms p", values);
@@ -321,8 +321,8 @@ Deno.test("a fatal error reaches all who watch, and whoever watches again has a 
   assertEquals(pollers.size, 0);
 });
 
-/** A page in the place of the global `document` until the end of the block. */
-function stubbedPage(): EventTarget & { visibilityState: string } & Disposable {
+/** Stubs the global `document` with a page until the end of the block. */
+function stubPage(): EventTarget & { visibilityState: string } & Disposable {
   const page = Object.assign(new EventTarget(), {
     visibilityState: "visible",
     [Symbol.dispose]: () => void Reflect.deleteProperty(globalThis, "document"),
@@ -331,8 +331,8 @@ function stubbedPage(): EventTarget & { visibilityState: string } & Disposable {
   return page;
 }
 
-/** The page is visible, hidden and so on, from the frames of the marbles on. */
-function turning(
+/** Makes the page visible (`v`) or hidden (`h`) at the frames of the marbles. */
+function setVisibility(
   page: EventTarget & { visibilityState: string },
   states$: Observable<string>,
 ): Observable<string> {
@@ -345,31 +345,31 @@ function turning(
 
 for (
   const [what, states, polls] of [
-    ["if the interval has passed, at once", "5ms h 39ms v", [0, 45, 55]],
-    ["if it has not, when it has", "2ms h 4ms v", [0, 10, 20, 30, 40, 50]],
-    ["the first time, too", "30ms v", [30, 40, 50]],
-    ["however often it is hidden meanwhile", "5ms h 9ms h 9ms v", [0, 25, 35, 45, 55]],
+    ["at once if the interval has passed", "5ms h 39ms v", [0, 45, 55]],
+    ["after the rest of the interval", "2ms h 4ms v", [0, 10, 20, 30, 40, 50]],
+    ["for the first time", "30ms v", [30, 40, 50]],
+    ["once, however often it was hidden", "5ms h 9ms h 9ms v", [0, 25, 35, 45, 55]],
   ] as const
 ) {
-  Deno.test(`while the page is hidden nothing is polled; then ${what}`, () => {
-    using page = stubbedPage();
+  Deno.test(`watch$ does not poll while the page is hidden, then polls ${what}`, () => {
+    using page = stubPage();
     if (polls[0] > 0) page.visibilityState = "hidden";
     run(({ cold, expectObservable, expectSubscriptions }) => {
-      const listed = cold("(a|)", lists);
-      const { watched } = polled(listed);
-      const turns$ = turning(page, cold(states));
-      expectObservable(turns$).toBe(states);
-      expectObservable(changes$(watched), "58ms !").toBe(`${polls[0]}ms p`, values);
-      expectSubscriptions(listed.subscriptions).toBe(polls.map((at) => `${at}ms (^!)`));
+      const list$ = cold("(a|)", lists);
+      const { target } = createTarget(list$);
+      const visibility$ = setVisibility(page, cold(states));
+      expectObservable(visibility$).toBe(states);
+      expectObservable(changes$(target), "58ms !").toBe(`${polls[0]}ms p`, values);
+      expectSubscriptions(list$.subscriptions).toBe(polls.map((at) => `${at}ms (^!)`));
     });
   });
 }
 
-Deno.test("whoever leaves while the page is hidden leaves no listener behind", () => {
-  using page = stubbedPage();
+Deno.test("watch$ removes its listener on unsubscribe while the page is hidden", () => {
+  using page = stubPage();
   page.visibilityState = "hidden";
-  const { watched, counts } = polled(of([]));
-  changes$(watched).subscribe().unsubscribe();
+  const { target, counts } = createTarget(of([]));
+  changes$(target).subscribe().unsubscribe();
   page.visibilityState = "visible";
   page.dispatchEvent(new Event("visibilitychange"));
   assertEquals(counts.polls, 0);
@@ -388,10 +388,10 @@ for (
     ["maxConsecutiveErrors", { maxConsecutiveErrors: NaN }],
   ] as const
 ) {
-  Deno.test(`${argument} of ${Deno.inspect(options)} is refused before anything is polled`, async () => {
-    const { watched, counts } = polled(of([]));
+  Deno.test(`watch$ rejects ${argument} of ${Deno.inspect(options)} before it polls`, async () => {
+    const { target, counts } = createTarget(of([]));
     const error = await assertRejects(() =>
-      firstValueFrom(changes$(watched, options as WatchOptions))
+      firstValueFrom(changes$(target, options as WatchOptions))
     );
     assertInstanceOf(error, InvalidArgumentError);
     assertEquals(error.argument, argument);

@@ -1,12 +1,12 @@
 /**
- * `deno task test:package`: builds the package as it would go to npm, lints the tarball, installs it
- * into an empty Node project, and uses it there from JavaScript and from TypeScript. The project's
- * tools are pinned in tools/: TypeScript is the oldest that Angular 21 takes. Then does what the README
- * says about a clone, in empty projects beside it.
+ * `deno task test:package`: builds the npm package, lints the tarball, installs it into an empty Node
+ * project, and uses it there from JavaScript and TypeScript. The tools of the project are pinned in
+ * tools/: TypeScript in the oldest version that Angular 21 supports. Then runs the README's commands for
+ * a clone in other empty projects.
  */
-import config from "../../deno.json" with { type: "json" };
 import { fileURLToPath } from "node:url";
-import { buildNpm } from "../../tasks/build_npm.ts";
+import config from "../../deno.json" with { type: "json" };
+import { addFiles, installPackage, run } from "./project.ts";
 
 /** Libraries' declarations are checked too, since this package's are among them. */
 const STRICT = {
@@ -31,37 +31,28 @@ const PROJECTS = {
 const HERE = new URL("./", import.meta.url);
 const ROOT = new URL("../../", HERE);
 
-const TOOLS = ["tools/.npmrc", "tools/package.json", "tools/package-lock.json"];
 const PROGRAMS = ["consumer.mjs", "consumer.ts", "documented.mjs", "browser_globals.mjs"];
 
 const INSIDE = ["README.md", "LICENSE", "CHANGELOG.md"];
 
 async function testPackage(project: string): Promise<void> {
-  const run = async (command: string, ...args: string[]): Promise<void> => {
-    const { success } = await new Deno.Command(command, { args, cwd: project }).spawn().status;
-    if (!success) throw new Error(`Failed: ${command} ${args.join(" ")}`);
-  };
-  for (const path of [...TOOLS, ...PROGRAMS]) {
-    await Deno.copyFile(new URL(path, HERE), `${project}/${path.replace("tools/", "")}`);
-  }
-  const tarball = await buildNpm(project);
-  await run("npm", "ci", "--silent");
-  await run("npx", "publint", "--strict", tarball);
-  // There is no CommonJS in it: `require` of an ES module works from Node 22.12 on.
-  await run("npx", "attw", "--profile", "esm-only", "--quiet", tarball);
-
-  await run("npm", "install", "--no-save", "--silent", tarball);
+  const tarball = await installPackage(project);
   for (const file of INSIDE) await Deno.stat(`${project}/node_modules/${config.name}/${file}`);
   console.log("Packed and installed, with its README, licence and changelog.");
-  await run("node", "documented.mjs");
-  await run("node", "browser_globals.mjs");
+  await run(project, "npx", "publint", "--strict", tarball);
+  // The package has no CommonJS: `require` of an ES module works from Node 22.12 on.
+  await run(project, "npx", "attw", "--profile", "esm-only", "--quiet", tarball);
+
+  await addFiles(project, PROGRAMS);
+  await run(project, "node", "documented.mjs");
+  await run(project, "node", "browser_globals.mjs");
   if ("./cli" in config.exports) await testCommand(project);
 
-  await run("node", "consumer.mjs");
+  await run(project, "node", "consumer.mjs");
   for (const [name, options] of Object.entries(PROJECTS)) {
     const tsconfig = { compilerOptions: { ...STRICT, ...options }, files: ["consumer.ts"] };
     await Deno.writeTextFile(`${project}/tsconfig.json`, JSON.stringify(tsconfig));
-    await run("node_modules/.bin/tsc");
+    await run(project, "node_modules/.bin/tsc");
     console.log(`TypeScript checked it as ${name}.`);
   }
 }
@@ -69,7 +60,7 @@ async function testPackage(project: string): Promise<void> {
 async function testCommand(project: string): Promise<void> {
   const command = new Deno.Command(`${project}/node_modules/.bin/hpcai-rx`, { args: ["--help"] });
   const { success, stdout } = await command.output();
-  if (!success || stdout.length === 0) throw new Error("hpcai-rx --help says nothing");
+  if (!success || stdout.length === 0) throw new Error("hpcai-rx --help prints nothing");
   console.log("The command hpcai-rx runs.");
 }
 

@@ -1,0 +1,32 @@
+import { ApiConnectionError, DownloadInterruptedError, HpcaiError } from "../errors.ts";
+import type { ArchivePosition } from "./archive_source.ts";
+
+/** An interruption after which another request may resume or restart the transfer. */
+export class Interruption extends DownloadInterruptedError {
+  /** Whether what was received is not the beginning of a valid archive. */
+  readonly isDamaged: boolean;
+
+  constructor(
+    problem: string,
+    loaded: number,
+    total: number | undefined,
+    { isDamaged = false, ...options }: ErrorOptions & { readonly isDamaged?: boolean } = {},
+  ) {
+    super(problem, loaded, total, options);
+    this.isDamaged = isDamaged;
+  }
+}
+
+/** The sink failed; the cause is the sink's own error. */
+export class SinkError extends HpcaiError {
+  constructor(cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(`Cannot write the archive to the stream: ${reason}`, { cause });
+  }
+}
+
+/** Reports a connection that fails after the first byte as an interrupted download. */
+export function toInterruption(error: unknown, { loaded, total }: ArchivePosition): unknown {
+  if (loaded === 0 || !(error instanceof ApiConnectionError)) return error;
+  return new DownloadInterruptedError(error.message, loaded, total, { cause: error });
+}

@@ -1,0 +1,33 @@
+// This module is browser compatible.
+
+import { defer, finalize, type Observable, tap } from "rxjs";
+import type { ArchiveSink } from "./archive_sink.ts";
+
+/** A sink that only the holder of its writer can write to. */
+export interface LockedSink extends ArchiveSink {
+  /** Writes to the sink. Once it is released, the sink is neither aborted nor closed. */
+  readonly writer: WritableStreamDefaultWriter<Uint8Array>;
+}
+
+/**
+ * Locks a sink for as long as an Observable runs, from the moment of the subscription. An error and an
+ * unsubscription abort the sink.
+ *
+ * @param run Makes the Observable, which closes the sink before it completes.
+ */
+export function lockSink$<T>(
+  sink: ArchiveSink,
+  run: (sink: LockedSink) => Observable<T>,
+): Observable<T> {
+  return defer(() => {
+    const writer = sink.writable.getWriter();
+    const abort = (reason: unknown) => void writer.abort(reason).catch(() => {});
+    return run({ ...sink, writer }).pipe(
+      tap({
+        error: abort,
+        unsubscribe: () => abort(new DOMException("The download was cancelled", "AbortError")),
+      }),
+      finalize(() => writer.releaseLock()),
+    );
+  });
+}

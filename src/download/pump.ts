@@ -1,0 +1,242 @@
+import { Observable } from "rxjs";
+import {
+  DownloadInterruptedError,
+  HpcaiError,
+  InvalidArchiveError,
+  LimitExceededError,
+  TransferTooSlowError,
+} from "../errors.ts";
+import { deepestReason } from "../transport/exchange.ts";
+import { redactedCause } from "../transport/redact.ts";
+import { archiveFollower } from "./archive_follower.ts";
+import type { ArchivePosition, ArchiveSource } from "./archive_source.ts";
+import type { DownloadRestartReason } from "./download_event.ts";
+import { Interruption, SinkError } from "./interruption.ts";
+import type { LockedSink } from "./lock_sink.ts";
+import { sinkWriter } from "./sink_writer.ts";
+import type { TransferSettings } from "./transfer_settings.ts";
+import { watchedReader } from "./watched_reader.ts";
+
+/** The sink has taken so many bytes of that archive. */
+export interface TransferLoaded extends ArchivePosition {
+  readonly type: "loaded";
+  /** How many bytes the archive has according to the server, whether that is certain or not. */
+  readonly announcedTotal: number | undefined;
+}
+
+/** The sink has dropped what it had. */
+export interface TransferRestart {
+  readonly type: "restart";
+  readonly reason: DownloadRestartReason;
+}
+
+/** What earlier sources of a transfer have brought. */
+export interface Progress {
+  /** What the sink has. */
+  readonly reached: ArchivePosition;
+  /** Whether that is known to be wrong, so that the sink has to drop it. */
+  readonly isDamaged: boolean;
+}
+
+/** Called with each chunk and its place in the archive, before the sink takes it. */
+export type ObserveChunk = (chunk: Uint8Array, offset: number) => void;
+
+/** Moves the bytes of one source after the other into a sink. */
+export interface Pump {
+  /**
+   * Moves the bytes of a source. Emits `restart` if the sink had to drop what it had, `loaded` at the
+   * beginning and after each chunk. Completes once the archive is complete and the sink is closed; fails
+   * with an {@linkcode Interruption} where another source may bring the rest.
+   */
+  pump$(source: ArchiveSource, progress: Progress): Observable<TransferLoaded | TransferRestart>;
+  /** Releases what it holds between sources. */
+  release(): void;
+}
+
+/** Makes a pump. */
+export function pumpInto(
+  sink: LockedSink,
+  settings: TransferSettings,
+  observe: ObserveChunk = () => {},
+): Pump {
+  const { maxBytes, minBytesPerSecond, idleTimeoutMs } = settings;
+  const follower = archiveFollower();
+  const writer = sinkWriter(sink);
+  /** Where a response that has its end ended before the archive did. */
+  let endedAt: number | undefined;
+
+  const requireWithinLimit = (bytes: number): void => {
+    if (bytes <= maxBytes) return;
+    throw new LimitExceededError("maxBytes", maxBytes, "The archive has more bytes than allowed");
+  };
+
+  const pump$ = (source: ArchiveSource, progress: Progress) =>
+    new Observable<TransferLoaded | TransferRestart>((subscriber) => {
+      const { loaded: start, end = Infinity, total, announcedTotal, etag, redact } = source;
+      /** How many bytes of the archive the source has passed. */
+      let read = start;
+      /** How many bytes of the archive the sink has: more than that where it has the next ones already. */
+      let sunk = start;
+      /** The first byte of the source that the follower takes. */
+      let followedFrom = Infinity;
+
+      const interruption = (
+        problem: string,
+        options?: ErrorOptions & { readonly isDamaged?: boolean },
+      ) => new Interruption(problem, sunk, total, options);
+      // An error that is not of this package can only be the sink's.
+      const fail = (error: unknown) =>
+        subscriber.error(error instanceof HpcaiError ? error : new SinkError(error));
+      const reader = watchedReader(source.body, sink.chunks, settings, () => {
+        subscriber.error(interruption(`no data received for ${idleTimeoutMs} ms`));
+      });
+      const emitLoaded = () =>
+        subscriber.next({
+          type: "loaded",
+          loaded: sunk,
+          total,
+          etag,
+          announcedTotal: (announcedTotal ?? 0) < sunk ? undefined : announcedTotal,
+        });
+
+      /** Makes the sink hold the first bytes of this archive, or none. */
+      const alignSink = async (): Promise<void> => {
+        const reason = restartReason(progress, source);
+        if (reason === undefined) {
+          sunk = progress.reached.loaded;
+        } else {
+          if (writer.restart === undefined) {
+            const { loaded, total } = progress.reached;
+            const problem =
+              "the server cannot resume the same archive, and what was written cannot be taken back";
+            throw new DownloadInterruptedError(problem, loaded, total);
+          }
+          await writer.restart();
+          subscriber.next({ type: "restart", reason });
+        }
+        await writer.begin(source);
+      };
+
+      /** Where the length is uncertain, follows the archive to its end. */
+      const beginFollowing = async (): Promise<void> => {
+        if (total !== undefined) return follower.drop();
+        if (await follower.begin(sunk, sink.received)) followedFrom = sunk;
+        else if (start === 0 && await follower.begin(0, undefined)) followedFrom = 0;
+      };
+
+      /** Turns what the follower finds into damage that a restart may repair, where it may. */
+      const followed = async <T>(run: () => Promise<T>): Promise<T> => {
+        try {
+          return await run();
+        } catch (error) {
+          const isOfOneSource = followedFrom === 0 && start === 0 && sunk <= read;
+          if (isOfOneSource || !(error instanceof InvalidArchiveError)) throw error;
+          throw interruption(error.message, { isDamaged: true, cause: error });
+        }
+      };
+
+      const readChunk = async () => {
+        try {
+          return await reader.read();
+        } catch (error) {
+          const cause = redactedCause(error, redact);
+          throw interruption(`the connection was lost: ${deepestReason(cause)}`, { cause });
+        }
+      };
+
+      /** Writes those bytes of a chunk that the sink does not have. */
+      const takeChunk = async (chunk: Uint8Array): Promise<void> => {
+        const offset = read;
+        const missing = bytesFrom(chunk, sunk - offset);
+        read += chunk.byteLength;
+        if (total !== undefined && read > total) {
+          const problem = "the server sent more bytes than it announced";
+          throw new DownloadInterruptedError(problem, read, total);
+        }
+        sunk = Math.max(sunk, read);
+        requireWithinLimit(sunk);
+        if (followedFrom < read) {
+          await followed(() => follower.write(bytesFrom(chunk, followedFrom - offset)));
+        }
+        if (missing.byteLength === 0) return;
+        observe(missing, read - missing.byteLength);
+        writer.write(missing).catch(fail);
+        emitLoaded();
+      };
+
+      /** Takes chunks until the source ends; resolves to whether it did, not to an unsubscription. */
+      const takeAll = async (): Promise<boolean> => {
+        while (read < end) {
+          await writer.ready();
+          const chunk = await readChunk();
+          // A reader that was cancelled reports an end too.
+          if (subscriber.closed) return false;
+          if (chunk === undefined) break;
+          // What exceeds the requested range is not of this archive.
+          await takeChunk(bytesUpTo(chunk.bytes, end - read));
+          if (chunk.slowRate !== undefined) {
+            throw new TransferTooSlowError(chunk.slowRate, minBytesPerSecond, sunk, total);
+          }
+        }
+        return true;
+      };
+
+      /** Throws unless the source has brought the archive to its end. */
+      const requireComplete = async (): Promise<void> => {
+        const length = total ?? (start > 0 ? announcedTotal : undefined) ?? 0;
+        if (sunk > read || read < length || read === 0) {
+          throw interruption("the server sent no more data");
+        }
+        if (followedFrom === Infinity || await followed(() => follower.hasEnded())) return;
+        if (start === 0) {
+          // A connection is not lost at the same byte twice: the archive itself has no end.
+          if (endedAt === read) {
+            throw new InvalidArchiveError(`it ends after ${read} bytes, before its own end`);
+          }
+          endedAt = read;
+        }
+        // A rest that reaches the announced length, but not the end of the archive, is not its rest.
+        throw interruption("the archive ends early", { isDamaged: start > 0 });
+      };
+
+      const run = async (): Promise<void> => {
+        requireWithinLimit(total ?? 0);
+        await alignSink();
+        emitLoaded();
+        await followed(beginFollowing);
+        if (!await takeAll()) return;
+        await requireComplete();
+        await writer.close();
+      };
+
+      // A sink can fail while the server is silent.
+      sink.writer.closed.catch(fail);
+      run().then(() => subscriber.complete(), fail);
+      return () => {
+        reader.stop();
+        source.abort();
+      };
+    });
+
+  return { pump$, release: follower.drop };
+}
+
+function bytesFrom(chunk: Uint8Array, start: number): Uint8Array {
+  return start <= 0 ? chunk : chunk.subarray(start);
+}
+
+function bytesUpTo(chunk: Uint8Array, end: number): Uint8Array {
+  return end >= chunk.byteLength ? chunk : chunk.subarray(0, end);
+}
+
+/** Why the sink has to drop what it has before it takes a source, or `undefined` where it need not. */
+function restartReason(
+  { reached, isDamaged }: Progress,
+  { loaded: start, etag, total }: ArchivePosition,
+): DownloadRestartReason | undefined {
+  if (isDamaged) return "archive-damaged";
+  if (start === reached.loaded) return undefined;
+  if (reached.etag === undefined) return "not-resumable";
+  const isSame = etag === reached.etag && (total ?? reached.total) === (reached.total ?? total);
+  return isSame ? undefined : "archive-changed";
+}
