@@ -31,8 +31,8 @@ Deno.test("a JSON response that never ends is cancelled at maxJsonBytes, and not
   assertEquals([error.option, error.limit], ["maxJsonBytes", MIB]);
   assertEquals(
     error.message,
-    `The response to GET ${server.url}/api/v1/training_runs/run/checkpoints is too large; ` +
-      "the option maxJsonBytes sets the limit 1048576",
+    `The response to GET ${server.url}/api/v1/training_runs/run/checkpoints exceeds maxJsonBytes ` +
+      "(1048576). Increase maxJsonBytes if that size is expected.",
   );
   await endless.whenCanceled;
   assertEquals(server.requests.length, 1);
