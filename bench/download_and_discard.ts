@@ -1,6 +1,6 @@
 /**
- * Downloads an archive into a sink that keeps nothing, by `download$` or by bare `fetch`, and prints
- * the peak of this process's memory in KiB: `download_to_nowhere.ts (ours|fetch) <FakeApi as JSON>`.
+ * `download_and_discard.ts (download$|fetch) <FakeApi as JSON>`: downloads an archive with `download$` or
+ * with bare `fetch`, discards it, and prints the peak memory of this process in KiB.
  */
 import { resourceUsage } from "node:process";
 import { RestClient } from "@hpcai/rx";
@@ -8,10 +8,10 @@ import { lastValueFrom } from "rxjs";
 import type { FakeApi } from "./fake_api_process.ts";
 import { fetchArchive } from "./fetch_archive.ts";
 
-const [by, apiJson = ""] = Deno.args;
+const [method, apiJson = ""] = Deno.args;
 const api: FakeApi = JSON.parse(apiJson);
 const to = new WritableStream<Uint8Array>();
-if (by === "ours") {
+if (method === "download$") {
   const { apiKey, baseUrl } = api;
   await lastValueFrom(new RestClient({ apiKey, baseUrl }).download$(api.checkpoint, { to }));
 } else {
