@@ -21,7 +21,7 @@ import type {
   ExtractOptions,
 } from "./extract_event.ts";
 import { statusOf } from "./file_status.ts";
-import { claimPath, LEASE_MS, type PathClaim } from "./path_claim.ts";
+import { claimPath, type PathClaim } from "./path_claim.ts";
 import { PathExistsError, toPathError } from "./path_errors.ts";
 import {
   makeStagedDirectory,
@@ -86,17 +86,6 @@ export function extractArchive$(
   directory: string,
   options: ExtractOptions = {},
 ): Observable<ExtractEvent> {
-  return extractWithin$(LEASE_MS, client, checkpoint, directory, options);
-}
-
-/** {@linkcode extractArchive$}, with another time to wait for a process that was killed. */
-export function extractWithin$(
-  leaseMs: number,
-  client: RestClient,
-  checkpoint: CheckpointRef,
-  directory: string,
-  options: ExtractOptions,
-): Observable<ExtractEvent> {
   return defer(() => {
     requireOptions("options", options);
     requireDirectory(directory);
@@ -104,7 +93,7 @@ export function extractWithin$(
     const ids = checkpointIds(checkpoint);
     const settings = extractSettings(options);
     return defer(() => requireFree(directory, settings.overwrite)).pipe(
-      concatMap(() => extract$(transport, ids, directory, settings, leaseMs)),
+      concatMap(() => extract$(transport, ids, directory, settings)),
       catchError((error) =>
         throwError(() => toPathError(`Cannot extract into ${show(directory)}`, error))
       ),
@@ -135,7 +124,7 @@ function extractSettings(options: ExtractOptions): ExtractSettings {
   requireInteger("maxBytes", maxBytes, 0);
   requireInteger("maxRatio", maxRatio, 1);
   if (filter !== undefined && typeof filter !== "function") {
-    throw new InvalidArgumentError("filter", `must be a function, but is ${show(filter)}`);
+    throw new InvalidArgumentError("filter", `must be a function, got ${show(filter)}`);
   }
   return {
     ...transferSettings(transfer),
@@ -150,7 +139,7 @@ function extractSettings(options: ExtractOptions): ExtractSettings {
 
 function requireDirectory(directory: unknown): void {
   if (typeof directory === "string" && directory !== "" && !directory.includes("\0")) return;
-  throw new InvalidArgumentError("directory", `must be a path, but is ${show(directory)}`);
+  throw new InvalidArgumentError("directory", `must be a path, got ${show(directory)}`);
 }
 
 async function requireFree(directory: string, overwrite: boolean): Promise<void> {
@@ -163,7 +152,8 @@ async function requireFree(directory: string, overwrite: boolean): Promise<void>
   if (overwrite) return;
   throw new PathExistsError(
     "directory",
-    `${show(directory)} exists; choose another, or replace it with the option overwrite`,
+    `${show(directory)} exists`,
+    { advice: "Choose another directory, or replace it with the option overwrite." },
   );
 }
 
@@ -172,7 +162,6 @@ function extract$(
   ids: CheckpointIds,
   directory: string,
   settings: ExtractSettings,
-  leaseMs: number,
 ): Observable<ExtractEvent> {
   return new Observable((subscriber) => {
     const counts = { entries: 0, bytes: 0 };
@@ -194,7 +183,7 @@ function extract$(
       const own = ending = new AbortController();
       const archive = await decompress(bytes);
       await makeDirectory(state.root);
-      const claim = await claimPath(state, leaseMs, own.signal);
+      const claim = await claimPath(state, own.signal);
       try {
         await fill(archive, claim, own.signal);
       } catch (error) {

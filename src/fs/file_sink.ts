@@ -81,7 +81,7 @@ export function fileSink(path: string, options: FileSinkOptions = {}): WritableS
     write: (chunk) =>
       step(async () => {
         if (!(chunk instanceof Uint8Array)) {
-          throw new InvalidArgumentError("chunk", `must be a Uint8Array, but is ${show(chunk)}`);
+          throw new InvalidArgumentError("chunk", `must be a Uint8Array, got ${show(chunk)}`);
         }
         file ??= await openBatchedFile(dirname(path));
         await file.append(chunk);
@@ -107,14 +107,16 @@ async function requireReplaceable(path: string, { overwrite }: FileSinkOptions):
   if (found === undefined || (found.isFile() && overwrite === true)) return;
   throw found.isFile() ? existsError(path) : new InvalidArgumentError(
     "path",
-    `${path} is not a regular file, which is the only thing that is replaced; write to another path`,
+    `${path} is not a regular file`,
+    { advice: "Write to another path." },
   );
 }
 
 function existsError(path: string): PathExistsError {
   return new PathExistsError(
     "path",
-    `${path} exists; write to another path, or set the option \`overwrite\``,
+    `${path} exists`,
+    { advice: "Write to another path, or set the option overwrite." },
   );
 }
 

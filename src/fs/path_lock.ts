@@ -61,7 +61,8 @@ function hold(path: string, file: FileHandle, identity: string, leaseMs: number)
     isLost ||= (await statusOf(path))?.identity !== identity;
     if (isLost) {
       throw new HpcaiError(
-        "Another process has taken over, since this one gave no sign of life. Run it again to resume.",
+        "Another process has taken over, since this one gave no sign of life",
+        { advice: "Run it again to resume." },
       );
     }
   };
@@ -104,7 +105,9 @@ async function waitUntilFree(
   const seen = await statusOf(path);
   if (seen === undefined) return;
   if (seen.kind !== "file") {
-    throw new HpcaiError(`Cannot lock ${path}: it is a ${seen.kind}, not a file. Remove it.`);
+    throw new HpcaiError(`Cannot lock ${path}: it is a ${seen.kind}, not a file`, {
+      advice: "Remove it.",
+    });
   }
   // Counted, not timed: a machine that was suspended has to see the holder do nothing after that.
   for (let poll = 0; poll < POLLS_PER_LEASE; poll++) {
@@ -113,7 +116,8 @@ async function waitUntilFree(
     if (current === undefined) return;
     if (current.identity !== seen.identity || current.mtimeMs !== seen.mtimeMs) {
       throw new HpcaiError(
-        "Another process is saving there. Wait for its end, or choose another path.",
+        "Another process is saving there",
+        { advice: "Wait for its end, or choose another path." },
       );
     }
   }
