@@ -1,6 +1,6 @@
 /**
- * Extracts an archive, removes the files, and prints the peak of this process's memory in KiB:
- * `extract_to_directory.ts <directory> <FakeApi as JSON>`.
+ * `extract_to_directory.ts <directory> <FakeApi as JSON>`: extracts an archive, removes the files, and
+ * prints the peak memory of this process in KiB.
  */
 import { resourceUsage } from "node:process";
 import { RestClient } from "@hpcai/rx";

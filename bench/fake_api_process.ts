@@ -1,18 +1,18 @@
 import type { FakeHpcaiOptions } from "@hpcai/rx/testing";
 
-/** What a client needs to know of a fake API. */
+/** The address and credentials of a fake API. */
 export interface FakeApi {
-  /** Where it is. */
+  /** The base URL. */
   readonly baseUrl: string;
-  /** The key that it takes. */
+  /** The valid API key. */
   readonly apiKey: string;
   /** The ids of one of its checkpoints. */
   readonly checkpoint: { readonly trainingRunId: string; readonly checkpointId: string };
 }
 
 /**
- * Starts a fake API in a process of its own, so that its work is not measured as the client's. It
- * ends with the block that holds it by `await using`.
+ * Starts a fake API in a process of its own, so that its time and memory are not counted as the
+ * client's. The process ends with the block that declares it with `await using`.
  */
 export async function startFakeApi(options: FakeHpcaiOptions): Promise<FakeApi & AsyncDisposable> {
   const server = new Deno.Command(Deno.execPath(), {

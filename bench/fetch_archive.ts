@@ -1,6 +1,6 @@
 import type { FakeApi } from "./fake_api_process.ts";
 
-/** Asks for a checkpoint's archive as the client does, with bare `fetch`. */
+/** Requests the archive of a checkpoint with bare `fetch` and the client's headers. */
 export function fetchArchive({ baseUrl, apiKey, checkpoint }: FakeApi): Promise<Response> {
   const { trainingRunId, checkpointId } = checkpoint;
   return fetch(

@@ -1,6 +1,6 @@
 /**
- * Downloads an archive into a file, in Node, and prints the peak of this process's memory in KiB:
- * `file_sink.mjs <fileSink | Writable.toWeb> <path> <FakeApi as JSON>`.
+ * `file_sink.mjs <fileSink | Writable.toWeb> <path> <FakeApi as JSON>`: downloads an archive into a file,
+ * in Node, and prints the peak memory of this process in KiB.
  */
 import { RestClient } from "@hpcai/rx";
 import { fileSink } from "@hpcai/rx/fs";

@@ -1,7 +1,7 @@
 /**
- * `deno task bench:sink`: the most memory that a Node process takes, runtime and all, which downloads a
- * 2 GiB archive into a file: through `fileSink`, and through `Writable.toWeb(createWriteStream())`.
- * Each time in a new process, since a peak never falls. Prints a table; judges nothing.
+ * `deno task bench:sink`: measures the peak memory of a Node process that downloads a 2 GiB archive into
+ * a file, runtime included: with `fileSink`, and with `Writable.toWeb(createWriteStream())`. Each
+ * download has a process of its own. Prints a table without a verdict.
  */
 import { buildNpm } from "../tasks/build_npm.ts";
 import { installTools, node, output } from "../tests/runtimes/tools.ts";
@@ -26,12 +26,12 @@ async function measure(version: number, sink: string, project: string, api: Fake
   const rates: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const path = `${project}/archive.tar.gz`;
-    const printed = await output(
+    const text = await output(
       node(version),
       [PROGRAM, sink, path, JSON.stringify(api)],
       project,
     );
-    const { peakKib, ms }: { peakKib: number; ms: number } = JSON.parse(printed);
+    const { peakKib, ms }: { peakKib: number; ms: number } = JSON.parse(text);
     peaks.push(Math.round(peakKib / 1024));
     rates.push(Math.round(ARCHIVE_BYTES / ms / 1000));
     await Deno.remove(path);

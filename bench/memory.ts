@@ -1,37 +1,25 @@
 /**
- * `deno task bench:memory`: the most memory that a process takes, runtime and all, which downloads a
- * 2 GiB archive into a sink that keeps nothing. Beside it what bare `fetch` takes with the same
- * modules loaded. Each time in a new process, since a peak never falls. Prints a table; judges
- * nothing.
+ * `deno task bench:memory`: measures the peak memory of a process that downloads and discards a 2 GiB
+ * archive, runtime included, with `download$` and with bare `fetch` and the same modules. Each download
+ * has a process of its own. Prints a table without a verdict.
  */
 import { type FakeApi, startFakeApi } from "./fake_api_process.ts";
+import { peakMib } from "./peak_memory.ts";
 
 const ARCHIVE_BYTES = 2 * 1024 ** 3;
 const ROUNDS = 9;
 const GOAL_MIB = 150;
 
-async function peakMib(by: "ours" | "fetch", api: FakeApi): Promise<number> {
-  const { stdout, success } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--no-prompt",
-      "--allow-net=127.0.0.1",
-      new URL("download_to_nowhere.ts", import.meta.url).href,
-      by,
-      JSON.stringify(api),
-    ],
-    stderr: "inherit",
-  }).output();
-  if (!success) throw new Error(`The download by ${by} failed`);
-  return Number(new TextDecoder().decode(stdout)) / 1024;
+function measure(method: "download$" | "fetch", api: FakeApi): Promise<number> {
+  return peakMib("download_and_discard.ts", [], [method, JSON.stringify(api)]);
 }
 
-function row(peaks: readonly number[]) {
+function toRow(peaks: readonly number[]) {
   const sorted = peaks.toSorted((a, b) => a - b).map((peak) => peak.toFixed(1));
   return {
     "median, MiB": sorted[Math.floor(sorted.length / 2)],
-    "least": sorted.at(0),
-    "most": sorted.at(-1),
+    "minimum": sorted.at(0),
+    "maximum": sorted.at(-1),
     "goal": `under ${GOAL_MIB}`,
   };
 }
@@ -40,7 +28,7 @@ await using api = await startFakeApi({ archiveBytes: ARCHIVE_BYTES });
 const ours: number[] = [];
 const bare: number[] = [];
 for (let round = 0; round < ROUNDS; round++) {
-  ours.push(await peakMib("ours", api));
-  bare.push(await peakMib("fetch", api));
+  ours.push(await measure("download$", api));
+  bare.push(await measure("fetch", api));
 }
-console.table({ "download$": row(ours), "fetch + pipeTo()": row(bare) });
+console.table({ "download$": toRow(ours), "fetch + pipeTo()": toRow(bare) });

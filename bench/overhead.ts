@@ -1,12 +1,12 @@
 /**
- * `deno task bench`: what the client costs over bare `fetch`, on the same loopback server in the
- * same run. Prints a table; judges nothing.
+ * `deno task bench`: compares the client with bare `fetch` on the same loopback server in the same run.
+ * Prints a table without a verdict.
  */
 import { RestClient } from "@hpcai/rx";
 import { firstValueFrom, lastValueFrom } from "rxjs";
 import { type FakeApi, startFakeApi } from "./fake_api_process.ts";
 import { fetchArchive } from "./fetch_archive.ts";
-import { comparePaired, type PairedComparison } from "./paired_comparison.ts";
+import { comparePaired, type PairedComparison, toRow } from "./paired_comparison.ts";
 
 const MIB = 1024 ** 2;
 const ARCHIVE_BYTES = 512 * MIB;
@@ -34,20 +34,10 @@ async function compareDownload(api: FakeApi): Promise<PairedComparison> {
   );
 }
 
-function row({ oursMs, peerMs, ratio }: PairedComparison, goal: number) {
-  return {
-    "ours, ms": oursMs.toFixed(2),
-    "fetch, ms": peerMs.toFixed(2),
-    "ratio": ratio.median.toFixed(3),
-    "middle half": `${ratio.lower.toFixed(3)} to ${ratio.upper.toFixed(3)}`,
-    goal,
-  };
-}
-
 await using api = await startFakeApi({ trainingRuns: RUNS, archiveBytes: ARCHIVE_BYTES });
 console.table({
-  [`listTrainingRuns$ of ${RUNS} runs / fetch + json()`]: row(await compareListing(api), 1.15),
-  [`download$ of ${ARCHIVE_BYTES / MIB} MiB / fetch + pipeTo()`]: row(
+  [`listTrainingRuns$ of ${RUNS} runs / fetch + json()`]: toRow(await compareListing(api), 1.15),
+  [`download$ of ${ARCHIVE_BYTES / MIB} MiB / fetch + pipeTo()`]: toRow(
     await compareDownload(api),
     1.03,
   ),

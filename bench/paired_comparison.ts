@@ -1,30 +1,30 @@
-/** Something to time. */
+/** An operation to measure. */
 export type Run = () => Promise<void>;
 
-/** How many times to run what. */
+/** The number of runs. */
 export interface PairingOptions {
-  /** How many pairs to measure. */
+  /** How many pairs are measured. */
   readonly pairs: number;
-  /** How many pairs to run before, unmeasured, until compiler and connections are warm. */
+  /** How many pairs precede them without a measurement, to warm up compiler and connections. */
   readonly warmUps: number;
-  /** How often one measurement calls its `Run`; more than once where a call is short. */
+  /** How often a measurement calls its `Run`; more than once for short calls. Default: 1. */
   readonly callsPerRun?: number;
 }
 
-/** The outcome of a comparison. */
+/** The result of a comparison. */
 export interface PairedComparison {
   /** The median time of one call of ours, in milliseconds. */
   readonly oursMs: number;
-  /** The median time of one call of the peer's, in milliseconds. */
+  /** The median time of one call of the peer, in milliseconds. */
   readonly peerMs: number;
   /** First quartile, median and third quartile of the pairs' ratios, ours over the peer's. */
   readonly ratio: { readonly lower: number; readonly median: number; readonly upper: number };
 }
 
 /**
- * Times two things against each other on a machine that does other work too. The two of a pair run
- * right after one another, so that what slows one slows the other, and take turns at being first;
- * the median of the pairs' ratios is then hardly moved by the pairs that were disturbed.
+ * Compares the times of two operations on a machine with other load. The operations of a pair run one
+ * after the other in alternating order, so that the load affects both; the median of the ratios is robust
+ * against pairs with uneven load.
  */
 export async function comparePaired(
   ours: Run,
@@ -56,10 +56,21 @@ export async function comparePaired(
   };
 }
 
-/** The value below which the given part of the values lies, between the two nearest of them. */
-function quantile(values: readonly number[], part: number): number {
+/** A row of a table of comparisons, with the highest ratio that is acceptable. */
+export function toRow({ oursMs, peerMs, ratio }: PairedComparison, goal?: number) {
+  return {
+    "ours, ms": oursMs.toFixed(2),
+    "peer, ms": peerMs.toFixed(2),
+    "ratio": ratio.median.toFixed(3),
+    "middle half": `${ratio.lower.toFixed(3)} to ${ratio.upper.toFixed(3)}`,
+    "goal": goal ?? "",
+  };
+}
+
+/** The quantile of the values for a fraction, interpolated between the two nearest values. */
+function quantile(values: readonly number[], fraction: number): number {
   const sorted = values.toSorted((a, b) => a - b);
-  const position = (sorted.length - 1) * part;
+  const position = (sorted.length - 1) * fraction;
   const below = sorted[Math.floor(position)] ?? NaN;
   const above = sorted[Math.ceil(position)] ?? NaN;
   return below + (above - below) * (position % 1);

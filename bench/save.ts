@@ -1,14 +1,15 @@
 /**
- * `deno task bench:save`: what saving costs over bare `fetch` piped into a file, on the same loopback
- * server and disk in the same run; and the most memory that a process takes, runtime and all, which
- * saves 2 GiB. Prints tables; judges nothing.
+ * `deno task bench:save`: compares `saveArchive$` with bare `fetch` piped into a file on the same loopback
+ * server and disk in the same run, and measures the peak memory of a process that saves 2 GiB, runtime
+ * included. Prints tables without a verdict.
  */
 import { RestClient } from "@hpcai/rx";
 import { saveArchive$, type SaveOptions } from "@hpcai/rx/fs";
 import { lastValueFrom } from "rxjs";
 import { type FakeApi, startFakeApi } from "./fake_api_process.ts";
 import { fetchArchive } from "./fetch_archive.ts";
-import { comparePaired, type PairedComparison } from "./paired_comparison.ts";
+import { comparePaired, type PairedComparison, toRow } from "./paired_comparison.ts";
+import { peakMib } from "./peak_memory.ts";
 
 const MIB = 1024 ** 2;
 const ARCHIVE_BYTES = 256 * MIB;
@@ -41,42 +42,20 @@ async function compareSaving(
   );
 }
 
-/** The peak of each of a few new processes, in MiB, since a peak never falls. */
+/** The peak memory of each of several new processes, in MiB. */
 async function peaksMib(api: FakeApi, directory: string): Promise<number[]> {
+  const permissions = [`--allow-read=${directory}`, `--allow-write=${directory}`];
+  const args = [`${directory}/archive.tar.gz`, JSON.stringify(api)];
   const peaks: number[] = [];
   for (let round = 0; round < MEMORY_ROUNDS; round++) {
-    const { stdout, success } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "--no-prompt",
-        "--allow-net=127.0.0.1",
-        `--allow-read=${directory}`,
-        `--allow-write=${directory}`,
-        new URL("save_to_file.ts", import.meta.url).href,
-        `${directory}/archive.tar.gz`,
-        JSON.stringify(api),
-      ],
-      stderr: "inherit",
-    }).output();
-    if (!success) throw new Error("The save failed");
-    peaks.push(Number(new TextDecoder().decode(stdout)) / 1024);
+    peaks.push(await peakMib("save_to_file.ts", permissions, args));
   }
   return peaks.sort((a, b) => a - b);
 }
 
-function row({ oursMs, peerMs, ratio }: PairedComparison, goal?: number) {
-  return {
-    "ours, ms": oursMs.toFixed(0),
-    "fetch, ms": peerMs.toFixed(0),
-    "ratio": ratio.median.toFixed(3),
-    "middle half": `${ratio.lower.toFixed(3)} to ${ratio.upper.toFixed(3)}`,
-    "goal": goal ?? "",
-  };
-}
-
 const directory = await Deno.makeTempDir();
 try {
-  // First: on Linux a process inherits the peak of the one that starts it.
+  // First, because on Linux a process inherits the peak of its parent.
   await using large = await startFakeApi({ archiveBytes: LARGE_ARCHIVE_BYTES });
   const peaks = (await peaksMib(large, directory)).map((peak) => peak.toFixed(1));
   console.log(`Peaks of processes that save 2 GiB, in MiB: ${peaks.join(", ")}; goal: under 150`);
@@ -85,12 +64,12 @@ try {
   const compare = (options: SaveOptions, isSynced: boolean) =>
     compareSaving(api, directory, options, isSynced);
   console.table({
-    "saveArchive$ without sha256 / fetch + pipeTo(file) + fsync": row(
+    "saveArchive$ without sha256 / fetch + pipeTo(file) + fsync": toRow(
       await compare({ sha256: false }, true),
       1.05,
     ),
-    "saveArchive$ with sha256 / fetch + pipeTo(file) + fsync": row(await compare({}, true)),
-    "saveArchive$ without sha256 / fetch + pipeTo(file)": row(
+    "saveArchive$ with sha256 / fetch + pipeTo(file) + fsync": toRow(await compare({}, true)),
+    "saveArchive$ without sha256 / fetch + pipeTo(file)": toRow(
       await compare({ sha256: false }, false),
     ),
   });

@@ -1,6 +1,6 @@
 /**
- * Saves an archive, removes it, and prints the peak of this process's memory in KiB:
- * `save_to_file.ts <path> <FakeApi as JSON>`.
+ * `save_to_file.ts <path> <FakeApi as JSON>`: saves an archive, removes it, and prints the peak memory of
+ * this process in KiB.
  */
 import { resourceUsage } from "node:process";
 import { RestClient } from "@hpcai/rx";

@@ -1,6 +1,6 @@
 /**
- * Serves a fake API on a free loopback port: `serve_fake_api.ts [options as JSON]`. Its first line
- * of output says as JSON what a client needs to know, a `FakeApi`.
+ * `serve_fake_api.ts [options as JSON]`: serves a fake API on a free loopback port and prints a `FakeApi`
+ * as JSON.
  */
 import { FakeHpcai, type FakeHpcaiOptions } from "@hpcai/rx/testing";
 import type { FakeApi } from "./fake_api_process.ts";

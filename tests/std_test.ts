@@ -1,4 +1,4 @@
-/** What the tests rely on in `@std`, so that it holds wherever `deno task test` takes it from. */
+/** The behaviour of `@std` that the tests rely on, with every source that `deno task test` supports. */
 import {
   assertEquals,
   assertInstanceOf,
@@ -10,7 +10,7 @@ import { toText } from "@std/streams";
 import { assertSpyCalls, spy, stub } from "@std/testing/mock";
 import { FakeTime } from "@std/testing/time";
 
-/** Has no state that is an own enumerable property. */
+/** A class without own enumerable properties. */
 class Temperature {
   readonly #celsius;
   constructor(celsius: number) {
@@ -23,10 +23,10 @@ class Temperature {
 
 const hidden = (value: number) => Object.defineProperty(new Temperature(1), "hidden", { value });
 const buffer = (...bytes: number[]) => new Uint8Array(bytes).buffer;
-const errorsOfOnePlace = () => [1, 2].map(() => new Error("same")) as [Error, Error];
+const errorsWithEqualStacks = () => [1, 2].map(() => new Error("same")) as [Error, Error];
 
-const different: Record<string, [unknown, unknown]> = {
-  "an undefined property and none": [{ a: undefined }, {}],
+const DIFFERENT: Record<string, [unknown, unknown]> = {
+  "an undefined and a missing property": [{ a: undefined }, {}],
   "an empty slot and undefined": [[, 1], [undefined, 1]],
   "dates": [new Date(1), new Date(2)],
   "bytes": [new Uint8Array([1]), new Uint8Array([2])],
@@ -35,15 +35,20 @@ const different: Record<string, [unknown, unknown]> = {
   "sets": [new Set([1]), new Set([2])],
   "URLs": [new URL("http://a/1"), new URL("http://a/2")],
   "an instance and a plain object": [new (class Point {})(), {}],
-  "errors that were created in two places": [new Error("same"), new Error("same")],
-  "such errors in an object": [{ error: new Error("same") }, { error: new Error("same") }],
-  "such errors in a map": [new Map([[1, new Error("same")]]), new Map([[1, new Error("same")]])],
-  "causes that were created in two places": [
+  "errors with different stacks": [new Error("same"), new Error("same")],
+  "errors with different stacks in an object": [{ error: new Error("same") }, {
+    error: new Error("same"),
+  }],
+  "errors with different stacks in a map": [
+    new Map([[1, new Error("same")]]),
+    new Map([[1, new Error("same")]]),
+  ],
+  "causes with different stacks": [
     { cause: new Error("same", { cause: new Error("cause") }) },
     { cause: new Error("same", { cause: new Error("cause") }) },
   ],
-  "instances whose getters differ": [new Temperature(1), new Temperature(2)],
-  "instances whose hidden properties differ": [hidden(1), hidden(2)],
+  "instances with different getters": [new Temperature(1), new Temperature(2)],
+  "instances with different hidden properties": [hidden(1), hidden(2)],
   "symbol properties": [{ [Symbol.for("key")]: 1 }, { [Symbol.for("key")]: 2 }],
   "functions": [() => 1, () => 1],
   "headers": [new Headers({ a: "1" }), new Headers({ a: "2" })],
@@ -54,37 +59,37 @@ const different: Record<string, [unknown, unknown]> = {
   ],
   "a boxed number and the number": [Object(1), 1],
 };
-for (const [name, [one, other]] of Object.entries(different)) {
-  Deno.test(`assertEquals tells apart: ${name}`, () => {
+for (const [name, [one, other]] of Object.entries(DIFFERENT)) {
+  Deno.test(`assertEquals fails on ${name}`, () => {
     assertThrows(() => assertEquals(one, other));
   });
 }
 
-const alike: Record<string, [unknown, unknown]> = {
+const EQUAL: Record<string, [unknown, unknown]> = {
   "0 and -0": [0, -0],
   "objects with and without a prototype": [{}, Object.create(null)],
   "an error and itself": Array(2).fill(new Error("same")) as [Error, Error],
-  "errors that were created in one place": errorsOfOnePlace(),
-  "functions that are one": Array(2).fill(() => 1) as [unknown, unknown],
+  "errors with equal stacks": errorsWithEqualStacks(),
+  "a function and itself": Array(2).fill(() => 1) as [unknown, unknown],
 };
-for (const [name, [one, other]] of Object.entries(alike)) {
-  Deno.test(`assertNotEquals fails on: ${name}`, () => {
+for (const [name, [one, other]] of Object.entries(EQUAL)) {
+  Deno.test(`assertNotEquals fails on ${name}`, () => {
     assertThrows(() => assertNotEquals(one, other));
   });
 }
 
-for (const [name, [one, other]] of Object.entries(different)) {
-  Deno.test(`assertNotEquals passes on: ${name}`, () => {
+for (const [name, [one, other]] of Object.entries(DIFFERENT)) {
+  Deno.test(`assertNotEquals passes on ${name}`, () => {
     assertNotEquals(one, other);
   });
 }
 
-Deno.test("assertEquals takes errors that were created in one place for equal", () => {
-  const [one, other] = errorsOfOnePlace();
+Deno.test("assertEquals passes on errors with equal stacks", () => {
+  const [one, other] = errorsWithEqualStacks();
   assertEquals(one, other);
 });
 
-Deno.test("assertEquals compares what refers to itself", () => {
+Deno.test("assertEquals compares objects that refer to themselves", () => {
   const loop = (name: string) => {
     const node: { name: string; next?: unknown } = { name };
     node.next = node;
@@ -94,12 +99,12 @@ Deno.test("assertEquals compares what refers to itself", () => {
   assertThrows(() => assertEquals(loop("a"), loop("b")));
 });
 
-Deno.test("assertEquals refuses to compare collections that cannot be read", () => {
+Deno.test("assertEquals throws for weak collections", () => {
   assertThrows(() => assertEquals(new WeakSet(), new WeakSet()), TypeError);
   assertThrows(() => assertNotEquals(new WeakMap(), new WeakMap()), TypeError);
 });
 
-Deno.test("assertEquals compares by value, through every level", () => {
+Deno.test("assertEquals compares by value at every level", () => {
   const value = () => ({
     at: new Date(1),
     bytes: new Uint8Array([1, 2]),
@@ -109,7 +114,7 @@ Deno.test("assertEquals compares by value, through every level", () => {
   assertEquals(value(), value());
 });
 
-Deno.test("assertThrows returns the error that it expected", () => {
+Deno.test("assertThrows returns the expected error", () => {
   const error = new RangeError("out of range");
   const caught = assertThrows(
     () => {
@@ -125,7 +130,7 @@ Deno.test("assertThrows fails when nothing is thrown", () => {
   assertThrows(() => assertThrows(() => {}), Error);
 });
 
-Deno.test("assertRejects returns the error that it expected", async () => {
+Deno.test("assertRejects returns the expected error", async () => {
   const error = new RangeError("out of range");
   assertEquals(await assertRejects(() => Promise.reject(error), Error, "out of"), error);
 });
@@ -147,17 +152,17 @@ Deno.test("assertRejects fails when nothing is rejected", async () => {
 Deno.test("assertRejects fails when the function throws instead", async () => {
   await assertRejects(() =>
     assertRejects(() => {
-      throw new Error("at once");
+      throw new Error("synchronous");
     })
   );
 });
 
-Deno.test("assertRejects fails on what is no promise", async () => {
+Deno.test("assertRejects fails on a value that is not a promise", async () => {
   const notAsync = (() => "value") as unknown as () => Promise<void>;
   await assertRejects(() => assertRejects(notAsync));
 });
 
-Deno.test("a class of errors is asked of errors only", async () => {
+Deno.test("assertRejects and assertThrows with a class fail on values that are not errors", async () => {
   await assertRejects(() => assertRejects(() => Promise.reject("text"), Error));
   assertThrows(() =>
     assertThrows(() => {
@@ -166,20 +171,20 @@ Deno.test("a class of errors is asked of errors only", async () => {
   );
 });
 
-Deno.test("a stream is read to its end", async () => {
+Deno.test("toText reads a stream to its end", async () => {
   assertEquals(await toText(new Blob(["hé"]).stream()), "hé");
   assertEquals(await toText(ReadableStream.from(["h", "é"])), "hé");
 });
 
-Deno.test("a stream that is locked, or none, is refused", async () => {
+Deno.test("toText rejects a locked stream, and a value that is not a stream", async () => {
   const locked = new Blob(["text"]).stream();
   locked.getReader();
   await assertRejects(() => toText(locked), TypeError);
-  // @ts-expect-error: only web streams are read
+  // @ts-expect-error: only web streams are supported
   await assertRejects(async () => await toText(["text"].values()), TypeError);
 });
 
-Deno.test("a stub replaces a method until its block ends, and records the calls", async () => {
+Deno.test("stub replaces a method until its block ends, and records the calls", async () => {
   const original = globalThis.fetch;
   {
     using fake = stub(globalThis, "fetch", () => Promise.resolve(new Response("fake")));
@@ -190,7 +195,7 @@ Deno.test("a stub replaces a method until its block ends, and records the calls"
   assertEquals(globalThis.fetch, original);
 });
 
-Deno.test("a stub is called with the object, and records what it returns or throws", () => {
+Deno.test("stub calls its function with the object, and records results and errors", () => {
   const list = { items: [1], at: (_index: number): number | undefined => undefined };
   using fake = stub(list, "at", function (index) {
     if (index > 0) throw new RangeError("out of range");
@@ -205,7 +210,7 @@ Deno.test("a stub is called with the object, and records what it returns or thro
   }]);
 });
 
-Deno.test("a call is recorded once it has ended", () => {
+Deno.test("spy records a call after it ends", () => {
   const double = spy((depth: number): number => {
     if (depth > 0) double(depth - 1);
     return double.calls.length;
@@ -214,7 +219,7 @@ Deno.test("a call is recorded once it has ended", () => {
   assertEquals(double.calls.map(({ args }) => args), [[0], [1]]);
 });
 
-Deno.test("a stub takes methods only, and each but once", () => {
+Deno.test("stub throws for a property that is not a method, or is a stub already", () => {
   const settings: { limit: number; run: () => void } = { limit: 1, run: () => {} };
   assertThrows(() => stub(settings, "limit", () => {}), Error, "not an instance method");
   using _run = stub(settings, "run", () => {});
@@ -223,7 +228,7 @@ Deno.test("a stub takes methods only, and each but once", () => {
   assertThrows(() => stub(frozen, "run", () => {}), Error, "non-configurable");
 });
 
-Deno.test("a stub is restored but once, and leaves the property as it was", () => {
+Deno.test("restore restores the original property, and throws the second time", () => {
   const settings = Object.create({ run: () => "inherited" });
   const fake = stub(settings, "run", () => "fake");
   assertEquals(settings.run(), "fake");
@@ -234,24 +239,24 @@ Deno.test("a stub is restored but once, and leaves the property as it was", () =
   assertThrows(() => fake.restore(), Error, "already restored");
 });
 
-Deno.test("a spy of a function cannot be restored", () => {
+Deno.test("restore throws for a spy of a function", () => {
   assertThrows(() => spy().restore(), Error, "cannot be restored");
 });
 
-Deno.test("assertSpyCalls fails on fewer calls and on more", () => {
-  const recorded = spy();
-  recorded();
-  assertThrows(() => assertSpyCalls(recorded, 0));
-  assertThrows(() => assertSpyCalls(recorded, 2));
+Deno.test("assertSpyCalls fails on fewer and on more calls", () => {
+  const double = spy();
+  double();
+  assertThrows(() => assertSpyCalls(double, 0));
+  assertThrows(() => assertSpyCalls(double, 2));
 });
 
-Deno.test("a spy records what it is called with", () => {
+Deno.test("spy records the arguments of calls", () => {
   const double = spy((value: number) => value * 2);
   assertEquals(double(2), 4);
   assertEquals(double.calls.map(({ args }) => args), [[2]]);
 });
 
-Deno.test("a timer fires at its own time, however far the clock is moved", () => {
+Deno.test("FakeTime fires a timer at its time within a longer tick", () => {
   using time = new FakeTime(1_000);
   const firedAt: number[] = [];
   const interval = setInterval(() => firedAt.push(Date.now()), 10);
@@ -261,7 +266,7 @@ Deno.test("a timer fires at its own time, however far the clock is moved", () =>
   assertEquals(time.now, 1_025);
 });
 
-Deno.test("tickAsync lets promises settle before it moves the clock", async () => {
+Deno.test("tickAsync lets promises settle before it advances the clock", async () => {
   using time = new FakeTime(0);
   let firedAt = NaN;
   Promise.resolve().then(() => setTimeout(() => firedAt = Date.now(), 10));
@@ -269,7 +274,7 @@ Deno.test("tickAsync lets promises settle before it moves the clock", async () =
   assertEquals(firedAt, 10);
 });
 
-Deno.test("AbortSignal.timeout keeps the fake time", () => {
+Deno.test("FakeTime controls AbortSignal.timeout", () => {
   using time = new FakeTime(0);
   const signal = AbortSignal.timeout(10);
   time.tick(9);
@@ -279,7 +284,7 @@ Deno.test("AbortSignal.timeout keeps the fake time", () => {
   assertEquals(signal.reason.name, "TimeoutError");
 });
 
-Deno.test("a stub of Date.now is ignored while time is fake", () => {
+Deno.test("FakeTime ignores a stub of Date.now", () => {
   using time = new FakeTime(1_000);
   using _now = stub(Date, "now", () => 7);
   time.tick(1);
@@ -289,7 +294,7 @@ Deno.test("a stub of Date.now is ignored while time is fake", () => {
   assertInstanceOf(new Date(), Date);
 });
 
-Deno.test("timers fire in the order of their times, then in that of their creation", () => {
+Deno.test("FakeTime fires timers in the order of their times, then of their creation", () => {
   using time = new FakeTime(0);
   const fired: string[] = [];
   setTimeout(() => fired.push("20"), 20);
@@ -299,7 +304,7 @@ Deno.test("timers fire in the order of their times, then in that of their creati
   assertEquals(fired, ["10, first", "10, second", "20"]);
 });
 
-Deno.test("an interval comes before a timer that it sets for the same time", () => {
+Deno.test("FakeTime fires an interval before a timer that it sets for the same time", () => {
   using time = new FakeTime(0);
   const fired: string[] = [];
   const interval = setInterval(() => {
@@ -311,7 +316,7 @@ Deno.test("an interval comes before a timer that it sets for the same time", () 
   assertEquals(fired, ["interval", "interval", "timer"]);
 });
 
-Deno.test("a timer that a timer sets for now fires within the same tick", () => {
+Deno.test("FakeTime fires a timer that another timer sets for now within the same tick", () => {
   using time = new FakeTime(0);
   const firedAt: number[] = [];
   setTimeout(() => setTimeout(() => firedAt.push(Date.now()), 0), 10);
@@ -319,7 +324,7 @@ Deno.test("a timer that a timer sets for now fires within the same tick", () => 
   assertEquals(firedAt, [10]);
 });
 
-Deno.test("a timer can be as long as a number", () => {
+Deno.test("FakeTime supports delays above 2^31", () => {
   using time = new FakeTime(0);
   let firedAt = NaN;
   setTimeout(() => firedAt = Date.now(), 2 ** 32);
@@ -329,7 +334,7 @@ Deno.test("a timer can be as long as a number", () => {
   assertEquals(firedAt, 2 ** 32);
 });
 
-Deno.test("a timer that is cleared does not fire, whatever clears it", () => {
+Deno.test("clearTimeout and clearInterval clear either kind of timer", () => {
   using time = new FakeTime(0);
   const fired: string[] = [];
   clearInterval(setTimeout(() => fired.push("timer"), 10));
@@ -339,7 +344,7 @@ Deno.test("a timer that is cleared does not fire, whatever clears it", () => {
   assertEquals(fired, []);
 });
 
-Deno.test("an error of a timer stops the clock at its time", () => {
+Deno.test("tick stops the clock at the time of a timer that throws", () => {
   using time = new FakeTime(0);
   const fired: string[] = [];
   setTimeout(() => {
@@ -351,18 +356,18 @@ Deno.test("an error of a timer stops the clock at its time", () => {
   assertEquals(fired, []);
 });
 
-Deno.test("time cannot go back", () => {
+Deno.test("tick throws for a negative time", () => {
   using time = new FakeTime(0);
   assertThrows(() => time.tick(-1), RangeError);
 });
 
-Deno.test("time is faked but once, from a time that there is", () => {
+Deno.test("FakeTime throws for an invalid start, and while time is fake", () => {
   assertThrows(() => new FakeTime(new Date(NaN)), TypeError);
   using _time = new FakeTime(0);
   assertThrows(() => new FakeTime(0), Error, "already faked");
 });
 
-Deno.test("time is restored but once, and timers of that time are refused then", () => {
+Deno.test("restore throws the second time, and fake timers throw after it", () => {
   const time = new FakeTime(0);
   const { setTimeout, clearInterval } = globalThis;
   time.restore();
@@ -371,7 +376,7 @@ Deno.test("time is restored but once, and timers of that time are refused then",
   assertThrows(() => clearInterval(1), Error, "not faked");
 });
 
-Deno.test("AbortSignal.timeout is real again once FakeTime is restored", () => {
+Deno.test("restore restores AbortSignal.timeout", () => {
   const before = AbortSignal.timeout;
   const time = new FakeTime(0);
   assertNotEquals(AbortSignal.timeout, before);
@@ -379,7 +384,7 @@ Deno.test("AbortSignal.timeout is real again once FakeTime is restored", () => {
   assertEquals(AbortSignal.timeout, before);
 });
 
-Deno.test("time is real again once FakeTime is restored", () => {
+Deno.test("restore restores the timers", () => {
   const before = globalThis.setTimeout;
   new FakeTime(0).restore();
   assertEquals(globalThis.setTimeout, before);

@@ -6,8 +6,7 @@
  */
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { apiProxy, type Upstream } from "../api_proxy.ts";
-import { paced } from "../paced.ts";
-import { builtApp } from "./built_app.ts";
+import { createAppHandler } from "./app_handler.ts";
 
 const API_PREFIX = "/hpcai";
 const DEFAULT_BASE_URL = "https://www.hpc-ai.com/finetunesdk";
@@ -19,7 +18,7 @@ export async function consoleHandler(
   { upstream, dist }: { readonly upstream: Upstream; readonly dist: URL },
 ): Promise<(request: Request) => Promise<Response>> {
   const proxy = apiProxy(upstream);
-  const app = await builtApp(dist);
+  const app = await createAppHandler(dist);
   return (request) => {
     const { pathname } = new URL(request.url);
     if (!pathname.startsWith(`${API_PREFIX}/`)) {
@@ -38,13 +37,10 @@ function findUpstream(): Upstream {
     maxPageSize: 20,
     archiveBytes: 64 * 1024 ** 2,
     latencyMs: 150,
+    bytesPerSecond: NETWORK_BYTES_PER_SECOND,
   });
   keepTraining(fake);
-  return {
-    apiKey: fake.apiKey,
-    baseUrl: DEFAULT_BASE_URL,
-    fetch: async (input, init) => paced(await fake.fetch(input, init), NETWORK_BYTES_PER_SECOND),
-  };
+  return { apiKey: fake.apiKey, baseUrl: DEFAULT_BASE_URL, fetch: fake.fetch };
 }
 
 /** Saves a checkpoint of the latest run now and then, so that there is something to watch. */

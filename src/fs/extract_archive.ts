@@ -21,7 +21,7 @@ import type {
   ExtractOptions,
 } from "./extract_event.ts";
 import { statusOf } from "./file_status.ts";
-import { claimPath, LEASE_MS, type PathClaim } from "./path_claim.ts";
+import { claimPath, type PathClaim } from "./path_claim.ts";
 import { PathExistsError, toPathError } from "./path_errors.ts";
 import {
   makeStagedDirectory,
@@ -86,17 +86,6 @@ export function extractArchive$(
   directory: string,
   options: ExtractOptions = {},
 ): Observable<ExtractEvent> {
-  return extractWithin$(LEASE_MS, client, checkpoint, directory, options);
-}
-
-/** {@linkcode extractArchive$}, with another time to wait for a process that was killed. */
-export function extractWithin$(
-  leaseMs: number,
-  client: RestClient,
-  checkpoint: CheckpointRef,
-  directory: string,
-  options: ExtractOptions,
-): Observable<ExtractEvent> {
   return defer(() => {
     requireOptions("options", options);
     requireDirectory(directory);
@@ -104,7 +93,7 @@ export function extractWithin$(
     const ids = checkpointIds(checkpoint);
     const settings = extractSettings(options);
     return defer(() => requireFree(directory, settings.overwrite)).pipe(
-      concatMap(() => extract$(transport, ids, directory, settings, leaseMs)),
+      concatMap(() => extract$(transport, ids, directory, settings)),
       catchError((error) =>
         throwError(() => toPathError(`Cannot extract into ${show(directory)}`, error))
       ),
@@ -173,7 +162,6 @@ function extract$(
   ids: CheckpointIds,
   directory: string,
   settings: ExtractSettings,
-  leaseMs: number,
 ): Observable<ExtractEvent> {
   return new Observable((subscriber) => {
     const counts = { entries: 0, bytes: 0 };
@@ -195,7 +183,7 @@ function extract$(
       const own = ending = new AbortController();
       const archive = await decompress(bytes);
       await makeDirectory(state.root);
-      const claim = await claimPath(state, leaseMs, own.signal);
+      const claim = await claimPath(state, own.signal);
       try {
         await fill(archive, claim, own.signal);
       } catch (error) {

@@ -39,7 +39,7 @@ const claimed = new Map<string, { isEnding(): boolean; readonly released: Promis
  * How long a process that was killed keeps others from its path, in milliseconds. Longer than a busy
  * disk may keep a living one from touching its lock.
  */
-export const LEASE_MS = 3_000;
+const LEASE_MS = 3_000;
 
 /** How often a state directory may be removed while it is being entered. */
 const MAX_ATTEMPTS = 100;
@@ -49,14 +49,14 @@ const MAX_ATTEMPTS = 100;
  * the lock gives no sign of life; takes over the state that it left.
  *
  * @param location Whose state it is.
- * @param leaseMs How long another process may give no sign of life, in milliseconds.
  * @param signal Ends the wait. Once aborted, others of this process wait for the release.
+ * @param leaseMs How long another process may give no sign of life, in milliseconds.
  * @throws {HpcaiError} if the path is claimed already, or the state directory cannot be trusted.
  */
 export async function claimPath(
   location: StateLocation,
-  leaseMs: number,
   signal: AbortSignal,
+  leaseMs: number = LEASE_MS,
 ): Promise<PathClaim> {
   const holder = randomBytes(8).toString("hex");
   const key = stateKey(location);

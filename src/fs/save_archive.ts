@@ -16,7 +16,6 @@ import { transfer$ } from "../download/transfer.ts";
 import { InvalidArchiveError, InvalidArgumentError } from "../errors.ts";
 import type { RestClient } from "../rest_client.ts";
 import type { CheckpointRef } from "../types.ts";
-import { LEASE_MS } from "./path_claim.ts";
 import { openSavedFile, type SavedFile } from "./saved_file.ts";
 
 /** How to save an archive. */
@@ -113,17 +112,6 @@ export function saveArchive$(
   path: string,
   options: SaveOptions = {},
 ): Observable<SaveEvent> {
-  return saveWithin$(LEASE_MS, client, checkpoint, path, options);
-}
-
-/** {@linkcode saveArchive$}, with another time to wait for those that were killed. */
-export function saveWithin$(
-  leaseMs: number,
-  client: RestClient,
-  checkpoint: CheckpointRef,
-  path: string,
-  options: SaveOptions,
-): Observable<SaveEvent> {
   return defer(() => {
     requireOptions("options", options);
     const ids = checkpointIds(checkpoint);
@@ -131,7 +119,7 @@ export function saveWithin$(
     const settings = transferSettings(options);
     requireFilePath(path);
     const { overwrite = false, sha256 = true, verify = false } = options;
-    const fileOptions = { overwrite, sha256, verify, leaseMs };
+    const fileOptions = { overwrite, sha256, verify };
     const saved$ = opened$((signal) => openSavedFile(path, ids, fileOptions, signal)).pipe(
       switchMap((file) =>
         lockSink$(

@@ -22,8 +22,6 @@ export interface SavedFileOptions {
   readonly overwrite: boolean;
   readonly sha256: boolean;
   readonly verify: boolean;
-  /** How long another saver may give no sign of life, in milliseconds. */
-  readonly leaseMs: number;
   /** Where the state is kept. Default: in the file's own directory. */
   readonly state?: StateLocation | undefined;
 }
@@ -71,12 +69,12 @@ export async function openSavedFile(
   const ending = new AbortController();
   const end = () => ending.abort();
   signal.addEventListener("abort", end);
-  const { leaseMs, state = { root: dirname(path), name: basename(path) } } = options;
+  const { state = { root: dirname(path), name: basename(path) } } = options;
   try {
     // Before anything is made that would have to be removed.
     requireReplaceable(path, await statusOf(path));
     await makeDirectory(dirname(path));
-    const claim = await claimPath(state, leaseMs, ending.signal);
+    const claim = await claimPath(state, ending.signal);
     try {
       return await openClaimed(path, checkpoint, options, claim, ending);
     } catch (error) {

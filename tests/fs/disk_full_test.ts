@@ -45,7 +45,7 @@ Deno.test({
     const fake = new FakeHpcai({ archiveBytes: ARCHIVE_BYTES });
     await using server = serve(async (request) => slowly(await fake.handler(request)));
     const path = `${directory}/final.tar.gz`;
-    const options = { apiKey: fake.apiKey, baseUrl: server.url, path, leaseMs: 200 };
+    const options = { apiKey: fake.apiKey, baseUrl: server.url, path };
     const { stdout, stderr, code } = await new Deno.Command("bash", {
       args: [
         "-c",

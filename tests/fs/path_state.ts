@@ -1,5 +1,5 @@
 /** What is in the state directory about one file, for tests to look at and to plant. */
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { claimPath } from "../../src/fs/path_claim.ts";
 import { stateKey } from "../../src/fs/state_directory.ts";
@@ -43,10 +43,18 @@ export function plantState(
   return directory;
 }
 
+/**
+ * Removes the lock of a process that was killed or stopped, as the next process does that finds it not
+ * renewed for a lease, so that a test need not wait for that.
+ */
+export function expireLock(path: string): void {
+  rmSync(lockOf(path), { force: true });
+}
+
 /** Resolves once this process has released a file that it was unsubscribed from. */
 export async function whenReleased(path: string): Promise<void> {
   const { signal } = new AbortController();
-  const claim = await claimPath({ root: dirname(path), name: basename(path) }, 1000, signal);
+  const claim = await claimPath({ root: dirname(path), name: basename(path) }, signal);
   await claim.release();
 }
 

@@ -512,7 +512,7 @@ async function saveElsewhere(
   await using server = serve(setting.fake.handler);
   const saver = new URL("saver.ts", import.meta.url).href;
   const { apiKey } = setting.fake;
-  const options = { apiKey, baseUrl: server.url, path: setting.path, leaseMs: 100 };
+  const options = { apiKey, baseUrl: server.url, path: setting.path };
   const deno = [Deno.execPath(), "run", "--no-prompt", "--allow-net=127.0.0.1", ...denoArgs];
   const [command = "", ...args] = [...within, ...deno, saver, JSON.stringify(options)];
   const { code, stderr } = await new Deno.Command(command, { args }).output();

@@ -5,28 +5,25 @@
 import { RestClient } from "@hpcai/rx";
 import process from "node:process";
 import { lastValueFrom } from "rxjs";
-import { extractWithin$ } from "../../src/fs/extract_archive.ts";
-import { saveWithin$ } from "../../src/fs/save_archive.ts";
+import { extractArchive$, saveArchive$ } from "@hpcai/rx/fs";
 
-/** What it is told. */
+/** What to save, and where. */
 export interface SaverOptions {
   readonly apiKey: string;
   readonly baseUrl: string;
   readonly path: string;
-  /** How long it waits for the lock of one that was killed, in milliseconds. */
-  readonly leaseMs: number;
   /** Default: what `saveArchive$` defaults to. */
   readonly overwrite?: boolean;
   /** Whether to extract the archive into the directory `path`. */
   readonly isExtracted?: boolean;
 }
 
-const { leaseMs, path, overwrite, isExtracted, ...clientOptions }: SaverOptions = JSON.parse(
+const { path, overwrite, isExtracted, ...clientOptions }: SaverOptions = JSON.parse(
   process.argv[2] ?? "",
 );
 const client = new RestClient({ ...clientOptions, retry: false });
 const checkpoint = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010";
 const events$ = isExtracted
-  ? extractWithin$(leaseMs, client, checkpoint, path, { overwrite })
-  : saveWithin$(leaseMs, client, checkpoint, path, { overwrite });
+  ? extractArchive$(client, checkpoint, path, { overwrite })
+  : saveArchive$(client, checkpoint, path, { overwrite });
 console.log(JSON.stringify(await lastValueFrom<unknown>(events$)));

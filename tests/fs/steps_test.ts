@@ -1,22 +1,18 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { RestClient } from "@hpcai/rx";
+import { extractArchive$, saveArchive$ } from "@hpcai/rx/fs";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { lastValueFrom } from "rxjs";
-import { extractWithin$ } from "../../src/fs/extract_archive.ts";
-import { saveWithin$ } from "../../src/fs/save_archive.ts";
 import { namesIn } from "../archives/corpus.ts";
 import { serve } from "../integration/loopback_server.ts";
-import { lockOf, stateFiles, stateOf, stateRoot } from "./path_state.ts";
+import { expireLock, lockOf, stateFiles, stateOf, stateRoot } from "./path_state.ts";
 import { type RunningSaver, RUNTIMES, type StepAction, StepRunner, unsupported } from "./steps.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const CHECKPOINT = { trainingRunId: RUN, checkpointId: "step_0010" };
 const ARCHIVE_BYTES = 100_000;
-
-/** How long the next one waits for a process that was killed or stopped. */
-const LEASE_MS = 150;
 
 /** More steps than any run here has. */
 const MAX_STEPS = 100;
@@ -84,20 +80,21 @@ class Setting implements AsyncDisposable {
       apiKey: path,
       baseUrl: this.#server.url,
       path,
-      leaseMs: LEASE_MS,
       ...options,
     };
     return this.runner.start(runtime, directory, saverOptions, action);
   }
 
-  /** Saves in this process, and gives the event that it is complete. */
+  /** Saves in this process after a saver was killed or stopped; returns the last event. */
   save(path: string, overwrite = false) {
-    return lastValueFrom(saveWithin$(LEASE_MS, this.client(path), CHECKPOINT, path, { overwrite }));
+    expireLock(path);
+    return lastValueFrom(saveArchive$(this.client(path), CHECKPOINT, path, { overwrite }));
   }
 
   extract(path: string) {
     const options = { overwrite: true };
-    return lastValueFrom(extractWithin$(LEASE_MS, this.client(path), CHECKPOINT, path, options));
+    expireLock(path);
+    return lastValueFrom(extractArchive$(this.client(path), CHECKPOINT, path, options));
   }
 
   /** Tries each step of a run that has to go on until it has none any more. */
@@ -311,6 +308,7 @@ test("saveArchive$ removes what an extraction left that was killed before any st
     const directory = oldDirectory(parent);
     const options = { overwrite: true, isExtracted: true };
     const { signal } = await setting.start("node", directory, options, { at, do: "kill" }).outcome;
+    expireLock(directory);
     const path = `${parent}/other.tar.gz`;
     await setting.save(path);
     const names = await namesIn(directory);

@@ -1,14 +1,14 @@
-"""Calls every REST method of the Python SDK, both ways, and prints what it got as JSON.
+"""Calls every REST method of the Python SDK and prints the results as JSON.
 
-Usage: drive_sdk.py URL_OF_BYTES URL_OF_REDIRECT API_KEY, the two servers holding the same data and
-answering a request for an archive with its bytes and with a redirect.
+Usage: drive_sdk.py URL_OF_BYTES URL_OF_REDIRECT API_KEY. Both servers have equal data; the first one
+responds to a request for an archive with its bytes, the second one with a redirect.
 
-Each method is called as the API reference does, `rest_client.method(...).result()`, and then as
+Each method is called as in the API reference, `rest_client.method(...).result()`, and as
 `await rest_client.method_async(...)`. Times are printed in milliseconds since 1970, archives as
 their SHA-256, errors as their class and status.
 
-The SDK runs as it was published, except that shims/ stands in for numpy. Its parser takes paths of
-the form hpcai://RUN/training/ID and hpcai://RUN/sampler/ID only.
+The SDK is unchanged, except that shims/ replaces numpy. Its parser supports only paths of the form
+hpcai://RUN/training/ID and hpcai://RUN/sampler/ID.
 """
 
 import asyncio
@@ -28,9 +28,9 @@ SAMPLER_PATH = f"hpcai://{RUN}/sampler/step_0010-sampler"
 
 READING = {
     "list_training_runs": [((), {}), ((), {"limit": 5, "offset": 2}), ((), {"offset": 500})],
-    "get_training_run": [((RUN,), {}), (("nobody",), {})],
+    "get_training_run": [((RUN,), {}), (("missing",), {})],
     "get_training_run_by_checkpoint_path": [((PATH,), {}), ((SAMPLER_PATH,), {})],
-    "list_checkpoints": [((RUN,), {}), (("nobody",), {})],
+    "list_checkpoints": [((RUN,), {}), (("missing",), {})],
 }
 DOWNLOADING = {
     "download_checkpoint_archive": [((RUN, "step_0010"), {}), ((RUN, "none"), {})],
@@ -40,7 +40,7 @@ DOWNLOADING = {
 
 def plain(value):
     if isinstance(value, BaseModel):
-        # The declared fields alone: what else a server sends is not the client's business.
+        # Only the declared fields, because the client keeps no others.
         return {name: plain(getattr(value, name)) for name in type(value).model_fields}
     if isinstance(value, list):
         return [plain(item) for item in value]
@@ -69,16 +69,16 @@ def call_both_ways(client, method, *args, **kwargs):
 
 
 def call_all(client, methods):
-    got = {}
+    results = {}
     for method, calls in methods.items():
         for args, kwargs in calls:
             for name, value in call_both_ways(client, method, *args, **kwargs).items():
-                got.setdefault(name, []).append(value)
-    return got
+                results.setdefault(name, []).append(value)
+    return results
 
 
 def delete_all(client):
-    """Deletes each way once, the last time what is gone already, and lists what is left."""
+    """Deletes with each method, one checkpoint twice, and lists the remaining checkpoints."""
 
     async def delete_async():
         await client.delete_checkpoint_async(RUN, "step_0010-sampler")
@@ -102,18 +102,18 @@ def delete_all(client):
         "delete_checkpoint_by_checkpoint_path_async": [
             outcome(lambda: asyncio.run(delete_by_path_async()))
         ],
-        "what is left": [outcome(lambda: client.list_checkpoints(RUN).result())],
+        "remaining checkpoints": [outcome(lambda: client.list_checkpoints(RUN).result())],
     }
 
 
 def main(bytes_url, redirect_url, api_key):
-    logging.disable()  # standard error is for what went wrong here
+    logging.disable()  # keep standard error for failures of this program
 
     def rest_client(url, key=api_key):
         return hpcai.ServiceClient(base_url=url, api_key=key).create_rest_client()
 
     client = rest_client(bytes_url)
-    got = {
+    results = {
         "API": call_all(client, READING),
         "archive as bytes": call_all(client, DOWNLOADING),
         "archive by redirect": call_all(rest_client(redirect_url), DOWNLOADING),
@@ -122,10 +122,10 @@ def main(bytes_url, redirect_url, api_key):
         ),
         "deletion": delete_all(client),
     }
-    called = {method for section in got.values() for method in section}
+    called = {method for section in results.values() for method in section}
     public = {name for name in dir(RestClient) if not name.startswith("_")}
-    got["methods not called"] = {name: [] for name in public - called - {"get_telemetry"}}
-    json.dump(got, sys.stdout)
+    results["methods not called"] = {name: [] for name in public - called - {"get_telemetry"}}
+    json.dump(results, sys.stdout)
 
 
 main(*sys.argv[1:])

@@ -1,13 +1,13 @@
-// What the scenario and the facts share. Runs in every runtime.
+// Assertions of the scenario and the facts. Runs in every runtime.
 import { HpcaiError } from "@hpcai/rx";
 import { tap } from "rxjs";
 
-/** Throws unless both are the same value. */
+/** Throws unless both values are the same. */
 export function equal(actual, expected) {
   if (!Object.is(actual, expected)) throw new Error(`expected ${expected}, got ${actual}`);
 }
 
-/** Gives the error that a promise is rejected with; throws if it is none with that name. */
+/** Returns the error of a rejected promise; throws unless its name is `name`. */
 export async function rejects(promise, name) {
   const error = await promise.then(
     (value) => new Error(`expected ${name}, got the value ${value}`),
@@ -18,17 +18,17 @@ export async function rejects(promise, name) {
 }
 
 /**
- * Orders that the next archive breaks off, and gives what to pipe its download through: the cut waits
- * until some of it has been read, since what a runtime has buffered can be lost with the connection.
+ * Cuts the next archive. Returns an operator for the download that delays the cut until some bytes were
+ * read, because a runtime can discard buffered bytes with the connection.
  */
-export async function cutOnceRead(order) {
-  await order("close-gate");
-  await order("fault", { type: "cut", afterBytes: 500_000, on: "archive" });
-  let isOpen = false;
+export async function cutAfterRead(control) {
+  await control("close-gate");
+  await control("fault", { type: "cut", afterBytes: 500_000, on: "archive" });
+  let isGateOpen = false;
   return tap(({ loaded }) => {
-    if (loaded > 0 && !isOpen) {
-      isOpen = true;
-      order("open-gate");
+    if (loaded > 0 && !isGateOpen) {
+      isGateOpen = true;
+      control("open-gate");
     }
   });
 }

@@ -1,5 +1,5 @@
-// Opens a page in Chromium and prints what it leaves in `globalThis.outcome`, which may be a promise:
-// `chromium.mjs <executable> <URL>`.
+// `chromium.mjs <executable> <URL>`: opens a page in Chromium and prints `globalThis.outcomes`, which
+// can be a promise.
 import { createRequire } from "node:module";
 import process from "node:process";
 
@@ -12,9 +12,9 @@ try {
   page.on("pageerror", (error) => console.error(error));
   page.on("console", (message) => console.error(message.text(), message.location().url));
   await page.goto(url);
-  const outcome = await page.evaluate(() => globalThis.outcome);
-  if (outcome === undefined) throw new Error("The page left no outcome");
-  console.log(JSON.stringify(outcome));
+  const outcomes = await page.evaluate(() => globalThis.outcomes);
+  if (outcomes === undefined) throw new Error("The page set no outcomes");
+  console.log(JSON.stringify(outcomes));
 } finally {
   await browser.close();
 }

@@ -1,31 +1,31 @@
 import type { Handler } from "./serve.ts";
 
-/** What a page may do with a server of another origin. */
-const ALLOWED = {
+/** Headers that permit the requests of pages of other origins. */
+const ALLOW_HEADERS = {
   "Access-Control-Allow-Origin": "*",
   "Access-Control-Allow-Headers": "X-API-Key, If-Range",
   "Access-Control-Allow-Methods": "GET, DELETE",
 };
-const EXPOSED = "Content-Encoding, Content-Range, ETag, Retry-After";
+const EXPOSE_HEADERS = "Content-Encoding, Content-Range, ETag, Retry-After";
 
-/** How far the servers of facts.mjs open up to pages of other origins. */
-export const CORS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+/** The CORS headers of the servers of facts.mjs, by the name of the policy. */
+export const CORS_POLICIES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "closed": {},
-  "open": ALLOWED,
-  "exposing": { ...ALLOWED, "Access-Control-Expose-Headers": EXPOSED },
+  "open": ALLOW_HEADERS,
+  "exposing": { ...ALLOW_HEADERS, "Access-Control-Expose-Headers": EXPOSE_HEADERS },
 };
 
-/** The same server with these headers; `POST …/order/preflights` tells which preflights came. */
+/** Adds these headers to each response; `POST …/control/preflights` returns the preflights so far. */
 export function withCors(cors: Readonly<Record<string, string>>, handler: Handler): Handler {
   const preflights: { method: string | null; headers: string | null }[] = [];
-  return async (request, left) => {
-    if (request.url.endsWith("/order/preflights")) return Response.json(preflights);
+  return async (request, whenDisconnected) => {
+    if (request.url.endsWith("/control/preflights")) return Response.json(preflights);
     if (request.method === "OPTIONS") {
-      const asked = (what: string) => request.headers.get(`Access-Control-Request-${what}`);
-      preflights.push({ method: asked("Method"), headers: asked("Headers") });
+      const requested = (name: string) => request.headers.get(`Access-Control-Request-${name}`);
+      preflights.push({ method: requested("Method"), headers: requested("Headers") });
       return new Response(null, { status: 204, headers: cors });
     }
-    const { status, headers, body } = await handler(request, left);
+    const { status, headers, body } = await handler(request, whenDisconnected);
     for (const [name, value] of Object.entries(cors)) headers.set(name, value);
     return new Response(body, { status, headers });
   };

@@ -1,4 +1,4 @@
-// Uses examples/browser as a person would: `example_page.mjs <executable> <URL> <base URL of the API>`.
+// `example_page.mjs <executable> <URL> <base URL of the API>`: tests examples/browser through its UI.
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -8,13 +8,13 @@ const { chromium } = createRequire(new URL("tools/", import.meta.url))("playwrig
 
 const [executablePath, url, apiUrl] = process.argv.slice(2);
 
-const order = async (name, body = null) => {
+const control = async (name, body = null) => {
   const request = { method: "POST", body: JSON.stringify(body) };
-  return (await fetch(`${apiUrl}/order/${name}`, request)).json();
+  return (await fetch(`${apiUrl}/control/${name}`, request)).json();
 };
-const facts = await order("facts");
+const facts = await control("facts");
 
-/** The hash of what the first row has to download. */
+/** The SHA-256 of the archive of the first row. */
 async function expectedSha256() {
   const headers = { "X-API-Key": facts.apiKey };
   const runs = `${apiUrl}/api/v1/training_runs`;
@@ -27,22 +27,22 @@ const expected = await expectedSha256();
 const browser = await chromium.launch({ executablePath });
 
 const CHECKS = {
-  async "it lists every run"(page) {
+  async "the page lists every run"(page) {
     await page.getByText(`${facts.trainingRunIds.length} runs`, { exact: true }).waitFor();
     equal(await page.locator("tbody tr").count(), facts.trainingRunIds.length);
   },
 
-  async "it gives an archive to the browser to save"(page) {
+  async "Download starts a browser download"(page) {
     await page.evaluate(() => delete globalThis.showSaveFilePicker);
-    const begun = page.waitForEvent("download");
+    const started = page.waitForEvent("download");
     await page.getByRole("button", { name: "Download" }).first().click();
-    const download = await begun;
+    const download = await started;
     equal(sha256(await readFile(await download.path())), expected);
     await page.getByText("Saved", { exact: true }).waitFor();
   },
 
-  async "it streams an archive into the file that the user picks"(page) {
-    // A file of the page's own, since there is nobody to pick one.
+  async "Download streams into the file from showSaveFilePicker"(page) {
+    // A file of the page itself replaces the dialog.
     await page.evaluate(() => {
       globalThis.showSaveFilePicker = async () => {
         const directory = await navigator.storage.getDirectory();
@@ -59,30 +59,35 @@ const CHECKS = {
     equal(sha256(Uint8Array.from(bytes)), expected);
   },
 
-  async "cancelling ends the transfer up to the API"(page) {
-    await order("watch-disconnects");
-    await order("fault", { type: "stall", afterBytes: 300_000, on: "archive" });
+  async "Cancel disconnects from the API"(page) {
+    await control("watch-disconnects");
+    await control("fault", { type: "stall", afterBytes: 300_000, on: "archive" });
     await page.getByRole("button", { name: "Download" }).first().click();
     await page.getByText("MiB").waitFor();
     await page.getByRole("button", { name: "Cancel" }).click();
     await page.getByText("Cancelled", { exact: true }).waitFor();
-    await order("disconnect");
+    await control("disconnect");
   },
 
-  async "an error is said in words"(page) {
-    await order("fault", { type: "status", status: 404, message: "It is gone", on: "archive" });
+  async "the page shows the message of an error"(page) {
+    await control("fault", {
+      type: "status",
+      status: 404,
+      message: "The archive was deleted",
+      on: "archive",
+    });
     await page.getByRole("button", { name: "Download" }).first().click();
-    await page.getByText("It is gone").waitFor();
+    await page.getByText("The archive was deleted").waitFor();
   },
 
-  async "the key does not reach the browser"(page) {
+  async "the key never reaches the browser"(page) {
     equal(requests.length > 0, true);
     equal(requests.some((request) => request.includes(facts.apiKey)), false);
     equal((await page.content()).includes(facts.apiKey), false);
   },
 };
 
-/** Everything that the page sent. */
+/** The URL and headers of every request of the page. */
 const requests = [];
 
 function sha256(bytes) {

@@ -1,10 +1,10 @@
-// What browsers do with the client's requests, as the README says it. Runs in a page; the servers
-// are those of cors.ts: this page's own origin is 127.0.0.1, the other one localhost.
+// How browsers treat the client's requests, as the README states. Runs in a page of the servers of
+// cors.ts: the origin of the page is 127.0.0.1, the other origin is localhost.
 import { RestClient } from "@hpcai/rx";
 import { filter, firstValueFrom, lastValueFrom } from "rxjs";
-import { cutOnceRead, equal, rejects } from "./assertions.mjs";
+import { cutAfterRead, equal, rejects } from "./assertions.mjs";
 
-/** Checks every fact; gives "ok" or what was otherwise. */
+/** Checks every fact; returns "ok" or the failure for each. */
 export async function checkFacts() {
   const outcomes = {};
   for (const [name, check] of Object.entries(FACTS)) {
@@ -14,68 +14,68 @@ export async function checkFacts() {
 }
 
 const FACTS = {
-  async "a redirect hides its target, on the page's own origin too"() {
-    const { order, archiveUrl, client, checkpoint } = await api("closed", location.origin);
-    await order("fault", { type: "redirect", location: "/closed/elsewhere" });
+  async "fetch hides the target of a redirect, even on the origin of the page"() {
+    const { control, archiveUrl, client, checkpoint } = await api("closed", location.origin);
+    await control("fault", { type: "redirect", location: "/closed/elsewhere" });
     const response = await fetch(archiveUrl, { redirect: "manual" });
     equal(response.type, "opaqueredirect");
     equal(response.status, 0);
     equal(response.headers.get("Location"), null);
-    await order("fault", { type: "redirect", location: "/closed/elsewhere" });
+    await control("fault", { type: "redirect", location: "/closed/elsewhere" });
     await rejects(lastValueFrom(client.download$(checkpoint)), "ApiRedirectError");
   },
 
-  async "a relative base URL needs no key, and sends none"() {
-    const { order } = await api("closed", location.origin);
-    await order("fault", { type: "status", status: 200, body: EMPTY_PAGE });
+  async "a relative base URL requires and sends no key"() {
+    const { control } = await api("closed", location.origin);
+    await control("fault", { type: "status", status: 200, body: EMPTY_PAGE });
     await firstValueFrom(new RestClient({ baseUrl: "/closed" }).listTrainingRuns$());
-    equal((await order("requests")).at(-1).apiKey, null);
+    equal((await control("requests")).at(-1).apiKey, null);
   },
 
-  async "a server of another origin without CORS headers is a failed connection, even if it answers"() {
-    const { order, client } = await api("closed");
-    const before = (await order("preflights")).length;
+  async "a response of another origin without CORS headers is an ApiConnectionError"() {
+    const { control, client } = await api("closed");
+    const before = (await control("preflights")).length;
     await rejects(firstValueFrom(client.listTrainingRuns$()), "ApiConnectionError");
-    equal((await order("preflights")).length > before, true);
+    equal((await control("preflights")).length > before, true);
   },
 
-  async "a key makes the browser ask first (preflight), with GET as with DELETE"() {
-    const { order, client, checkpoint } = await api("open");
+  async "the key causes a preflight for GET and for DELETE"() {
+    const { control, client, checkpoint } = await api("open");
     await firstValueFrom(client.listTrainingRuns$());
-    equal(await lastPreflight(order), "GET x-api-key");
+    equal(await lastPreflight(control), "GET x-api-key");
     await rejects(
       firstValueFrom(client.deleteCheckpoint$(checkpoint.trainingRunId, "none")),
       "NotFoundError",
     );
-    equal(await lastPreflight(order), "DELETE x-api-key");
+    equal(await lastPreflight(control), "DELETE x-api-key");
   },
 
-  async "a signed URL of another origin is asked for at once, since no key goes along"() {
-    const { order, client, checkpoint, byteLength } = await api("closed", location.origin);
+  async "a signed URL of another origin causes no preflight, because it gets no key"() {
+    const { control, client, checkpoint, byteLength } = await api("closed", location.origin);
     const storage = await api("open");
-    const before = (await storage.order("preflights")).length;
+    const before = (await storage.control("preflights")).length;
     const body = JSON.stringify({ url: `${storage.baseUrl}/stored/archive` });
     const headers = { "Content-Type": "application/json" };
-    await order("fault", { type: "status", status: 200, headers, body, on: "archive" });
+    await control("fault", { type: "status", status: 200, headers, body, on: "archive" });
     const { loaded } = await lastValueFrom(client.download$(checkpoint));
     equal(loaded, byteLength);
-    equal((await storage.order("preflights")).length, before);
+    equal((await storage.control("preflights")).length, before);
   },
 
-  async "another origin's ETag is hidden unless exposed, so that an archive starts over after a cut"() {
-    const { order, client, checkpoint, archiveUrl, headers, byteLength } = await api("open");
+  async "the ETag of another origin is hidden unless exposed, so that a download restarts after a cut"() {
+    const { control, client, checkpoint, archiveUrl, headers, byteLength } = await api("open");
     const response = await fetch(archiveUrl, { headers });
     for (const name of ["ETag", "Accept-Ranges"]) equal(response.headers.get(name), null);
     equal(response.headers.get("Content-Length"), String(byteLength));
     await response.body.cancel();
 
-    const seen = (await order("requests")).length;
-    await order("fault", { type: "cut", afterBytes: 500_000, on: "archive" });
+    const previous = (await control("requests")).length;
+    await control("fault", { type: "cut", afterBytes: 500_000, on: "archive" });
     const { body } = await lastValueFrom(client.download$(checkpoint));
     equal(body.byteLength, byteLength);
-    equal((await order("requests")).slice(seen).map(({ range }) => range).join(), ",");
+    equal((await control("requests")).slice(previous).map(({ range }) => range).join(), ",");
 
-    const cut = await cutOnceRead(order);
+    const cut = await cutAfterRead(control);
     const options = { to: new WritableStream(), progressIntervalMs: 0 };
     await rejects(
       lastValueFrom(client.download$(checkpoint, options).pipe(cut)),
@@ -83,85 +83,88 @@ const FACTS = {
     );
   },
 
-  async "where it is exposed the rest is asked for, and If-Range takes a preflight of its own"() {
-    const { order, client, checkpoint, byteLength } = await api("exposing");
-    const cut = await cutOnceRead(order);
+  async "an exposed ETag lets a download resume, and If-Range causes another preflight"() {
+    const { control, client, checkpoint, byteLength } = await api("exposing");
+    const cut = await cutAfterRead(control);
     const options = { to: new WritableStream(), progressIntervalMs: 0 };
     const { loaded } = await lastValueFrom(client.download$(checkpoint, options).pipe(cut));
     equal(loaded, byteLength);
-    equal(/^bytes=[1-9]\d*-$/.test((await order("requests")).at(-1).range), true);
-    equal(await lastPreflight(order), "GET if-range,x-api-key");
+    equal(/^bytes=[1-9]\d*-$/.test((await control("requests")).at(-1).range), true);
+    equal(await lastPreflight(control), "GET if-range,x-api-key");
   },
 
-  async "another origin's Content-Encoding is hidden unless exposed, while the length is the encoded one"() {
+  async "the Content-Encoding of another origin is hidden unless exposed; Content-Length counts encoded bytes"() {
     for (const [policy, coding] of [["open", null], ["exposing", "gzip"]]) {
-      const { order, client, checkpoint, archiveUrl, headers, byteLength } = await api(policy);
-      await order("fault", { type: "encoded", on: "archive" });
+      const { control, client, checkpoint, archiveUrl, headers, byteLength } = await api(policy);
+      await control("fault", { type: "encoded", on: "archive" });
       const response = await fetch(archiveUrl, { headers });
       equal(response.headers.get("Content-Encoding"), coding);
       equal(response.headers.get("Content-Length"), String(byteLength));
-      const decoded = (await response.arrayBuffer()).byteLength;
-      equal(decoded === byteLength, false);
+      const decodedBytes = (await response.arrayBuffer()).byteLength;
+      equal(decodedBytes === byteLength, false);
 
-      await order("fault", { type: "encoded", on: "archive" });
+      await control("fault", { type: "encoded", on: "archive" });
       const { loaded } = await lastValueFrom(client.download$(checkpoint));
-      equal(loaded, decoded);
+      equal(loaded, decodedBytes);
     }
   },
 
-  async "another origin's Retry-After is hidden unless exposed"() {
+  async "the Retry-After of another origin is hidden unless exposed"() {
     for (const [policy, expected] of [["open", undefined], ["exposing", 7000]]) {
-      const { order, once } = await api(policy);
-      await order("fault", { type: "status", status: 429, headers: { "Retry-After": "7" } });
-      const error = await rejects(firstValueFrom(once.listTrainingRuns$()), "RateLimitError");
+      const { control, withoutRetry } = await api(policy);
+      await control("fault", { type: "status", status: 429, headers: { "Retry-After": "7" } });
+      const error = await rejects(
+        firstValueFrom(withoutRetry.listTrainingRuns$()),
+        "RateLimitError",
+      );
       equal(error.retryAfterMs, expected);
     }
   },
 
-  async "an archive that may be stored is, and its rest is asked for by the browser itself"() {
-    const { order, client, checkpoint, byteLength } = await api("exposing", location.origin);
-    await order("storable");
-    await order("fault", { type: "stall", afterBytes: 300_000, on: "archive" });
+  async "the browser caches part of an archive without no-store and requests the rest itself"() {
+    const { control, client, checkpoint, byteLength } = await api("exposing", location.origin);
+    await control("allow-caching");
+    await control("fault", { type: "stall", afterBytes: 300_000, on: "archive" });
     await firstValueFrom(
       client.download$(checkpoint, { progressIntervalMs: 0 }).pipe(
         filter(({ loaded }) => loaded === 300_000),
       ),
     );
-    const seen = (await order("requests")).length;
+    const previous = (await control("requests")).length;
     const { loaded } = await lastValueFrom(client.download$(checkpoint));
     equal(loaded, byteLength);
-    equal((await order("requests"))[seen].range?.startsWith("bytes=300000-"), true);
+    equal((await control("requests"))[previous].range?.startsWith("bytes=300000-"), true);
   },
 
-  async "DecompressionStream takes a single gzip member"() {
+  async "DecompressionStream supports a single gzip member only"() {
     const { archiveUrl, headers } = await api("closed", location.origin);
     const { body } = await fetch(archiveUrl, { headers });
     const tar = await new Response(body.pipeThrough(new DecompressionStream("gzip"))).bytes();
     const half = tar.length / 2;
-    const members = await Promise.all([gzipped(tar.slice(0, half)), gzipped(tar.slice(half))]);
+    const members = await Promise.all([gzip(tar.slice(0, half)), gzip(tar.slice(half))]);
     const entries = (...parts) => {
       const fetch = () => Promise.resolve(new Response(new Blob(parts)));
       const client = new RestClient({ apiKey: "key", fetch });
       return lastValueFrom(client.archiveEntries$("hpcai://run/weights/final"));
     };
-    equal((await entries(await gzipped(tar))).path, "adapter_model.safetensors");
+    equal((await entries(await gzip(tar))).path, "adapter_model.safetensors");
     await rejects(entries(...members), "InvalidArchiveError");
   },
 };
 
 const EMPTY_PAGE = '{"training_runs": [], "cursor": {"offset": 0, "limit": 20, "total_count": 0}}';
 
-/** The server with a policy, and clients of it that try again, or only once. */
+/** The server with a CORS policy, a client that retries once, and one that does not retry. */
 async function api(policy, origin = location.origin.replace("127.0.0.1", "localhost")) {
-  const order = async (name, body = null) => {
+  const control = async (name, body = null) => {
     const request = { method: "POST", body: JSON.stringify(body) };
-    return (await fetch(`/${policy}/order/${name}`, request)).json();
+    return (await fetch(`/${policy}/control/${name}`, request)).json();
   };
-  const { apiKey, checkpoint, byteLength } = await order("facts");
+  const { apiKey, checkpoint, byteLength } = await control("facts");
   const baseUrl = `${origin}/${policy}`;
   const { trainingRunId, checkpointId } = checkpoint;
   return {
-    order,
+    control,
     checkpoint,
     byteLength,
     baseUrl,
@@ -169,16 +172,16 @@ async function api(policy, origin = location.origin.replace("127.0.0.1", "localh
       `${baseUrl}/api/v1/training_runs/${trainingRunId}/checkpoints/${checkpointId}/archive`,
     headers: { "X-API-Key": apiKey },
     client: new RestClient({ apiKey, baseUrl, retry: { maxRetries: 1, initialDelayMs: 1 } }),
-    once: new RestClient({ apiKey, baseUrl, retry: false }),
+    withoutRetry: new RestClient({ apiKey, baseUrl, retry: false }),
   };
 }
 
-async function lastPreflight(order) {
-  const { method, headers } = (await order("preflights")).at(-1);
+async function lastPreflight(control) {
+  const { method, headers } = (await control("preflights")).at(-1);
   return `${method} ${headers}`;
 }
 
-function gzipped(bytes) {
+function gzip(bytes) {
   const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
   return new Response(stream).arrayBuffer();
 }

@@ -1,39 +1,39 @@
 import { FakeHpcai } from "@hpcai/rx/testing";
-import { TAR_BLOCK, tarHeader } from "../../src/testing/tar_header.ts";
+import { concatenate } from "../../src/testing/concatenate.ts";
+import { TAR_END, tarEntry } from "../../src/testing/tar_header.ts";
 import type { Handler } from "./serve.ts";
 
-/** A request, as the scenario looks at it. */
-interface SeenRequest {
+/** The facts of a request that the scenario checks. */
+interface RequestFacts {
   readonly operation: string | undefined;
   readonly range: string | null;
   readonly apiKey: string | null;
 }
 
-const ORDER_PATH = /\/order\/([a-z-]+)$/;
+const CONTROL_PATH = /\/control\/([a-z-]+)$/;
 const STORED_PATH = "/stored/archive";
 
-/** How many bytes of a gated archive go out before the gate is opened. */
+/** How many bytes of an archive pass the closed gate. */
 const GATE_AFTER_BYTES = 2 ** 18;
 
 /**
- * The fake API for one runtime. What only a server can do or see, scenario.mjs orders by
- * `POST <base URL>/order/<name>`.
+ * The fake API of one runtime. scenario.mjs controls the server with `POST <base URL>/control/<name>`.
  */
 export function fakeApi(): Handler {
   const fake = new FakeHpcai({ trainingRuns: 250 });
-  const storageRequests: SeenRequest[] = [];
+  const storageRequests: RequestFacts[] = [];
   let disconnect = Promise.withResolvers<void>();
   let gate: PromiseWithResolvers<void> | undefined;
-  let ignoresOffset = false;
-  let isStorable = false;
+  let isOffsetIgnored = false;
+  let isCacheable = false;
 
   const [trainingRunId = ""] = fake.trainingRunIds;
   const [{ checkpointId, checkpointPath } = { checkpointId: "", checkpointPath: "" }] = fake
     .checkpoints(trainingRunId);
   const archive = fake.archive(trainingRunId, checkpointId);
 
-  const orders: Record<string, (request: Request) => unknown> = {
-    /** What there is, for the scenario to compare with. */
+  const commands: Record<string, (request: Request) => unknown> = {
+    /** The data that the scenario compares with. */
     facts: async () => ({
       apiKey: fake.apiKey,
       trainingRunIds: fake.trainingRunIds,
@@ -46,58 +46,60 @@ export function fakeApi(): Handler {
       const { on, ...fault } = await request.json();
       fake.faults.add(fault, { on });
     },
-    /** The next archive is elsewhere, at the same server under another origin. */
+    /** Redirects the next archive request to another origin of this server. */
     redirect: (request) => {
       const url = new URL(request.url);
       url.hostname = url.hostname === "localhost" ? "127.0.0.1" : "localhost";
-      const location = url.href.replace(ORDER_PATH, STORED_PATH);
+      const location = url.href.replace(CONTROL_PATH, STORED_PATH);
       fake.faults.add({ type: "redirect", location }, { on: "archive" });
     },
-    /** The next archive's entry leads out of the directory that it is extracted to. */
+    /** Makes the entry of the next archive point outside the target directory. */
     "unsafe-archive": () => {
-      const tar = new Uint8Array(4 * TAR_BLOCK);
-      tar.set(tarHeader("../outside", 1, 0));
+      const tar = concatenate([
+        tarEntry("../outside", new Uint8Array(1), 0),
+        new Uint8Array(TAR_END),
+      ]);
       const headers = { "Content-Type": "application/gzip" };
       const body = new TextDecoder().decode(tar);
       fake.faults.add({ type: "status", status: 200, headers, body }, { on: "archive" });
     },
-    /** Every page is the first one, or no more. */
-    "ignore-offset": async (request) => void (ignoresOffset = await request.json()),
-    /** Answers may be kept in a cache from now on. */
-    storable: () => void (isStorable = true),
-    /** Archives stop half-way until the gate is opened. */
+    /** Makes every page the first one, or ends that. */
+    "ignore-offset": async (request) => void (isOffsetIgnored = await request.json()),
+    /** Permits caches to store the responses. */
+    "allow-caching": () => void (isCacheable = true),
+    /** Stops archives half-way until the gate is opened. */
     "close-gate": () => void (gate = Promise.withResolvers()),
     "open-gate": () => gate?.resolve(),
     "watch-disconnects": () => void (disconnect = Promise.withResolvers()),
-    /** Answers once a client has gone before the end of a body. */
+    /** Responds once a client has disconnected during a body. */
     disconnect: () => disconnect.promise,
-    requests: (): SeenRequest[] => [
-      ...fake.requests.map(({ operation, headers }) => seen(operation, headers)),
+    requests: (): RequestFacts[] => [
+      ...fake.requests.map(({ operation, headers }) => toFacts(operation, headers)),
       ...storageRequests,
     ],
   };
 
-  return async (request, left) => {
+  return async (request, whenDisconnected) => {
     const { pathname } = new URL(request.url);
-    const order = orders[ORDER_PATH.exec(pathname)?.[1] ?? ""];
-    if (order !== undefined) return Response.json(await order(request) ?? null);
+    const command = commands[CONTROL_PATH.exec(pathname)?.[1] ?? ""];
+    if (command !== undefined) return Response.json(await command(request) ?? null);
     if (pathname.endsWith(STORED_PATH)) {
-      storageRequests.push(seen("storage", request.headers));
+      storageRequests.push(toFacts("storage", request.headers));
       return new Response(archive.stream(), { headers: { "Content-Type": "application/gzip" } });
     }
-    left.then(() => disconnect.resolve());
+    whenDisconnected.then(() => disconnect.resolve());
     const { status, headers, body } = await fake.handler(
-      ignoresOffset ? withoutOffset(request) : request,
+      isOffsetIgnored ? withoutOffset(request) : request,
     );
-    // Else Chromium keeps what it got of an archive, and asks for ranges of its own.
-    if (!isStorable) headers.set("Cache-Control", "no-store");
-    const opened = pathname.endsWith("/archive") ? gate?.promise : undefined;
-    const sent = opened === undefined || body === null ? body : gated(body, opened);
-    return new Response(sent, { status, headers });
+    // Otherwise Chromium caches part of an archive, and sends range requests of its own.
+    if (!isCacheable) headers.set("Cache-Control", "no-store");
+    const whenOpen = pathname.endsWith("/archive") ? gate?.promise : undefined;
+    const sentBody = whenOpen === undefined || body === null ? body : gateBody(body, whenOpen);
+    return new Response(sentBody, { status, headers });
   };
 }
 
-function seen(operation: string | undefined, headers: Headers): SeenRequest {
+function toFacts(operation: string | undefined, headers: Headers): RequestFacts {
   return { operation, range: headers.get("Range"), apiKey: headers.get("X-API-Key") };
 }
 
@@ -107,16 +109,16 @@ function withoutOffset(request: Request): Request {
   return new Request(url, { method: request.method, headers: request.headers });
 }
 
-/** The same bytes, the latter of which wait at a gate. */
-function gated(
+/** Stops a body after some bytes until `whenOpen` settles. */
+function gateBody(
   body: ReadableStream<Uint8Array>,
-  opened: Promise<void>,
+  whenOpen: Promise<void>,
 ): ReadableStream<Uint8Array> {
   let passedBytes = 0;
   return body.pipeThrough(
     new TransformStream<Uint8Array, Uint8Array>({
       async transform(chunk, controller) {
-        if (passedBytes >= GATE_AFTER_BYTES) await opened;
+        if (passedBytes >= GATE_AFTER_BYTES) await whenOpen;
         passedBytes += chunk.byteLength;
         controller.enqueue(chunk);
       },

@@ -1,4 +1,4 @@
-// Runs the scenario in Deno, Node or Bun: `in_process.mjs <base URL> <directory>`.
+// `in_process.mjs <base URL> <directory>`: runs the scenario in Deno, Node or Bun.
 import { extractArchive$, fileSink, saveArchive$ } from "@hpcai/rx/fs";
 import { readFile } from "node:fs/promises";
 import process from "node:process";

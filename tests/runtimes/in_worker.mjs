@@ -1,4 +1,4 @@
-// A Cloudflare worker: runs the scenario, and serves an archive as it arrives, as a proxy would.
+// A Cloudflare worker that runs the scenario, and streams an archive as a proxy.
 import { RestClient } from "@hpcai/rx";
 import { lastValueFrom } from "rxjs";
 import { runScenario } from "./scenario.mjs";

@@ -1,19 +1,21 @@
 /**
- * `deno task test:runtimes [NAME …]`: installs the packed npm package into an empty project, runs one
- * scenario with it in each runtime that people use it in, or in those named, and prints what worked
- * where; then what else is to be seen in Chromium. A runtime that is not there is a failure. They come
- * from npm, as pinned in tools/; Deno is the one that runs this, and Chromium is Debian's, or what the
- * environment variable CHROMIUM says.
+ * `deno task test:runtimes [NAME …]`: installs the npm package into an empty project, runs one scenario
+ * in each runtime, or in the named ones, and prints a table of the outcomes; then checks the facts about
+ * browsers and examples/browser in Chromium. A runtime that is not installed is a failure.
+ *
+ * - Node, Bun and workerd come from npm, as pinned in tools/.
+ * - Deno is the one that runs this program.
+ * - Chromium is Debian's, or the environment variable CHROMIUM.
  */
 import { browserExample, fileResponse, moduleResponse } from "../../examples/browser/server.ts";
 import { buildNpm } from "../../tasks/build_npm.ts";
-import { CORS, withCors } from "./cors.ts";
+import { CORS_POLICIES, withCors } from "./cors.ts";
 import { fakeApi } from "./fake_api.ts";
 import { inPage, type Outcomes, RUNTIMES } from "./runtimes.ts";
 import { type Handler, serve } from "./serve.ts";
 import { CHROMIUM, DRIVER, HERE, installTools, output } from "./tools.ts";
 
-/** What runs in the project, and what Chromium gets. */
+/** The programs that are copied into the project, and the files of pages. */
 const PROGRAMS = ["assertions.mjs", "scenario.mjs", "in_process.mjs", "in_worker.mjs"];
 const PAGES = ["/assertions.mjs", "/scenario.html", "/scenario.mjs", "/facts.html", "/facts.mjs"];
 
@@ -25,20 +27,20 @@ async function install(project: string): Promise<void> {
   await output("npm", ["install", "--no-audit", "--no-fund", tarball], project);
 }
 
-/** Answers with a fake API below each of the names, and with the pages of this directory. */
-function answers(apis: ReadonlyMap<string, Handler>, modules: URL): Handler {
-  return (request, left) => {
+/** Serves a fake API below each name, and the pages of this directory. */
+function router(apis: ReadonlyMap<string, Handler>, modules: URL): Handler {
+  return (request, whenDisconnected) => {
     const { pathname } = new URL(request.url);
     const api = apis.get(decodeURIComponent(pathname.split("/")[1] ?? ""));
-    if (api !== undefined) return api(request, left);
+    if (api !== undefined) return api(request, whenDisconnected);
     return PAGES.includes(pathname)
       ? fileResponse(new URL(`.${pathname}`, HERE))
       : moduleResponse(modules, pathname);
   };
 }
 
-/** One after the other, since each alone can keep a processor busy. */
-async function inRuntimes(
+/** Runs the scenario in one runtime after the other, because each uses a whole processor. */
+async function runScenarios(
   names: readonly string[],
   project: string,
   url: string,
@@ -61,8 +63,8 @@ async function inRuntimes(
   return rows;
 }
 
-async function inExample(modules: URL, apiUrl: string): Promise<Outcomes> {
-  const { apiKey } = await (await fetch(`${apiUrl}/order/facts`, { method: "POST" })).json();
+async function testExample(modules: URL, apiUrl: string): Promise<Outcomes> {
+  const { apiKey } = await (await fetch(`${apiUrl}/control/facts`, { method: "POST" })).json();
   const handler = browserExample(modules, { baseUrl: apiUrl, apiKey, fetch });
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, handler);
   const page = `http://127.0.0.1:${server.addr.port}/`;
@@ -75,26 +77,26 @@ async function inExample(modules: URL, apiUrl: string): Promise<Outcomes> {
 
 function printTable(rows: ReadonlyMap<string, Outcomes>): void {
   const steps = [...new Set([...rows.values()].flatMap((outcomes) => Object.keys(outcomes)))];
-  const shown = (outcome = "–") => outcome.split(" ")[0] ?? "";
+  const shorten = (outcome = "–") => outcome.split(" ")[0] ?? "";
   const first = Math.max(...[...rows.keys()].map((name) => name.length));
   const line = (name: string, cell: (step: string) => string) =>
     [name.padEnd(first), ...steps.map((step) => cell(step).padEnd(step.length))].join("  ");
   console.log(line("", (step) => step));
-  for (const [name, outcomes] of rows) console.log(line(name, (step) => shown(outcomes[step])));
+  for (const [name, outcomes] of rows) console.log(line(name, (step) => shorten(outcomes[step])));
 }
 
-function printFailures(outcomes: Outcomes, where: string): void {
-  for (const [what, outcome] of Object.entries(outcomes)) {
+function printFailures(outcomes: Outcomes, title: string): void {
+  for (const [step, outcome] of Object.entries(outcomes)) {
     if (!outcome.startsWith("FAIL")) continue;
-    console.log(`\n${where}: ${what}: ${outcome}`);
+    console.log(`\n${title}: ${step}: ${outcome}`);
     Deno.exitCode = 1;
   }
 }
 
 function printList(title: string, outcomes: Outcomes): void {
   console.log(`\n${title}:`);
-  for (const [what, outcome] of Object.entries(outcomes)) {
-    console.log(`${outcome.split(" ")[0]?.padEnd(4)} ${what}`);
+  for (const [step, outcome] of Object.entries(outcomes)) {
+    console.log(`${outcome.split(" ")[0]?.padEnd(4)} ${step}`);
   }
   printFailures(outcomes, title);
 }
@@ -106,15 +108,17 @@ try {
   const modules = new URL(`file://${project}/`);
   const apis = new Map<string, Handler>([
     ...[...names, "example"].map((name) => [name, fakeApi()] as const),
-    ...Object.entries(CORS).map(([name, cors]) => [name, withCors(cors, fakeApi())] as const),
+    ...Object.entries(CORS_POLICIES).map(([name, cors]) =>
+      [name, withCors(cors, fakeApi())] as const
+    ),
   ]);
-  await using server = await serve(answers(apis, modules));
-  const rows = await inRuntimes(names, project, server.url);
+  await using server = await serve(router(apis, modules));
+  const rows = await runScenarios(names, project, server.url);
   printTable(rows);
   for (const [name, outcomes] of rows) printFailures(outcomes, name);
   if (names.includes("Chromium")) {
-    printList("What browsers do", await inPage(new URL("/facts.html", server.url)));
-    printList("examples/browser", await inExample(modules, `${server.url}/example`));
+    printList("Facts about browsers", await inPage(new URL("/facts.html", server.url)));
+    printList("examples/browser", await testExample(modules, `${server.url}/example`));
   }
 } finally {
   await Deno.remove(project, { recursive: true });

@@ -1,28 +1,28 @@
-/** The runtimes, and how the scenario gets into each. */
+/** The runtimes, and how each runs the scenario. */
 import { createHash } from "node:crypto";
 import { BUN, CHROMIUM, DRIVER, HERE, node, output, TIMEOUT_MS, tool, versionOf } from "./tools.ts";
 
-/** What was checked, and "ok", "–" where it can't be done there, or what went wrong. */
+/** By the name of a step: "ok", "–" where the runtime does not support it, or the failure. */
 export type Outcomes = Readonly<Record<string, string>>;
 
-/** Where a runtime finds what it needs. */
-export interface Place {
-  /** The directory of the project that has the package. */
+/** The environment of a scenario. */
+export interface ScenarioEnvironment {
+  /** The directory of the project with the npm package. */
   readonly project: string;
-  /** The fake API, this runtime's own. */
+  /** The base URL of the fake API of this runtime. */
   readonly baseUrl: string;
 }
 
-/** One runtime. Both methods throw where it is not there. */
+/** A runtime. Both methods throw where it is not installed. */
 export interface Runtime {
   version(): Promise<string>;
-  run(place: Place): Promise<Outcomes>;
+  run(place: ScenarioEnvironment): Promise<Outcomes>;
 }
 
-/** How long a worker may keep what it is given to itself. */
+/** The time limit for a worker that streams an archive. */
 const PROXY_TIMEOUT_MS = 20_000;
 
-/** All of them, by the names that users know. */
+/** All runtimes, by name. */
 export const RUNTIMES: Readonly<Record<string, Runtime>> = {
   "Deno": inProcess(Deno.execPath(), (directory) => [
     "run",
@@ -43,7 +43,7 @@ export const RUNTIMES: Readonly<Record<string, Runtime>> = {
   "workerd": { version: () => versionOf(tool("workerd/bin/workerd")), run: inWorker },
 };
 
-/** A runtime whose programs are processes, with a disk. */
+/** A runtime whose programs are processes with a disk. */
 function inProcess(command: string, args: (directory: string) => string[] = () => []): Runtime {
   return {
     version: () => versionOf(command),
@@ -55,12 +55,12 @@ function inProcess(command: string, args: (directory: string) => string[] = () =
   };
 }
 
-/** What a page in Chromium says that came out. */
+/** The outcomes of a page in Chromium. */
 export async function inPage(page: URL): Promise<Outcomes> {
   return JSON.parse(await output(DRIVER, ["chromium.mjs", CHROMIUM, page.href]));
 }
 
-async function inWorker({ project, baseUrl }: Place): Promise<Outcomes> {
+async function inWorker({ project, baseUrl }: ScenarioEnvironment): Promise<Outcomes> {
   const bundle = `${project}/worker.js`;
   const flags = ["--bundle", "--format=esm", "--conditions=workerd,worker", `--outfile=${bundle}`];
   await output(tool("esbuild/bin/esbuild"), ["in_worker.mjs", ...flags], project);
@@ -69,14 +69,15 @@ async function inWorker({ project, baseUrl }: Place): Promise<Outcomes> {
     cwd: HERE,
     stdin: "piped",
     stdout: "piped",
+    signal: AbortSignal.timeout(TIMEOUT_MS),
   }).spawn();
   const lines = worker.stdout.pipeThrough(new TextDecoderStream()).getReader();
   try {
     const { value: url } = await lines.read();
-    if (url === undefined) throw new Error("the worker does not listen");
+    if (url === undefined) throw new Error("The worker does not listen");
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     const scenario = await fetch(new URL(`/scenario?api=${baseUrl}`, url), { signal });
-    const proxy = await proxied(url, baseUrl).catch((error) => `FAIL ${error}`);
+    const proxy = await testProxy(url, baseUrl).catch((error) => `FAIL ${error}`);
     return { ...await scenario.json(), proxy };
   } finally {
     await worker.stdin.close();
@@ -85,22 +86,22 @@ async function inWorker({ project, baseUrl }: Place): Promise<Outcomes> {
   }
 }
 
-/** Whether a worker gives an archive on as it arrives: its first bytes before the last are made. */
-async function proxied(worker: string, baseUrl: string): Promise<string> {
-  const order = async (name: string) =>
-    (await fetch(`${baseUrl}/order/${name}`, { method: "POST" })).json();
-  const { apiKey, checkpointPath, sha256 } = await order("facts");
-  await order("close-gate");
+/** Checks that a worker streams an archive: its first bytes arrive before the server sends the last. */
+async function testProxy(worker: string, baseUrl: string): Promise<string> {
+  const control = async (name: string) =>
+    (await fetch(`${baseUrl}/control/${name}`, { method: "POST" })).json();
+  const { apiKey, checkpointPath, sha256 } = await control("facts");
+  await control("close-gate");
   const query = new URLSearchParams({ api: baseUrl, key: apiKey, checkpoint: checkpointPath });
   const signal = AbortSignal.timeout(PROXY_TIMEOUT_MS);
   const { body } = await fetch(new URL(`/archive?${query}`, worker), { signal });
   if (body === null) return "FAIL no body";
   const hash = createHash("sha256");
-  let isOpen = false;
+  let isGateOpen = false;
   for await (const chunk of body) {
     hash.update(chunk);
-    if (!isOpen) await order("open-gate");
-    isOpen = true;
+    if (!isGateOpen) await control("open-gate");
+    isGateOpen = true;
   }
   return hash.digest("hex") === sha256 ? "ok" : "FAIL other bytes";
 }

@@ -1,33 +1,33 @@
-// What a user's program does, the same in every runtime. Runs against fake_api.ts; imports nothing
-// that a browser or a worker lacks.
+// Every feature of the client, in every runtime. The server is fake_api.ts. Imports only what browsers
+// and workers have, too.
 import { RestClient } from "@hpcai/rx";
 import { filter, firstValueFrom, lastValueFrom, toArray } from "rxjs";
-import { cutOnceRead, equal, rejects } from "./assertions.mjs";
+import { cutAfterRead, equal, rejects } from "./assertions.mjs";
 
 const STEP_TIMEOUT_MS = 20_000;
 
 /**
  * Runs all steps.
  *
- * @param baseUrl Where the fake API is.
- * @param options `disk`: the entry ./fs, `node:fs/promises` and a `directory`, where there is one.
- * `hidesRedirects`: whether the runtime hides where a redirect leads.
- * @returns For each step "ok", "–" where the runtime cannot do it, or what went wrong.
+ * @param baseUrl The base URL of the fake API.
+ * @param options `disk`: the entry ./fs, `readFile` and a `directory`, in runtimes with a disk.
+ * `hidesRedirects`: whether the runtime hides the target of a redirect.
+ * @returns For each step "ok", "–" where the runtime does not support it, or the failure.
  */
 export async function runScenario(baseUrl, { disk, hidesRedirects = false } = {}) {
-  const order = async (name, body = null) => {
+  const control = async (name, body = null) => {
     const request = { method: "POST", body: JSON.stringify(body) };
-    const response = await fetch(`${baseUrl}/order/${name}`, request);
-    if (!response.ok) throw new Error(`The order ${name} failed with status ${response.status}`);
+    const response = await fetch(`${baseUrl}/control/${name}`, request);
+    if (!response.ok) throw new Error(`The command ${name} failed with status ${response.status}`);
     return response.json();
   };
-  const facts = await order("facts");
+  const facts = await control("facts");
   const makeClient = (options) =>
     new RestClient({ apiKey: facts.apiKey, baseUrl, retry: { initialDelayMs: 1 }, ...options });
-  const context = { order, facts, makeClient, client: makeClient(), disk, hidesRedirects };
+  const context = { control, facts, makeClient, client: makeClient(), disk, hidesRedirects };
   const outcomes = {};
   for (const [name, step] of Object.entries(steps)) {
-    outcomes[name] = await within(STEP_TIMEOUT_MS, step(context)).then(
+    outcomes[name] = await withTimeout(STEP_TIMEOUT_MS, step(context)).then(
       (outcome) => outcome ?? "ok",
       (error) => `FAIL ${error?.stack ?? error}`,
     );
@@ -35,7 +35,7 @@ export async function runScenario(baseUrl, { disk, hidesRedirects = false } = {}
   return outcomes;
 }
 
-const NOT_HERE = "–";
+const UNSUPPORTED = "–";
 
 const steps = {
   async "list all"({ client, facts }) {
@@ -78,14 +78,14 @@ const steps = {
     equal(JSON.parse(new TextDecoder().decode(config)).peft_type, "LORA");
   },
 
-  /** The first bytes are there before the server has made the last. */
-  async stream({ client, order, facts: { checkpoint, sha256: expected } }) {
-    await order("close-gate");
+  /** The first bytes arrive before the server sends the last. */
+  async stream({ client, control, facts: { checkpoint, sha256: expected } }) {
+    await control("close-gate");
     const { readable, writable } = new TransformStream();
     const done = lastValueFrom(client.download$(checkpoint, { to: writable }));
     const reader = readable.getReader();
     const first = await reader.read();
-    await order("open-gate");
+    await control("open-gate");
     const chunks = [first.value];
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
       chunks.push(next.value);
@@ -94,41 +94,43 @@ const steps = {
     equal(await sha256(await new Blob(chunks).arrayBuffer()), expected);
   },
 
-  /** Unsubscribing disconnects, which the server sees. */
-  async cancel({ client, order, facts: { checkpoint } }) {
-    await order("watch-disconnects");
-    await order("fault", { type: "stall", afterBytes: 300_000, on: "archive" });
+  /** Unsubscribing disconnects from the server. */
+  async cancel({ client, control, facts: { checkpoint } }) {
+    await control("watch-disconnects");
+    await control("fault", { type: "stall", afterBytes: 300_000, on: "archive" });
     await firstValueFrom(
       client.download$(checkpoint, { to: collect().writable, progressIntervalMs: 0 }).pipe(
         filter((event) => event.type === "progress" && event.loaded > 0),
       ),
     );
-    await order("disconnect");
+    await control("disconnect");
   },
 
-  async resume({ client, order, facts: { checkpoint, sha256: expected } }) {
-    const before = (await order("requests")).length;
-    const cut = await cutOnceRead(order);
+  async resume({ client, control, facts: { checkpoint, sha256: expected } }) {
+    const before = (await control("requests")).length;
+    const cut = await cutAfterRead(control);
     const sink = collect();
     const options = { to: sink.writable, progressIntervalMs: 0 };
     await lastValueFrom(client.download$(checkpoint, options).pipe(cut));
     equal(await sha256(await sink.bytes()), expected);
-    const [whole, rest] = (await order("requests")).slice(before).map((request) => request.range);
-    equal(whole, null);
-    equal(/^bytes=[1-9]\d*-$/.test(rest), true);
+    const [first, second] = (await control("requests")).slice(before).map((request) =>
+      request.range
+    );
+    equal(first, null);
+    equal(/^bytes=[1-9]\d*-$/.test(second), true);
   },
 
-  /** A redirect to another origin is followed without the key, or said not to be. */
-  async redirect({ client, order, facts: { checkpoint, sha256: expected }, hidesRedirects }) {
-    await order("redirect");
+  /** A redirect to another origin is followed without the key, or fails where it is hidden. */
+  async redirect({ client, control, facts: { checkpoint, sha256: expected }, hidesRedirects }) {
+    await control("redirect");
     const download = firstValueFrom(client.downloadCheckpointArchive$(
       checkpoint.trainingRunId,
       checkpoint.checkpointId,
     ));
     if (hidesRedirects) return void await rejects(download, "ApiRedirectError");
     equal(await sha256(await download), expected);
-    equal((await order("requests")).at(-1).operation, "storage");
-    equal((await order("requests")).at(-1).apiKey, null);
+    equal((await control("requests")).at(-1).operation, "storage");
+    equal((await control("requests")).at(-1).apiKey, null);
   },
 
   async delete({ client, facts: { trainingRunIds } }) {
@@ -142,9 +144,9 @@ const steps = {
     equal((await list()).checkpoints.length, others.length);
   },
 
-  /** Each class of error but `UnsafeArchiveError`, which takes a disk to extract to. */
-  async errors({ client, makeClient, order, facts: { checkpoint } }) {
-    const once = makeClient({ retry: false });
+  /** Each class of error except `UnsafeArchiveError`, which requires a disk. */
+  async errors({ client, makeClient, control, facts: { checkpoint } }) {
+    const withoutRetry = makeClient({ retry: false });
     const byStatus = {
       400: "BadRequestError",
       401: "AuthenticationError",
@@ -156,12 +158,12 @@ const steps = {
       500: "InternalServerError",
     };
     for (const [status, name] of Object.entries(byStatus)) {
-      await order("fault", { type: "status", status: Number(status), on: "getTrainingRun" });
-      const error = await rejects(firstValueFrom(once.getTrainingRun$("run")), name);
+      await control("fault", { type: "status", status: Number(status), on: "getTrainingRun" });
+      const error = await rejects(firstValueFrom(withoutRetry.getTrainingRun$("run")), name);
       equal(error.status, Number(status));
     }
-    const page = (client = once) => firstValueFrom(client.listTrainingRuns$());
-    const fault = (fault) => order("fault", { on: "listTrainingRuns", ...fault });
+    const page = (client = withoutRetry) => firstValueFrom(client.listTrainingRuns$());
+    const fault = (fault) => control("fault", { on: "listTrainingRuns", ...fault });
 
     await fault({ type: "cut", afterBytes: 5 });
     await rejects(page(), "ApiConnectionError");
@@ -171,29 +173,32 @@ const steps = {
     await rejects(page(), "ApiRedirectError");
     await fault({ type: "malformed-json" });
     await rejects(page(), "ApiResponseValidationError");
-    await rejects(firstValueFrom(once.listTrainingRuns$({ limit: 0 })), "InvalidArgumentError");
     await rejects(
-      firstValueFrom(once.getTrainingRunByCheckpointPath$("no path")),
+      firstValueFrom(withoutRetry.listTrainingRuns$({ limit: 0 })),
+      "InvalidArgumentError",
+    );
+    await rejects(
+      firstValueFrom(withoutRetry.getTrainingRunByCheckpointPath$("no path")),
       "InvalidCheckpointPathError",
     );
-    await order("ignore-offset", true);
+    await control("ignore-offset", true);
     await rejects(lastValueFrom(client.listAllTrainingRuns$()), "InconsistentListingError");
-    await order("ignore-offset", false);
+    await control("ignore-offset", false);
 
-    const entry = (path) => firstValueFrom(once.readArchiveEntry$(checkpoint, path));
+    const entry = (path) => firstValueFrom(withoutRetry.readArchiveEntry$(checkpoint, path));
     await rejects(entry("no such entry"), "ArchiveEntryNotFoundError");
     await fault({ type: "status", status: 200, body: "no tar", on: "archive" });
     await rejects(entry("adapter_config.json"), "InvalidArchiveError");
     await fault({ type: "cut", afterBytes: 300_000, on: "archive" });
     await rejects(
-      lastValueFrom(once.download$(checkpoint, { to: collect().writable })),
+      lastValueFrom(withoutRetry.download$(checkpoint, { to: collect().writable })),
       "DownloadInterruptedError",
     );
   },
 
-  async save({ client, disk, order, facts: { checkpoint, sha256: expected } }) {
-    if (disk === undefined) return NOT_HERE;
-    await order("fault", { type: "cut", afterBytes: 500_000, on: "archive" });
+  async save({ client, disk, control, facts: { checkpoint, sha256: expected } }) {
+    if (disk === undefined) return UNSUPPORTED;
+    await control("fault", { type: "cut", afterBytes: 500_000, on: "archive" });
     const path = `${disk.directory}/archive.tar.gz`;
     const saved = await lastValueFrom(
       disk.saveArchive$(client, checkpoint, path, { verify: true }),
@@ -203,9 +208,9 @@ const steps = {
     equal(await sha256(await disk.readFile(path)), expected);
   },
 
-  async "file sink"({ client, disk, order, facts: { checkpoint, sha256: expected } }) {
-    if (disk === undefined) return NOT_HERE;
-    await order("fault", { type: "cut", afterBytes: 500_000, on: "archive" });
+  async "file sink"({ client, disk, control, facts: { checkpoint, sha256: expected } }) {
+    if (disk === undefined) return UNSUPPORTED;
+    await control("fault", { type: "cut", afterBytes: 500_000, on: "archive" });
     const path = `${disk.directory}/sink.tar.gz`;
     const download = () => lastValueFrom(client.download$(checkpoint, { to: disk.fileSink(path) }));
     await download();
@@ -214,8 +219,8 @@ const steps = {
     equal(await sha256(await disk.readFile(path)), expected);
   },
 
-  async extract({ client, disk, order, facts: { checkpoint } }) {
-    if (disk === undefined) return NOT_HERE;
+  async extract({ client, disk, control, facts: { checkpoint } }) {
+    if (disk === undefined) return UNSUPPORTED;
     const directory = `${disk.directory}/extracted`;
     await lastValueFrom(disk.extractArchive$(client, checkpoint, directory));
     const config = await firstValueFrom(
@@ -225,7 +230,7 @@ const steps = {
       await sha256(await disk.readFile(`${directory}/adapter_config.json`)),
       await sha256(config),
     );
-    await order("unsafe-archive");
+    await control("unsafe-archive");
     await rejects(
       lastValueFrom(disk.extractArchive$(client, checkpoint, `${disk.directory}/unsafe`)),
       "UnsafeArchiveError",
@@ -233,7 +238,7 @@ const steps = {
   },
 };
 
-/** A sink that keeps what it gets. */
+/** A sink that collects its bytes. */
 function collect() {
   const chunks = [];
   return {
@@ -247,10 +252,10 @@ async function sha256(bytes) {
   return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-function within(ms, promise) {
+function withTimeout(ms, promise) {
   let timer;
   const timeout = new Promise((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no end within ${ms} ms`)), ms);
+    timer = setTimeout(() => reject(new Error(`not complete after ${ms} ms`)), ms);
   });
   return Promise.race([promise, timeout]).finally(() => clearTimeout(timer));
 }

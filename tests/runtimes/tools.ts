@@ -1,44 +1,44 @@
-/** The runtimes and the tools that npm brings, as pinned in tools/, and how they are run. */
+/** The runtimes and tools that tools/package-lock.json pins, and a function that runs commands. */
 
-/** How long a runtime may take, or npm to install them all. */
+/** The time limit of a command. */
 export const TIMEOUT_MS = 180_000;
 
-/** Where the programs are. */
+/** The directory of the programs. */
 export const HERE: URL = new URL("./", import.meta.url);
 const TOOLS = new URL("tools/", HERE);
 
-/** This machine's architecture, as npm calls it and as Bun does. */
+/** The architecture of this machine in the names of npm and Bun. */
 const [CPU, BUN_CPU] = Deno.build.arch === "x86_64" ? ["x64", "x64"] : ["arm64", "aarch64"];
 
-/** A file of a package in tools/. */
+/** The path of a file in a package of tools/. */
 export function tool(path: string): string {
   return new URL(`node_modules/${path}`, TOOLS).pathname;
 }
 
-/** A version of Node. */
+/** The path of a version of Node. */
 export const node = (major: number): string => tool(`node-${major}-linux-${CPU}/bin/node`);
 
-/** Bun. */
+/** The path of Bun. */
 export const BUN: string = tool(`@oven/bun-linux-${BUN_CPU}/bin/bun`);
 
-/** Debian's Chromium, or another one. */
+/** The path of Debian's Chromium, or the environment variable CHROMIUM. */
 export const CHROMIUM: string = Deno.env.get("CHROMIUM") ?? "/usr/bin/chromium";
 
-/** The Node that runs the programs which drive a browser or a worker. */
+/** The Node that runs the programs that control a browser or a worker. */
 export const DRIVER: string = node(24);
 
-/** Installs what package-lock.json pins, without scripts; a moment where it is there already. */
+/** Installs the packages of package-lock.json without scripts; fast where they are installed. */
 export async function installTools(): Promise<void> {
   await output("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund"], TOOLS);
 }
 
-/** Throws where the command is not there. */
+/** The version of a command; throws where it is not installed. */
 export async function versionOf(command: string): Promise<string> {
-  const printed = await output(command, ["--version"]);
-  return /\d+\.\d+\.\d+|\d{4}-\d\d-\d\d/.exec(printed)?.[0] ?? printed.trim();
+  const text = await output(command, ["--version"]);
+  return /\d+\.\d+\.\d+|\d{4}-\d\d-\d\d/.exec(text)?.[0] ?? text.trim();
 }
 
-/** Runs a command up to its end and gives what it prints. */
+/** Runs a command; returns its standard output, or throws with its standard error. */
 export async function output(
   command: string,
   args: readonly string[],
@@ -48,5 +48,8 @@ export async function output(
   const process = new Deno.Command(command, { args: [...args], cwd, signal });
   const { success, stdout, stderr } = await process.output();
   if (success) return new TextDecoder().decode(stdout);
-  throw new Error(`${command} ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
+  const reason = signal.aborted
+    ? `did not end within ${TIMEOUT_MS} ms`
+    : new TextDecoder().decode(stderr);
+  throw new Error(`${command} ${args.join(" ")}: ${reason}`);
 }

@@ -1,5 +1,5 @@
-// Runs a bundled worker in workerd, Cloudflare's runtime, and says where it listens.
-// `worker_host.mjs <bundle>`, until its standard input ends.
+// `worker_host.mjs <bundle>`: runs a worker in workerd, Cloudflare's runtime, prints its URL, and ends
+// when standard input ends.
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import process from "node:process";

@@ -1,6 +1,6 @@
 /**
- * Stands in for the part of `@std/assert` that the tests use where JSR can't be reached, under its
- * signatures, so that a test that type-checks here does so there.
+ * Replaces the part of `@std/assert` that the tests use where JSR cannot be reached, with the same
+ * signatures, so that a test type-checks with either.
  */
 import strict from "node:assert/strict";
 import { equal } from "./assert/equal.ts";
@@ -20,8 +20,8 @@ export const fail: (msg?: string) => never = strict.fail;
 
 export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
   if (equal(actual, expected)) return;
-  strict.deepStrictEqual(actual, expected, msg); // shows the difference, if Node sees one
-  fail(msg ?? `Values differ in what inspection does not show: ${Deno.inspect(actual)}`);
+  strict.deepStrictEqual(actual, expected, msg); // Shows a difference that Node detects.
+  fail(msg ?? `Values differ in a way that inspection does not show: ${Deno.inspect(actual)}`);
 }
 
 export function assertNotEquals<T>(
@@ -132,7 +132,7 @@ export async function assertRejects(
   errorClass?: ErrorClass<Error>,
   msgIncludes?: string,
 ): Promise<unknown> {
-  const promise = fn(); // a function that throws fails the test: it was expected to reject
+  const promise = fn(); // A synchronous throw fails the test, because a rejection is expected.
   let caught: unknown;
   await strict.rejects(async () => await promise, (error) => {
     caught = error;
@@ -146,7 +146,7 @@ function isExpectedError(
   errorClass: ErrorClass<Error> | undefined,
   msgIncludes = "",
 ): true {
-  if (errorClass === undefined) return true; // anything thrown will do
+  if (errorClass === undefined) return true; // Without a class, any thrown value passes.
   assertInstanceOf(error, errorClass);
   assertStringIncludes(error.message, msgIncludes);
   return true;

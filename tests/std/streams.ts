@@ -1,4 +1,4 @@
-/** Stands in for the part of `@std/streams` that the tests use where JSR can't be reached. */
+/** Replaces the part of `@std/streams` that the tests use where JSR cannot be reached. */
 
 /** Reads a stream to its end. */
 export async function toText(

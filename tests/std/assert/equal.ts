@@ -1,13 +1,13 @@
 /**
- * Compares as `equal` of `@std/assert` does: by prototype and by all properties, those that are hidden
- * or inherited as well unless the prototype is that of a plain object or an array. So two errors are
+ * Compares as `equal` of `@std/assert` does: by prototype and by all properties, including hidden and
+ * inherited ones unless the prototype is that of a plain object or an array. Therefore two errors are
  * equal only if their stacks are, and two instances only if their getters return equal values.
  */
 export function equal(one: unknown, other: unknown): boolean {
   return isEqual(one, other, new Map());
 }
 
-/** `compared` has the pairs that are being compared, since objects may refer to themselves. */
+/** `compared` contains the pairs in comparison, because objects can refer to themselves. */
 function isEqual(one: unknown, other: unknown, compared: Map<object, object>): boolean {
   if (one === other || Object.is(one, other)) return true;
   if (!isObject(one) || !isObject(other)) return false;
@@ -51,7 +51,7 @@ function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }
 
-/** The prototype, where none is as good as that of `{}`. */
+/** The prototype; an object without one counts as a plain object. */
 function plainPrototype(value: object): unknown {
   return Object.getPrototypeOf(value) ?? Object.prototype;
 }
@@ -73,10 +73,12 @@ function hasSameNumbers(
   other: Uint8Array | BigUint64Array,
 ): boolean {
   if (one.length !== other.length) return false;
-  return one.keys().every((at) => one[at] === other[at] || Object.is(one[at], other[at]));
+  return one.keys().every((index) =>
+    one[index] === other[index] || Object.is(one[index], other[index])
+  );
 }
 
-/** Entries are matched in any order; keys may be objects, which are compared by value too. */
+/** Matches entries in any order; keys that are objects are compared by value. */
 function hasEqualEntries(
   one: Map<unknown, unknown> | Set<unknown>,
   other: Map<unknown, unknown> | Set<unknown>,

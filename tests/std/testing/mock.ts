@@ -1,11 +1,11 @@
-/** Stands in for the part of `@std/testing/mock` that the tests use where JSR can't be reached. */
+/** Replaces the part of `@std/testing/mock` that the tests use where JSR cannot be reached. */
 import { strictEqual } from "node:assert/strict";
 
 export class MockError extends Error {
   override readonly name = "MockError";
 }
 
-/** One call of a function, recorded once it has returned or thrown. */
+/** A call of a function, recorded after it returned or threw. */
 export interface SpyCall<Self, Args extends unknown[], Return> {
   args: Args;
   returned?: Return;
@@ -16,29 +16,29 @@ export interface SpyCall<Self, Args extends unknown[], Return> {
 export interface Spy<Self, Args extends unknown[], Return> {
   (this: Self, ...args: Args): Return;
   readonly calls: SpyCall<Self, Args, Return>[];
-  /** Puts the method back. Throws if it is back already, or where no method was replaced. */
+  /** Restores the method. Throws if it is restored already, or if no method was replaced. */
   readonly restore: () => void;
 }
 
 export interface MethodSpy<Self, Args extends unknown[], Return>
   extends Spy<Self, Args, Return>, Disposable {}
 
-// Unlike the global types of these names they take any type: a property need not be a method.
+// Unlike the global types of these names, these accept properties that are not methods.
 type Parameters<F> = F extends (...args: infer Args) => unknown ? Args : unknown[];
 type ReturnType<F> = F extends (...args: never[]) => infer Return ? Return : unknown;
 
-/** A function that records what it is called with. */
+/** A function that records its calls. */
 export function spy(): Spy<unknown, unknown[], undefined>;
 export function spy<Self, Args extends unknown[], Return>(
   fn: (this: Self, ...args: Args) => Return,
 ): Spy<Self, Args, Return>;
 export function spy(fn: (...args: unknown[]) => unknown = () => undefined) {
-  return recording(fn, () => {
+  return recordCalls(fn, () => {
     throw new MockError("Cannot restore: function cannot be restored");
   });
 }
 
-/** Replaces a method until `restore()`, or until the end of the block with `using`. */
+/** Replaces a method until `restore()`, or until the end of the block that declares it with `using`. */
 export function stub<Self extends object, Name extends keyof Self>(
   self: Self,
   property: Name,
@@ -57,11 +57,11 @@ export function stub<Self extends object, Name extends keyof Self>(
   let isRestored = false;
   const restore = () => {
     if (isRestored) throw new MockError("Cannot restore: instance method already restored");
-    if (original === undefined) Reflect.deleteProperty(self, property); // it was inherited
+    if (original === undefined) Reflect.deleteProperty(self, property); // The original is inherited.
     else Object.defineProperty(self, property, original);
     isRestored = true;
   };
-  const double = Object.assign(recording(fake, restore), { [Symbol.dispose]: restore });
+  const double = Object.assign(recordCalls(fake, restore), { [Symbol.dispose]: restore });
   const { enumerable = false, writable = false } = original ?? {};
   Object.defineProperty(self, property, {
     configurable: true,
@@ -81,7 +81,7 @@ export function assertSpyCalls(
 
 const spies = new WeakSet<WeakKey>();
 
-function recording<Self, Args extends unknown[], Return>(
+function recordCalls<Self, Args extends unknown[], Return>(
   fn: (this: Self, ...args: Args) => Return,
   restore: () => void,
 ): Spy<Self, Args, Return> {

@@ -1,4 +1,4 @@
-/** Stands in for `FakeTime` of `@std/testing/time` where JSR can't be reached. */
+/** Replaces `FakeTime` of `@std/testing/time` where JSR cannot be reached. */
 
 export class TimeError extends Error {
   override readonly name = "TimeError";
@@ -34,7 +34,7 @@ class Clock {
     this.#timers = this.#timers.filter((timer) => timer.id !== id);
   }
 
-  /** An error of a timer stops it at the timer's time. */
+  /** Advances the clock; an error of a timer stops it at the time of the timer. */
   advance(milliseconds: number): void {
     const end = this.now + milliseconds;
     if (end < this.now) throw new RangeError("Cannot set current time in the past");
@@ -56,14 +56,14 @@ class Clock {
   }
 }
 
-/** The globals that are faked, as they were when this module was loaded. */
+/** The original globals. */
 const { Date: RealDate, setTimeout, clearTimeout, setInterval, clearInterval } = globalThis;
 const realGlobals = { Date: RealDate, setTimeout, clearTimeout, setInterval, clearInterval };
 const realAbortTimeout = AbortSignal.timeout;
 
 let clock: Clock | undefined;
 
-function running(action: string): Clock {
+function requireClock(action: string): Clock {
   if (clock === undefined) throw new TimeError(`Cannot ${action}: time is not faked`);
   return clock;
 }
@@ -73,18 +73,21 @@ const dateNow = () => clock?.now ?? RealDate.now();
 type Callback = (...args: unknown[]) => void;
 
 const fakeGlobals = {
-  // A proxy, so that what is set on it, such as a stub of `now`, does not change the time.
+  // A proxy, so that a stub of `now` does not change the time.
   Date: new Proxy(RealDate, {
     construct: (target, args) => Reflect.construct(target, args.length === 0 ? [dateNow()] : args),
     apply: () => new RealDate(dateNow()).toString(),
     get: (target, property) => property === "now" ? dateNow : Reflect.get(target, property),
   }),
   setTimeout: (callback: Callback, delay = 0, ...args: unknown[]) =>
-    running("set timeout").add(() => callback(...args), Math.max(0, Math.floor(delay))),
+    requireClock("set timeout").add(() => callback(...args), Math.max(0, Math.floor(delay))),
   setInterval: (callback: Callback, period = 0, ...args: unknown[]) =>
-    running("set interval").addPeriodic(() => callback(...args), Math.max(1, Math.floor(period))),
-  clearTimeout: (id: unknown) => running("clear timeout").remove(id),
-  clearInterval: (id: unknown) => running("clear interval").remove(id),
+    requireClock("set interval").addPeriodic(
+      () => callback(...args),
+      Math.max(1, Math.floor(period)),
+    ),
+  clearTimeout: (id: unknown) => requireClock("clear timeout").remove(id),
+  clearInterval: (id: unknown) => requireClock("clear interval").remove(id),
 };
 
 function fakeAbortTimeout(milliseconds: number): AbortSignal {
@@ -94,7 +97,7 @@ function fakeAbortTimeout(milliseconds: number): AbortSignal {
   return controller.signal;
 }
 
-/** Fakes `Date`, time-outs, intervals and `AbortSignal.timeout`. Time passes by `tick()` only. */
+/** Fakes `Date`, timers and `AbortSignal.timeout`. Only `tick()` advances the time. */
 export class FakeTime implements Disposable {
   readonly #clock: Clock;
 
@@ -117,7 +120,7 @@ export class FakeTime implements Disposable {
     this.#clock.advance(milliseconds);
   }
 
-  /** Lets promises settle before the first timer fires, but none between two timers. */
+  /** Lets promises settle before the first timer fires, but not between two timers. */
   async tickAsync(milliseconds = 0): Promise<void> {
     await this.runMicrotasks();
     this.tick(milliseconds);

@@ -1,7 +1,7 @@
-"""Stands in for numpy, which the SDK's tensor types name when they are imported.
+"""Replaces numpy, whose names the SDK's tensor types use at import.
 
-The REST client has nothing to do with tensors, so these names for annotations and isinstance checks
-are all that is needed. Anything else asked of this module fails with an AttributeError.
+The REST client uses no tensors, so names for annotations and isinstance checks suffice. Any other
+attribute raises an AttributeError.
 """
 
 from typing import Generic, TypeVar
@@ -10,8 +10,8 @@ ScalarT = TypeVar("ScalarT")
 
 
 class ndarray(Generic[ScalarT]):
-    """Nothing is one."""
+    """A class without instances."""
 
 
 class dtype(Generic[ScalarT]):
-    """Nothing is one."""
+    """A class without instances."""

@@ -1,4 +1,4 @@
-"""Stands in for numpy.typing, for annotations."""
+"""Replaces numpy.typing, for annotations."""
 
 from . import dtype as DTypeLike
 from . import ndarray as NDArray
