@@ -1,16 +1,16 @@
 /**
- * What @hpcai/rx adds to a production build: the app is built with the package, and with the package
- * left out. RxJS is left out of both, since an Angular app has it anyway.
+ * Measures what @hpcai/rx adds to a production build: it builds the app with and without the package.
+ * Both builds exclude RxJS, which an Angular app has anyway.
  */
 import { gzipSync } from "node:zlib";
 import { npmRun } from "../../tasks/angular.ts";
 
-/** For what the browser loads at the start; the rest is loaded when it is needed. */
+/** The limit for the modules that the browser loads at the start. */
 const LIMIT_GZIP_BYTES = 15_000;
 
 const DIST = new URL("dist/", import.meta.url);
 
-/** The part of esbuild's metafile that matters here. */
+/** The part of esbuild's metafile that is read here. */
 interface Stats {
   readonly outputs: Readonly<
     Record<string, {
@@ -25,7 +25,7 @@ interface Size {
   readonly gzip: number;
 }
 
-/** Prints the cost, and returns whether it keeps within the limit. */
+/** Prints the cost, and returns whether it is within the limit. */
 export async function printBundleCost(): Promise<boolean> {
   await npmRun("build", "--configuration=production,external-rxjs", "--progress=false");
   await npmRun("build", "--configuration=production,external-client", "--progress=false");

@@ -6,7 +6,7 @@
  */
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { apiProxy, type Upstream } from "../api_proxy.ts";
-import { builtApp } from "./built_app.ts";
+import { createAppHandler } from "./app_handler.ts";
 
 const API_PREFIX = "/hpcai";
 const DEFAULT_BASE_URL = "https://www.hpc-ai.com/finetunesdk";
@@ -18,7 +18,7 @@ export async function consoleHandler(
   { upstream, dist }: { readonly upstream: Upstream; readonly dist: URL },
 ): Promise<(request: Request) => Promise<Response>> {
   const proxy = apiProxy(upstream);
-  const app = await builtApp(dist);
+  const app = await createAppHandler(dist);
   return (request) => {
     const { pathname } = new URL(request.url);
     if (!pathname.startsWith(`${API_PREFIX}/`)) {

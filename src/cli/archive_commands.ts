@@ -8,11 +8,12 @@ import type { ExtractCompleteEvent } from "../fs/extract_event.ts";
 import { formatOfName } from "../fs/file_format.ts";
 import { saveArchive$, type SaveCompleteEvent } from "../fs/save_archive.ts";
 import type { CheckpointIds } from "../types.ts";
-import { checkpointNamed, nameCheckpoint } from "./arguments.ts";
-import type { Action } from "./command.ts";
+import { addCheckpointArguments, parseCheckpoint } from "./arguments.ts";
+import type { CreateAction } from "./command.ts";
 import { EXIT_CODES, Failure } from "./failure.ts";
 import { type CliHost, write } from "./host.ts";
-import { count, printableLines, size } from "./text.ts";
+import { formatCount, formatSize } from "./format_value.ts";
+import { toPrintableLines } from "./printable.ts";
 
 interface DestinationOptions {
   readonly output?: string;
@@ -20,13 +21,13 @@ interface DestinationOptions {
 }
 
 /** Adds `checkpoint download`, `checkpoint extract` and `checkpoint cat`. */
-export function addArchiveCommands(checkpoint: Command, action: Action): void {
-  nameCheckpoint(checkpoint.command("download"))
+export function addArchiveCommands(checkpoint: Command, action: CreateAction): void {
+  addCheckpointArguments(checkpoint.command("download"))
     .description(
-      "Save a checkpoint's archive, a .tar.gz. Run it again to resume after an interruption.",
+      "Save a checkpoint's archive, a .tar.gz. After an interruption, run it again to resume.",
     )
-    .option("-o, --output <path>", "the file, or a directory for it")
-    .option("--force", "replace a file that is there")
+    .option("-o, --output <path>", "file, or directory for the file")
+    .option("--force", "replace an existing file")
     .action(action(
       (
         { client, output, terminal },
@@ -34,14 +35,14 @@ export function addArchiveCommands(checkpoint: Command, action: Action): void {
         checkpointId: string | undefined,
         options: DestinationOptions,
       ) => {
-        const ids = checkpointNamed(path, checkpointId);
+        const ids = parseCheckpoint(path, checkpointId);
         return defer(() => archivePath(ids, options.output)).pipe(
           concatMap((target) =>
-            output.outcome$(
+            output.writeOutcome$(
               saveArchive$(client, ids, target, { overwrite: options.force }).pipe(
-                terminal.bar("Downloading"),
+                terminal.showProgress("Downloading"),
               ),
-              (event) => event.type === "complete" ? saved(event) : [],
+              (event) => event.type === "complete" ? savedDetails(event) : [],
             )
           ),
         );
@@ -49,12 +50,10 @@ export function addArchiveCommands(checkpoint: Command, action: Action): void {
       "Run the same command again to resume.",
     ));
 
-  nameCheckpoint(checkpoint.command("extract"))
-    .description(
-      "Extract a checkpoint's archive into a new directory, atomically.",
-    )
-    .option("-o, --output <directory>", "the directory to make")
-    .option("--force", "replace a directory that is there, with all that is in it")
+  addCheckpointArguments(checkpoint.command("extract"))
+    .description("Extract a checkpoint's archive into a new directory, atomically.")
+    .option("-o, --output <directory>", "directory to create")
+    .option("--force", "replace an existing directory and all its files")
     .action(action(
       (
         { client, host, output, terminal },
@@ -62,44 +61,44 @@ export function addArchiveCommands(checkpoint: Command, action: Action): void {
         checkpointId: string | undefined,
         options: DestinationOptions,
       ) => {
-        const ids = checkpointNamed(path, checkpointId);
+        const ids = parseCheckpoint(path, checkpointId);
         const directory = options.output ?? archiveName(ids);
         return defer(() => requireReplaceable(directory, host)).pipe(
           concatMap(() =>
-            output.outcome$(
+            output.writeOutcome$(
               extractArchive$(client, ids, directory, { overwrite: options.force }).pipe(
-                terminal.bar("Extracting"),
+                terminal.showProgress("Extracting"),
               ),
-              (event) => event.type === "complete" ? extracted(event) : [],
+              (event) => event.type === "complete" ? extractedDetails(event) : [],
             )
           ),
         );
       },
-      "Nothing was kept. Run the same command again to start over.",
+      "Nothing was kept. Run the same command again to restart.",
     ));
 
   checkpoint.command("cat")
     .description("Write one file of a checkpoint's archive to standard output.")
-    .argument("<path>", "the checkpoint, hpcai://…")
-    .argument("<file>", "the file in the archive, such as adapter_config.json")
+    .argument("<path>", "checkpoint path, hpcai://…")
+    .argument("<file>", "file in the archive, such as adapter_config.json")
     .action(action(({ client, host }, path: string, file: string) => {
       const names: string[] = [];
       return client.archiveEntries$(path).pipe(
         tap((entry) => names.push(entry.path)),
         filter((entry) => entry.type === "file" && isSameEntryName(entry.path, file)),
-        concatMap(({ body }) => body.pipeTo(outputSink(host))),
+        concatMap(({ body }) => body.pipeTo(stdoutSink(host))),
         take(1),
-        throwIfEmpty(() => noFile(file, names)),
+        throwIfEmpty(() => fileNotFound(file, names)),
       );
     }));
 }
 
-/** The name of a checkpoint's file or directory, of characters that every file system takes. */
+/** Makes the name of a checkpoint's file or directory, with characters that every file system supports. */
 function archiveName({ trainingRunId, checkpointId }: CheckpointIds): string {
   return `${trainingRunId}_${checkpointId}`.replace(/[^\w.-]/g, "_");
 }
 
-/** Where an archive goes: under its own name where a directory is named. */
+/** Returns the path of an archive: `output`, or a file in it if it is a directory. */
 async function archivePath(ids: CheckpointIds, output: string | undefined): Promise<string> {
   const name = `${archiveName(ids)}.tar.gz`;
   if (output === undefined) return name;
@@ -108,60 +107,60 @@ async function archivePath(ids: CheckpointIds, output: string | undefined): Prom
   return isDirectory ? join(output, name) : output;
 }
 
-/** Refuses a directory whose replacement would take away where people work, or all they have. */
+/** Throws if a directory contains the working directory or the home directory. */
 async function requireReplaceable(directory: string, { env }: CliHost): Promise<void> {
   const real = (path: string) => realpath(path).catch(() => path);
-  const replaced = await real(directory);
+  const target = await real(directory);
   for (const place of [".", ...(env["HOME"] ? [env["HOME"]] : [])]) {
-    const below = relative(replaced, await real(place));
+    const below = relative(target, await real(place));
     if (below === ".." || below.startsWith(`..${sep}`) || isAbsolute(below)) continue;
     throw new Failure(
-      `${JSON.stringify(directory)} holds the working or the home directory, and is not replaced.`,
-      "Name a new directory with -o.",
+      `Cannot replace ${JSON.stringify(directory)}: it contains the working or home directory`,
       EXIT_CODES.usage,
+      { advice: "Name a new directory with -o." },
     );
   }
 }
 
-function saved({ path, size: bytes, format, sha256 }: SaveCompleteEvent): [string, string][] {
+function savedDetails(
+  { path, size: bytes, format, sha256 }: SaveCompleteEvent,
+): [string, string][] {
   const expected = formatOfName(path);
-  const isOther = expected !== undefined && expected !== format;
+  const hasOtherFormat = expected !== undefined && expected !== format;
   const warning: [string, string] = [
     "Format",
-    `${format}, not the .${expected} that its name says`,
+    `${format}, although the name ends with .${expected}`,
   ];
   return [
     ["Saved", path],
-    ["Size", size(bytes)],
-    ...(isOther ? [warning] : []),
+    ["Size", formatSize(bytes)],
+    ...(hasOtherFormat ? [warning] : []),
     ["SHA-256", sha256 ?? ""],
   ];
 }
 
-function extracted({ directory, entries, bytes }: ExtractCompleteEvent): [string, string][] {
-  return [["Extracted", directory], ["Entries", String(entries)], ["Size", size(bytes)]];
+function extractedDetails({ directory, entries, bytes }: ExtractCompleteEvent): [string, string][] {
+  return [["Extracted", directory], ["Entries", String(entries)], ["Size", formatSize(bytes)]];
 }
 
-/** Standard output: bytes as they are for programs; for a terminal, text that it can't obey. */
-function outputSink({ stdout }: CliHost): WritableStream<Uint8Array> {
+/** Makes a sink to standard output. On a terminal it replaces control characters. */
+function stdoutSink({ stdout }: CliHost): WritableStream<Uint8Array> {
   const decoder = new TextDecoder();
-  const shown = stdout.isTTY
-    ? (chunk: Uint8Array) => printableLines(decoder.decode(chunk, { stream: true }))
+  const toOutput = stdout.isTTY
+    ? (chunk: Uint8Array) => toPrintableLines(decoder.decode(chunk, { stream: true }))
     : (chunk: Uint8Array) => chunk;
-  return new WritableStream({ write: (chunk) => write(stdout, shown(chunk)) });
+  return new WritableStream({ write: (chunk) => write(stdout, toOutput(chunk)) });
 }
 
-/** No more names than fit a few lines. */
-const NAMES_SHOWN = 20;
+/** How many names an error lists. */
+const MAX_NAMES = 20;
 
-function noFile(file: string, names: readonly string[]): Failure {
-  const more = names.length > NAMES_SHOWN
-    ? ` and ${count(names.length - NAMES_SHOWN, "other")}`
+function fileNotFound(file: string, names: readonly string[]): Failure {
+  const more = names.length > MAX_NAMES
+    ? ` and ${formatCount(names.length - MAX_NAMES, "other")}`
     : "";
-  const advice = `It has ${names.slice(0, NAMES_SHOWN).join(", ") || "nothing"}${more}.`;
-  return new Failure(
-    `The archive has no file ${JSON.stringify(file)}.`,
+  const advice = `It contains ${names.slice(0, MAX_NAMES).join(", ") || "no files"}${more}.`;
+  return new Failure(`The archive has no file ${JSON.stringify(file)}`, EXIT_CODES.notFound, {
     advice,
-    EXIT_CODES.notFound,
-  );
+  });
 }

@@ -10,43 +10,45 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   w: 604_800_000,
 };
 
-/** Reads a duration such as `30d`, in milliseconds. */
-export function duration(text: string): number {
+/** Parses a duration such as `30d`, to milliseconds. */
+export function parseDuration(text: string): number {
   const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?)([smhdw])$/.exec(text) ?? [];
   const unitMs = UNIT_MS[unit];
   if (unitMs === undefined) {
-    throw new InvalidOptionError("A duration is a number and s, m, h, d or w, such as 30d.");
+    throw new InvalidOptionError("A duration is a number and a unit (s, m, h, d, w), such as 30d.");
   }
   return Number(number) * unitMs;
 }
 
-/** Reads a whole number that is not negative. */
-export function wholeNumber(text: string): number {
+/** Parses an integer of at least 0. */
+export function parseCount(text: string): number {
   const number = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(number)) return number;
-  throw new InvalidOptionError("It has to be a whole number.");
+  throw new InvalidOptionError("It must be an integer of at least 0.");
 }
 
-/** Reads a whole number above 0. */
-export function positiveNumber(text: string): number {
-  const number = wholeNumber(text);
+/** Parses an integer of at least 1. */
+export function parsePositiveCount(text: string): number {
+  const number = parseCount(text);
   if (number > 0) return number;
-  throw new InvalidOptionError("It has to be above 0.");
+  throw new InvalidOptionError("It must be an integer of at least 1.");
 }
 
-/** What a checkpoint is named by: its path, which tells its type too, or its run and itself. */
-export function checkpointNamed(
-  pathOrRunId: string,
-  checkpointId?: string,
-): CheckpointIds & { readonly checkpointType?: CheckpointType } {
+/** The ids of a checkpoint, and its type where a path names it. */
+export interface CheckpointArgument extends CheckpointIds {
+  readonly checkpointType?: CheckpointType;
+}
+
+/** Parses a checkpoint path, or takes the ids of a run and a checkpoint. */
+export function parseCheckpoint(pathOrRunId: string, checkpointId?: string): CheckpointArgument {
   return checkpointId === undefined
     ? parseCheckpointPath(pathOrRunId)
     : { trainingRunId: pathOrRunId, checkpointId };
 }
 
-/** Adds the arguments that {@linkcode checkpointNamed} takes. */
-export function nameCheckpoint(command: Command): Command {
+/** Adds the arguments of {@linkcode parseCheckpoint}. */
+export function addCheckpointArguments(command: Command): Command {
   return command
-    .argument("<path>", "the checkpoint, hpcai://…; or its run's id, then its own")
-    .argument("[checkpoint-id]", "the checkpoint's id, after its run's");
+    .argument("<path>", "checkpoint path (hpcai://…), or a run ID followed by a checkpoint ID")
+    .argument("[checkpoint-id]", "checkpoint ID, after a run ID");
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command as npm installs it: Node 20 does not know `import.meta.main`. */
+/** The executable of the npm package, since Node 20 has no `import.meta.main`. */
 import process from "node:process";
 import { main } from "./mod.ts";
 

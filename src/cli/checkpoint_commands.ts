@@ -4,98 +4,108 @@ import { expiredCheckpoints } from "../listing/expired_checkpoints.ts";
 import type { RestClient } from "../rest_client.ts";
 import type { RunCheckpoint } from "../types.ts";
 import { addArchiveCommands } from "./archive_commands.ts";
-import { checkpointNamed, duration, nameCheckpoint, wholeNumber } from "./arguments.ts";
-import type { Action } from "./command.ts";
-import { COLUMNS } from "./checkpoint_table.ts";
-import { deletion$, type DeletionOptions } from "./deletion.ts";
+import {
+  addCheckpointArguments,
+  type CheckpointArgument,
+  parseCheckpoint,
+  parseCount,
+  parseDuration,
+} from "./arguments.ts";
+import { CHECKPOINT_COLUMNS } from "./checkpoint_columns.ts";
+import type { CreateAction } from "./command.ts";
+import { addDeletionOptions, deleteConfirmed$, type DeletionOptions } from "./delete_confirmed.ts";
 import { EXIT_CODES, Failure } from "./failure.ts";
-import { limitedList$ } from "./limited_list.ts";
+import { formatSize, formatTime } from "./format_value.ts";
 import type { Details } from "./output.ts";
-import { lora } from "./run_commands.ts";
-import { moment, size } from "./text.ts";
-import { type WatchCommandOptions, watches, watching$ } from "./watch.ts";
+import { formatLora } from "./run_commands.ts";
+import { addWatchOptions, type WatchCommandOptions, writeWatchEvents$ } from "./watch_events.ts";
+import { writeLimitedList$ } from "./write_limited_list.ts";
 
-const DELETION_ADVICE = "`checkpoint list` shows what is left.";
+const DELETION_ADVICE = "`checkpoint list` shows the remaining checkpoints.";
 
 /** Adds the commands of `checkpoint`. */
-export function addCheckpointCommands(program: Command, action: Action): void {
-  const checkpoint = program.command("checkpoint").description("Work with checkpoints.");
+export function addCheckpointCommands(program: Command, action: CreateAction): void {
+  const checkpoint = program.command("checkpoint").description(
+    "List, download, extract, watch and delete checkpoints.",
+  );
 
   checkpoint.command("list")
     .description("List the checkpoints of a run, or of all runs.")
-    .argument("[run-id]", "the training run")
-    .option("--limit <n>", "show at most so many; 0 for all", wholeNumber, 20)
+    .argument("[run-id]", "training run")
+    .option("--limit <n>", "maximum number of checkpoints; 0 for all", parseCount, 20)
     .action(
-      action((context, runId: string | undefined, { limit }: { limit: number }) =>
-        limitedList$(context, checkpoints$(context.client, runId), {
+      action((session, runId: string | undefined, { limit }: { limit: number }) =>
+        writeLimitedList$(session, checkpoints$(session.client, runId), {
           limit,
           noun: "checkpoint",
-          columns: COLUMNS,
+          columns: CHECKPOINT_COLUMNS,
         })
       ),
     );
 
-  nameCheckpoint(checkpoint.command("info"))
+  addCheckpointArguments(checkpoint.command("info"))
     .description("Show a checkpoint and its run.")
     .action(
       action(({ client, output }, path: string, checkpointId: string | undefined) =>
-        output.outcome$(
-          defer(() => find$(client, [checkpointNamed(path, checkpointId)])).pipe(
-            concatMap((found) => found),
+        output.writeOutcome$(
+          defer(() => findCheckpoints$(client, [parseCheckpoint(path, checkpointId)])).pipe(
+            concatMap((checkpoints) => checkpoints),
           ),
-          details,
+          toDetails,
         )
       ),
     );
 
   addArchiveCommands(checkpoint, action);
 
-  deletes(checkpoint.command("delete"))
-    .description("Delete checkpoints for good.")
-    .argument("<path...>", "the checkpoints, hpcai://…")
-    .action(action((context, paths: string[], options: DeletionOptions) =>
-      deletion$(
-        context,
+  addDeletionOptions(checkpoint.command("delete"))
+    .description("Delete checkpoints permanently.")
+    .argument("<path...>", "checkpoint paths, hpcai://…")
+    .action(action((session, paths: string[], options: DeletionOptions) =>
+      deleteConfirmed$(
+        session,
         defer(() =>
-          find$(context.client, [...new Set(paths)].map((path) => checkpointNamed(path)))
+          findCheckpoints$(session.client, [...new Set(paths)].map((path) => parseCheckpoint(path)))
         ),
         options,
       ), DELETION_ADVICE));
 
-  deletes(checkpoint.command("prune"))
+  addDeletionOptions(checkpoint.command("prune"))
     .description(
-      "Delete old checkpoints for good, but never the one that a run names as its last.",
+      "Delete old checkpoints permanently, except the last checkpoints of each run.",
     )
-    .option("--keep-last <n>", "keep the last n of each type of each run", wholeNumber)
-    .option("--older-than <duration>", "keep what is younger, such as 30d", duration)
-    .option("--type <type...>", "only of these types (default: training and sampler)")
-    .option("--run, --run-id <id>", "only of this run")
-    .action(action((context, options: PruneOptions) => {
+    .option("--keep-last <n>", "keep the last n of each type of each run", parseCount)
+    .option(
+      "--older-than <duration>",
+      "keep checkpoints younger than this, such as 30d",
+      parseDuration,
+    )
+    .option("--type <type...>", "delete only these types (default: training and sampler)")
+    .option("--run, --run-id <id>", "delete only checkpoints of this run")
+    .action(action((session, options: PruneOptions) => {
       const { keepLast, olderThan: maxAgeMs, type: types } = options;
       if (keepLast === undefined && maxAgeMs === undefined) {
-        throw new Failure(
-          "Nothing says what to keep.",
-          "Pass --keep-last N, --older-than DURATION, or both.",
-          EXIT_CODES.usage,
-        );
+        throw new Failure("A rule for what to keep is missing", EXIT_CODES.usage, {
+          advice: "Pass --keep-last N, --older-than DURATION, or both.",
+        });
       }
-      const expired$ = checkpoints$(context.client, options.runId).pipe(
-        context.terminal.counter("checkpoint"),
+      const expired$ = checkpoints$(session.client, options.runId).pipe(
+        session.terminal.showCount("checkpoint"),
         toArray(),
         map((all) => expiredCheckpoints(all, { keepLast, maxAgeMs, types })),
       );
-      return deletion$(context, expired$, options);
+      return deleteConfirmed$(session, expired$, options);
     }, DELETION_ADVICE));
 
-  watches(checkpoint.command("watch"))
-    .description("Show the checkpoints of a run, and what changes, until interrupted.")
-    .argument("<run-id>", "the training run")
-    .action(action((context, runId: string, options: WatchCommandOptions) =>
-      watching$(
-        context,
-        (watchOptions) => context.client.watchCheckpoints$(runId, watchOptions),
+  addWatchOptions(checkpoint.command("watch"))
+    .description("Show the checkpoints of a run and their changes until interrupted.")
+    .argument("<run-id>", "training run")
+    .action(action((session, runId: string, options: WatchCommandOptions) =>
+      writeWatchEvents$(
+        session,
+        (watchOptions) => session.client.watchCheckpoints$(runId, watchOptions),
         options,
-        ({ checkpointPath, time }) => `${checkpointPath}  ${moment(time)}`,
+        ({ checkpointPath, time }) => `${checkpointPath}  ${formatTime(time)}`,
       )
     ));
 }
@@ -107,14 +117,7 @@ interface PruneOptions extends DeletionOptions {
   readonly runId?: string;
 }
 
-/** Adds the options of what deletes. */
-function deletes(command: Command): Command {
-  return command
-    .option("-y, --yes", "do not ask")
-    .option("--dry-run", "only show what would be deleted");
-}
-
-/** The checkpoints of a run, or of all runs. */
+/** Lists the checkpoints of a run, or of all runs. */
 function checkpoints$(client: RestClient, runId: string | undefined): Observable<RunCheckpoint> {
   if (runId === undefined) return client.listAllCheckpoints$();
   return forkJoin([client.getTrainingRun$(runId), client.listCheckpoints$(runId)]).pipe(
@@ -124,48 +127,50 @@ function checkpoints$(client: RestClient, runId: string | undefined): Observable
   );
 }
 
-/** Looks checkpoints up, and fails unless each is there. */
-function find$(
+/** Looks up checkpoints, and fails unless each exists. */
+function findCheckpoints$(
   client: RestClient,
-  wanted: readonly ReturnType<typeof checkpointNamed>[],
+  checkpoints: readonly CheckpointArgument[],
 ): Observable<readonly RunCheckpoint[]> {
-  const runIds = [...new Set(wanted.map(({ trainingRunId }) => trainingRunId))];
+  const runIds = [...new Set(checkpoints.map(({ trainingRunId }) => trainingRunId))];
   return from(runIds).pipe(
     concatMap((runId) => checkpoints$(client, runId)),
     toArray(),
     map((listed) =>
-      wanted.map(({ trainingRunId, checkpointId, checkpointType }) =>
+      checkpoints.map(({ trainingRunId, checkpointId, checkpointType }) =>
         listed.find((checkpoint) =>
           checkpoint.trainingRunId === trainingRunId &&
           checkpoint.checkpointId === checkpointId &&
           checkpoint.checkpointType === (checkpointType ?? checkpoint.checkpointType)
-        ) ?? notFound(trainingRunId, checkpointId, checkpointType)
+        ) ?? throwNotFound(trainingRunId, checkpointId, checkpointType)
       )
     ),
   );
 }
 
-function notFound(trainingRunId: string, checkpointId: string, type = ""): never {
+function throwNotFound(trainingRunId: string, checkpointId: string, type = ""): never {
   throw new Failure(
-    `Training run ${trainingRunId} has no ${`${type} checkpoint`.trim()} ${checkpointId}.`,
-    `\`checkpoint list ${trainingRunId}\` shows what it has.`,
+    `Training run ${trainingRunId} has no ${`${type} checkpoint`.trim()} ${checkpointId}`,
     EXIT_CODES.notFound,
+    { advice: `\`checkpoint list ${trainingRunId}\` shows its checkpoints.` },
   );
 }
 
-function details(checkpoint: RunCheckpoint): Details {
+function toDetails(checkpoint: RunCheckpoint): Details {
   const { trainingRun } = checkpoint;
   return [
     ["Checkpoint ID", checkpoint.checkpointId],
     ["Type", checkpoint.checkpointType],
-    ["Created", moment(checkpoint.time)],
-    ...checkpoint.sizeBytes === undefined ? [] : [["Size", size(checkpoint.sizeBytes)] as const],
+    ["Created", formatTime(checkpoint.time)],
+    ...checkpoint.sizeBytes === undefined
+      ? []
+      : [["Size", formatSize(checkpoint.sizeBytes)] as const],
     ...checkpoint.expiresAt === undefined
       ? []
-      : [["Expires", moment(checkpoint.expiresAt)] as const],
+      : [["Expires", formatTime(checkpoint.expiresAt)] as const],
     ["Path", checkpoint.checkpointPath],
     ["Run ID", trainingRun.trainingRunId],
     ["Base model", trainingRun.baseModel],
-    ["LoRA", lora(trainingRun)],
+    ["LoRA", formatLora(trainingRun)],
   ];
 }

@@ -1,16 +1,15 @@
 import type { Command } from "commander";
 import { concatMap, defer, lastValueFrom, map, type Observable } from "rxjs";
 import { RestClient } from "../rest_client.ts";
-import type { ClientEvent } from "../transport/client_event.ts";
 import { apiKey$ } from "./api_key.ts";
-import { explain, toFailure } from "./failure.ts";
-import { requireFirstResponse } from "./first_response.ts";
-import { type CliHost, untilInterrupted } from "./host.ts";
+import { timeoutFirstResponse } from "./first_response_timeout.ts";
+import { type CliHost, failOnSignal } from "./host.ts";
 import { type Format, Output } from "./output.ts";
+import { logRequests } from "./request_log.ts";
+import { createStyles } from "./styles.ts";
 import { Terminal } from "./terminal.ts";
-import { paint } from "./text.ts";
 
-/** The options that every command takes. */
+/** The options that every command accepts. */
 export interface GlobalOptions {
   readonly format: Format;
   readonly color: boolean;
@@ -21,8 +20,8 @@ export interface GlobalOptions {
   readonly baseUrl?: string;
 }
 
-/** What a command works with. */
-export interface CommandContext {
+/** One run of a command: the client that it uses, and its input and output. */
+export interface CommandSession {
   readonly client: RestClient;
   readonly format: Format;
   readonly host: CliHost;
@@ -30,43 +29,46 @@ export interface CommandContext {
   readonly terminal: Terminal;
 }
 
-/** Makes the action of a command. */
-export type Action = <A extends unknown[]>(
-  work: (context: CommandContext, ...args: A) => Observable<unknown>,
-  advice?: string,
+/**
+ * Makes the action of a command from a function that returns its work, and the advice for the user
+ * after an interruption.
+ */
+export type CreateAction = <A extends unknown[]>(
+  work: (session: CommandSession, ...args: A) => Observable<unknown>,
+  interruptionAdvice?: string,
 ) => (this: Command, ...args: A) => Promise<void>;
 
-/** Makes actions that do their work until it is done or interrupted. */
-export function actionIn(host: CliHost): Action {
-  return (work, advice = "") =>
+/** Returns a function that makes actions, which run until the work completes or is interrupted. */
+export function createActions(host: CliHost): CreateAction {
+  return (work, interruptionAdvice) =>
     async function (...args) {
       const options = this.optsWithGlobals<GlobalOptions>();
-      const terminal = terminalOf(host, options);
+      const { format, debug = false } = options;
+      const terminal = createTerminal(host, options);
       const { stdout } = host;
-      const output = new Output(stdout, options.format, paint(isColored(host, stdout, options)));
+      const output = new Output(stdout, format, createStyles(isColored(host, stdout, options)));
       const work$ = client$(host, options, terminal).pipe(
         concatMap((client) => {
-          follow(client, terminal, options);
-          const { format } = options;
+          logRequests(client, terminal, debug);
           return work({ client, format, host, output, terminal }, ...args).pipe(
-            requireFirstResponse(client),
+            timeoutFirstResponse(client),
           );
         }),
-        untilInterrupted(host, advice),
+        failOnSignal(host, interruptionAdvice),
       );
       await lastValueFrom(work$, { defaultValue: undefined });
     };
 }
 
-/** The terminal as the options have it. */
-export function terminalOf(host: CliHost, options: Partial<GlobalOptions>): Terminal {
+/** Makes the terminal for these options. */
+export function createTerminal(host: CliHost, options: Partial<GlobalOptions>): Terminal {
   const isQuiet = options.quiet === true;
-  // Lines that come by themselves on the same terminal show the same.
+  // Lines of JSON on the same terminal show the progress themselves.
   const hasLines = options.format === "jsonl" && host.stdout.isTTY === true;
   return new Terminal(host, {
     isQuiet,
     hasBars: !isQuiet && !hasLines,
-    paint: paint(isColored(host, host.stderr, options)),
+    styles: createStyles(isColored(host, host.stderr, options)),
   });
 }
 
@@ -85,38 +87,13 @@ function client$(
   terminal: Terminal,
 ): Observable<RestClient> {
   if (options.demo) {
-    return defer(() => import("./demo.ts")).pipe(map(({ demoClient }) => demoClient(host)));
+    return defer(() => import("./demo.ts")).pipe(
+      map(({ createDemoClient }) => createDemoClient(host)),
+    );
   }
   return apiKey$(host, options.apiKeyFile, terminal).pipe(
     map((apiKey) =>
       new RestClient({ apiKey, baseUrl: options.baseUrl ?? host.env["HPCAI_BASE_URL"] })
     ),
   );
-}
-
-/** Says that something is tried again; with --debug, all that happens to requests. */
-function follow({ events$ }: RestClient, terminal: Terminal, { debug }: GlobalOptions): void {
-  events$.subscribe((event) => {
-    if (debug) {
-      terminal.debug(describe(event));
-    } else if (event.type === "retry") {
-      const seconds = (event.delayMs / 1000).toFixed(1);
-      terminal.note(`${toFailure(event.error).message}; trying again in ${seconds} s.`);
-    }
-  });
-}
-
-function describe(event: ClientEvent): string {
-  const { type, requestId, method, url, attempt } = event;
-  const request = `${type} ${requestId}.${attempt} ${method} ${url}`;
-  switch (event.type) {
-    case "response":
-      return `${request} ${event.status} ${Math.round(event.durationMs)} ms`;
-    case "retry":
-      return `${request} in ${Math.round(event.delayMs)} ms, after ${explain(event.error)[0]}`;
-    case "failure":
-      return `${request} ${explain(event.error)[0]}`;
-    default:
-      return request;
-  }
 }

@@ -3,17 +3,17 @@ import { type CliHost, write } from "./host.ts";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
 
-/** What can follow one of the commands, such as `list` and `info` after `run`. */
-interface Following {
+/** The words that can follow a command, such as `list` and `info` after `run`. */
+interface CommandWords {
   readonly command: string;
   readonly words: readonly { readonly text: string; readonly description: string }[];
 }
 
-/** Adds `completions`, which prints a script that a shell runs at its start. */
+/** Adds `completions`, which prints a script that completes commands in a shell. */
 export function addCompletionsCommand(program: Command, host: CliHost): void {
   program.command("completions")
-    .description("Print a script that completes commands and options.")
-    .addArgument(new Argument("<shell>", "whose script").choices(SHELLS))
+    .description("Print a shell script that completes commands and options.")
+    .addArgument(new Argument("<shell>", "shell to print the script for").choices(SHELLS))
     .addHelpText(
       "after",
       `
@@ -21,12 +21,12 @@ bash, zsh:  source <(hpcai-rx completions bash)
 fish:       hpcai-rx completions fish | source`,
     )
     .action((shell: typeof SHELLS[number]) =>
-      write(host.stdout, SCRIPTS[shell](program.name(), followingOf(program)))
+      write(host.stdout, SCRIPTS[shell](program.name(), wordsOfCommands(program)))
     );
 }
 
-/** Finds what can follow each command; the program's own options follow them all. */
-function followingOf(program: Command, command = program, name = ""): Following[] {
+/** Returns the words that can follow each command; the program's own options follow every command. */
+function wordsOfCommands(program: Command, command = program, name = ""): CommandWords[] {
   const options = command === program ? program.options : [...command.options, ...program.options];
   const words = [
     ...command.commands.map((sub) => ({ text: sub.name(), description: sub.description() })),
@@ -39,41 +39,43 @@ function followingOf(program: Command, command = program, name = ""): Following[
   return [
     { command: name, words },
     ...command.commands.flatMap((sub) =>
-      followingOf(program, sub, name === "" ? sub.name() : `${name} ${sub.name()}`)
+      wordsOfCommands(program, sub, name === "" ? sub.name() : `${name} ${sub.name()}`)
     ),
   ];
 }
 
-/** Goes through the words so far, takes those that are commands, and offers what follows them. */
-function bash(program: string, all: readonly Following[]): string {
+/** Makes a function that finds the command in the words so far, and offers the words that can follow it. */
+function bashScript(program: string, all: readonly CommandWords[]): string {
   const name = `_${program.replaceAll("-", "_")}`;
   const cases = all.map(({ command, words }) =>
-    `    "${command}") offers="${words.map(({ text }) => text).join(" ")}" ;;`
+    `    "${command}") candidates="${words.map(({ text }) => text).join(" ")}" ;;`
   );
   return `${name}() {
-  local at="" word offers
+  local at="" word candidates
   for word in "\${COMP_WORDS[@]:1:$((COMP_CWORD - 1))}"; do
     case "\${at:+$at }$word" in
-      ${commandsOf(all).join(" | ")}) at="\${at:+$at }$word" ;;
+      ${quoteCommands(all).join(" | ")}) at="\${at:+$at }$word" ;;
     esac
   done
   case "$at" in
 ${cases.join("\n")}
   esac
-  COMPREPLY=($(compgen -W "$offers" -- "\${COMP_WORDS[COMP_CWORD]}"))
+  COMPREPLY=($(compgen -W "$candidates" -- "\${COMP_WORDS[COMP_CWORD]}"))
 }
 complete -o default -F ${name} ${program}
 `;
 }
 
-/** zsh runs bash's. */
-function zsh(program: string, all: readonly Following[]): string {
-  return `autoload -U +X compinit bashcompinit && compinit && bashcompinit\n${bash(program, all)}`;
+/** zsh runs the script for bash. */
+function zshScript(program: string, all: readonly CommandWords[]): string {
+  return `autoload -U +X compinit bashcompinit && compinit && bashcompinit\n${
+    bashScript(program, all)
+  }`;
 }
 
-function fish(program: string, all: readonly Following[]): string {
+function fishScript(program: string, all: readonly CommandWords[]): string {
   const name = `__${program.replaceAll("-", "_")}_at`;
-  const offers = all.flatMap(({ command, words }) =>
+  const completions = all.flatMap(({ command, words }) =>
     words.map(({ text, description }) =>
       `complete -c ${program} -n 'test "$(${name})" = "${command}"' -a '${text}' ` +
       `-d '${description.replaceAll("'", "\\'")}'`
@@ -82,16 +84,20 @@ function fish(program: string, all: readonly Following[]): string {
   return `function ${name}
   set -l at
   for word in (commandline -opc)[2..]
-    contains -- "$at$word" ${commandsOf(all).join(" ")}; and set at "$at$word "
+    contains -- "$at$word" ${quoteCommands(all).join(" ")}; and set at "$at$word "
   end
   string trim -- "$at"
 end
-${offers.join("\n")}
+${completions.join("\n")}
 `;
 }
 
-function commandsOf(all: readonly Following[]): string[] {
+function quoteCommands(all: readonly CommandWords[]): string[] {
   return all.flatMap(({ command }) => command === "" ? [] : [`"${command}"`]);
 }
 
-const SCRIPTS: Readonly<Record<typeof SHELLS[number], typeof bash>> = { bash, zsh, fish };
+const SCRIPTS: Readonly<Record<typeof SHELLS[number], typeof bashScript>> = {
+  bash: bashScript,
+  zsh: zshScript,
+  fish: fishScript,
+};

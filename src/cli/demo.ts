@@ -11,7 +11,7 @@ const BYTES_PER_SECOND = 16 * 2 ** 20;
 const fakes = new WeakMap<CliHost, FakeHpcai>();
 
 /** Creates a client of the host's embedded API. */
-export function demoClient(host: CliHost): RestClient {
+export function createDemoClient(host: CliHost): RestClient {
   const fake = fakes.get(host) ?? new FakeHpcai({
     latencyMs: LATENCY_MS,
     archiveBytes: ARCHIVE_BYTES,

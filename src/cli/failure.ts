@@ -1,22 +1,21 @@
 import {
   ApiConnectionError,
+  ApiRedirectError,
   ApiStatusError,
   AuthenticationError,
-  type ConnectionObstacle,
   DownloadInterruptedError,
   HpcaiError,
-  InternalServerError,
+  type HpcaiErrorOptions,
   InvalidArchiveError,
   InvalidArgumentError,
   LimitExceededError,
   NotFoundError,
   PermissionDeniedError,
-  RateLimitError,
   UnsafeArchiveError,
 } from "../errors.ts";
 import { PathExistsError } from "../fs/path_errors.ts";
 
-/** What the command's exit code says; 130 and 143 are 128 and the signal's number, as in shells. */
+/** The exit codes. 130 and 143 are 128 and the signal's number, as in shells. */
 export const EXIT_CODES = {
   success: 0,
   failure: 1,
@@ -31,148 +30,203 @@ export const EXIT_CODES = {
 /** An exit code. */
 export type ExitCode = typeof EXIT_CODES[keyof typeof EXIT_CODES];
 
-/** A failure as it is told: a plain sentence, what to do next, and the exit code. */
-export class Failure extends Error {
+/** Why a command failed: a problem and advice in terms of the command, and the exit code. */
+export class Failure extends HpcaiError {
   override name = "Failure";
-  readonly advice: string;
   readonly exitCode: ExitCode;
 
-  constructor(message: string, advice: string, exitCode: ExitCode, options?: ErrorOptions) {
-    super(message, options);
-    this.advice = advice;
+  constructor(problem: string, exitCode: ExitCode, options?: HpcaiErrorOptions) {
+    super(problem, options);
     this.exitCode = exitCode;
   }
 }
 
-const KEY_ADVICE = "Check the key in HPCAI_API_KEY or --api-key-file.";
-/** What to do where a host cannot be reached. */
-export const NETWORK_ADVICE = "Check the network and --base-url, then try again.";
-const OBSTACLE_ADVICE: Readonly<Record<ConnectionObstacle, string>> = {
-  certificate:
-    "Check --base-url and this machine's clock. The certificate of a private authority " +
-    "goes into DENO_CERT, or with Node into NODE_EXTRA_CA_CERTS.",
-  permission: "Run it with --allow-net.",
-  port: "Name another port in --base-url.",
-  fetch: "Run it again with --debug to see more.",
-};
-const NAME_ANOTHER = "Name another with -o.";
-const BASE_URL_ADVICE = "Pass one such as https://www.hpc-ai.com/finetunesdk in --base-url or " +
-  "HPCAI_BASE_URL.";
-
-/** Puts whatever went wrong into a sentence, a next step and an exit code. */
+/** Converts an error to a problem, advice and an exit code. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
-  const failure = (advice: string, exitCode: ExitCode) =>
-    new Failure(sentence(error), advice, exitCode, { cause: error });
-
-  if (error instanceof InvalidArgumentError) return ofArgument(error);
-  if (isMissingPermission(error)) {
-    return failure(
-      "Run it with --allow-env --allow-net --allow-read --allow-write.",
-      EXIT_CODES.usage,
-    );
-  }
-  if (error instanceof ApiStatusError && error.isRedirected && [401, 403].includes(error.status)) {
-    return failure(
-      "The storage refuses the archive's signed URL. Run the same command again.",
-      EXIT_CODES.failure,
-    );
-  }
-  if (error instanceof AuthenticationError) {
-    return failure(KEY_ADVICE, EXIT_CODES.authentication);
-  }
-  if (error instanceof PermissionDeniedError) {
-    return failure("Ask the owner, or use another key.", EXIT_CODES.authentication);
-  }
-  if (error instanceof NotFoundError) {
-    return failure("`run list` and `checkpoint list` show what there is.", EXIT_CODES.notFound);
-  }
-  if (error instanceof DownloadInterruptedError) {
-    return failure("Run the same command again.", EXIT_CODES.network);
-  }
-  if (error instanceof ApiConnectionError) {
-    const { obstacle } = error;
-    return failure(
-      obstacle === undefined ? NETWORK_ADVICE : OBSTACLE_ADVICE[obstacle],
-      EXIT_CODES.network,
-    );
-  }
-  if (error instanceof LimitExceededError && error.option === "maxJsonBytes") {
-    return failure("No listing is that large. Check --base-url.", EXIT_CODES.failure);
-  }
-  if (error instanceof RateLimitError || error instanceof InternalServerError) {
-    return failure("Wait a while, then try again.", EXIT_CODES.failure);
-  }
-  if (error instanceof InvalidArchiveError) {
-    return failure("Download it again; if that fails too, it is damaged.", EXIT_CODES.failure);
-  }
-  if (error instanceof UnsafeArchiveError) {
-    return failure("Nothing was written. Do not trust where it comes from.", EXIT_CODES.failure);
-  }
-  const advice = error instanceof HpcaiError ? error.advice : undefined;
-  return failure(advice ?? "Run it again with --debug to see more.", EXIT_CODES.failure);
+  return new Failure(problemOf(error), exitCodeOf(error), {
+    advice: adviceOf(error),
+    cause: error,
+  });
 }
 
-/** Whether Deno refuses something for want of a permission. */
-export function isMissingPermission(error: unknown): boolean {
-  return error instanceof Error && error.name === "NotCapable";
-}
+/** What the command calls an argument of the library. */
+const ARGUMENTS: Readonly<Record<string, string>> = {
+  apiKey: "The API key ",
+  baseUrl: "The base URL ",
+  checkpointId: "The checkpoint ID ",
+  checkpointPath: "The checkpoint path ",
+  directory: "",
+  intervalMs: "The interval ",
+  path: "",
+  trainingRunId: "The run ID ",
+  types: "The checkpoint type ",
+};
 
-function ofArgument(error: InvalidArgumentError): Failure {
-  const { reason, problem } = error;
-  const failure = (text: string, advice: string, exitCode: ExitCode = EXIT_CODES.usage) =>
-    new Failure(text, advice, exitCode, { cause: error });
-  const isReplaceable = error instanceof PathExistsError;
-  switch (error.argument) {
-    case "path":
-      return failure(
-        reason,
-        isReplaceable ? "Pass --force to replace it, or -o to name another." : NAME_ANOTHER,
-      );
-    case "directory":
-      return failure(
-        reason,
-        isReplaceable
-          ? "Pass --force to delete it with all that is in it, or -o to name another."
-          : NAME_ANOTHER,
-      );
-    case "apiKey":
-      return failure(`The API key ${reason}.`, KEY_ADVICE, EXIT_CODES.authentication);
-    case "baseUrl":
-      return failure(`The base URL ${reason}.`, BASE_URL_ADVICE);
-    case "intervalMs":
-      return failure(`The interval ${reason}.`, "See --help.");
-    default:
-      return failure(problem, "See --help.");
+/** Returns what failed and why, without the request. */
+export function problemOf(error: unknown): string {
+  if (error instanceof InvalidArgumentError) {
+    const subject = ARGUMENTS[error.argument];
+    return subject === undefined ? error.problem : `${subject}${error.reason}`;
   }
-}
-
-/** The message without the request, which is --debug's to show. */
-export function sentence(error: unknown): string {
   if (error instanceof HpcaiError) return error.problem;
   return error instanceof Error ? error.message : String(error);
 }
 
-/** All that is known of an error and its causes, a line each. */
-export function explain(error: unknown): string[] {
-  const lines: string[] = [];
-  const seen = new Set<unknown>();
-  for (
-    let at = error;
-    at !== undefined && !seen.has(at);
-    at = at instanceof Error ? at.cause : undefined
-  ) {
-    seen.add(at);
-    if (at instanceof Failure) continue;
-    if (!(at instanceof Error)) {
-      lines.push(String(at));
-      continue;
-    }
-    const facts = ["status", "code", "retryAfterMs", "shouldRetry", "obstacle"].flatMap((name) => {
-      const value = Reflect.get(at, name);
-      return value === undefined ? [] : [` ${name}=${value}`];
-    });
-    lines.push(`${at.name}: ${at.message}${facts.join("")}`);
+function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof InvalidArgumentError) {
+    return error.argument === "apiKey" ? EXIT_CODES.authentication : EXIT_CODES.usage;
   }
-  return lines;
+  if (isMissingPermission(error)) return EXIT_CODES.usage;
+  if (error instanceof AuthenticationError || error instanceof PermissionDeniedError) {
+    // A storage that rejects a signed URL has not seen the key.
+    return error.isRedirected ? EXIT_CODES.failure : EXIT_CODES.authentication;
+  }
+  if (error instanceof NotFoundError) return EXIT_CODES.notFound;
+  if (error instanceof DownloadInterruptedError || error instanceof ApiConnectionError) {
+    return EXIT_CODES.network;
+  }
+  return EXIT_CODES.failure;
+}
+
+const KEY_ADVICE = "Check the key in HPCAI_API_KEY or --api-key-file.";
+/** The advice for a host that cannot be reached. */
+export const NETWORK_ADVICE = "Check the network and --base-url, then retry.";
+const ANOTHER_PATH_ADVICE = "Name another with -o.";
+
+/** Advice about an argument, where the command has another name for it than the library. */
+const ARGUMENT_ADVICE: Readonly<Record<string, string>> = {
+  apiKey: KEY_ADVICE,
+  baseUrl:
+    "Pass a URL such as https://www.hpc-ai.com/finetunesdk with --base-url or HPCAI_BASE_URL.",
+  directory: ANOTHER_PATH_ADVICE,
+  path: ANOTHER_PATH_ADVICE,
+};
+
+/** Advice about a status of the API, where that of the library names its options or methods. */
+const STATUS_ADVICE: Readonly<Record<number, string>> = {
+  401: KEY_ADVICE,
+  404: "`run list` and `checkpoint list` show what exists.",
+  410: "`checkpoint list` shows what exists.",
+  425: "The server is still building the archive. Run the same command again later.",
+  501: "The server does not support archives. Check --base-url.",
+};
+
+const FULL_DISK_ADVICE = "Free disk space, then run the same command again.";
+const NOT_WRITABLE_ADVICE = "Name a writable path with -o.";
+
+/** Advice about an error of the operating system, by its code (POSIX.1-2017, errno.h). */
+const SYSTEM_ADVICE: Readonly<Record<string, string>> = {
+  EACCES: NOT_WRITABLE_ADVICE,
+  EDQUOT: FULL_DISK_ADVICE,
+  ENOSPC: FULL_DISK_ADVICE,
+  EPERM: NOT_WRITABLE_ADVICE,
+  EROFS: NOT_WRITABLE_ADVICE,
+};
+
+/** Returns the command's own advice, or else that of the error or of its cause. */
+function adviceOf(error: unknown): string {
+  if (isMissingPermission(error)) {
+    return "Run it with --allow-env --allow-net --allow-read --allow-write.";
+  }
+  const advice = error instanceof HpcaiError ? commandAdvice(error) ?? error.advice : undefined;
+  return advice ?? SYSTEM_ADVICE[systemCode(error)] ?? "Run it again with --debug to see more.";
+}
+
+/** Returns the code of the operating system in an error or its causes, or an empty string. */
+function systemCode(error: unknown): string {
+  for (const cause of causesOf(error)) {
+    if (cause instanceof Error && "code" in cause && typeof cause.code === "string") {
+      return cause.code;
+    }
+  }
+  return "";
+}
+
+function commandAdvice(error: HpcaiError): string | undefined {
+  if (error instanceof PathExistsError) {
+    return error.argument === "directory"
+      ? "Pass --force to replace it and all its files, or name another with -o."
+      : "Pass --force to replace it, or name another with -o.";
+  }
+  if (error instanceof InvalidArgumentError) {
+    return ARGUMENT_ADVICE[error.argument] ?? error.advice ?? "See --help.";
+  }
+  if (error instanceof ApiStatusError) {
+    return error.isRedirected && error.status < 500
+      ? "Run the same command again, which requests a new URL."
+      : STATUS_ADVICE[error.status];
+  }
+  if (error instanceof ApiRedirectError) return "Check --base-url.";
+  if (error instanceof ApiConnectionError) return connectionAdvice(error);
+  if (error instanceof DownloadInterruptedError) return "Run the same command again.";
+  if (error instanceof LimitExceededError && error.option === "maxJsonBytes") {
+    return "Check --base-url: no listing of the API is that large.";
+  }
+  if (error instanceof InvalidArchiveError) {
+    return "Run the same command again; if that fails too, the archive is damaged on the server.";
+  }
+  if (error instanceof UnsafeArchiveError) {
+    return "Nothing was written. Use archives from trusted sources only.";
+  }
+  return undefined;
+}
+
+function connectionAdvice({ obstacle, advice }: ApiConnectionError): string | undefined {
+  switch (obstacle) {
+    case "certificate":
+      return "Check --base-url and the clock of this machine. Trust a private authority with " +
+        "DENO_CERT in Deno, or with NODE_EXTRA_CA_CERTS in Node.";
+    case "port":
+      return "Use another port in --base-url.";
+    case undefined:
+      return NETWORK_ADVICE;
+    default:
+      return advice;
+  }
+}
+
+/** Whether Deno lacks a permission for an operation. */
+export function isMissingPermission(error: unknown): boolean {
+  return error instanceof Error && error.name === "NotCapable";
+}
+
+/** The fields of errors that `--debug` shows. */
+const DEBUG_FIELDS = [
+  "method",
+  "requestUrl",
+  "requestId",
+  "status",
+  "code",
+  "retryAfterMs",
+  "shouldRetry",
+  "obstacle",
+] as const;
+
+/** Describes an error and each of its causes on a line. */
+export function describeCauses(error: unknown): string[] {
+  return causesOf(error).filter((cause) => !(cause instanceof Failure)).map(describe);
+}
+
+/** Returns an error and its causes, the outermost first. */
+function causesOf(error: unknown): unknown[] {
+  const causes = new Set<unknown>();
+  for (
+    let cause = error;
+    cause !== undefined && !causes.has(cause);
+    cause = cause instanceof Error ? cause.cause : undefined
+  ) {
+    causes.add(cause);
+  }
+  return [...causes];
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const fields = DEBUG_FIELDS.flatMap((name) => {
+    const value = Reflect.get(error, name);
+    return value === undefined ? [] : [` ${name}=${value}`];
+  });
+  const text = error instanceof HpcaiError ? error.problem : error.message;
+  return `${error.name}: ${text}${fields.join("")}`;
 }

@@ -5,40 +5,40 @@ import { EXIT_CODES, Failure } from "./failure.ts";
 /** The signals that stop a command. */
 export type StopSignal = "SIGINT" | "SIGTERM";
 
-/** What the command line runs in: Node's `process`, or what a test puts in its place. */
+/** The process that the command runs in: Node's `process`, or a replacement in tests. */
 export interface CliHost {
   /** The environment variables. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Where answers to questions come from. */
+  /** The input for prompts. */
   readonly stdin: Readable & { readonly isTTY?: boolean | undefined };
-  /** Where results go. */
+  /** The output for results. */
   readonly stdout: Writable & { readonly isTTY?: boolean | undefined };
-  /** Where questions, bars, notes and errors go. */
+  /** The output for prompts, progress bars, notes and errors. */
   readonly stderr: Writable & {
     readonly isTTY?: boolean | undefined;
     readonly columns?: number | undefined;
   };
-  /** Begins to tell a listener of a signal. */
+  /** Calls the listener on each of these signals. */
   addListener(signal: StopSignal, listener: () => void): unknown;
-  /** Stops telling a listener of a signal. */
+  /** Removes the listener. */
   removeListener(signal: StopSignal, listener: () => void): unknown;
 }
 
-/** Writes, and settles once the stream has taken it, so that a slow reader holds the writer up. */
+/** Writes a chunk, and resolves once the stream has taken it, for backpressure. */
 export function write(stream: Writable, chunk: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(chunk, (error) => error ? reject(error) : resolve());
   });
 }
 
-/** Why a command was stopped. */
-export function interruption(signal: StopSignal, advice: string): Failure {
+/** Makes the failure of a command that a signal stops. */
+export function interruption(signal: StopSignal, advice?: string): Failure {
   const exitCode = signal === "SIGINT" ? EXIT_CODES.interrupted : EXIT_CODES.terminated;
-  return new Failure("Interrupted.", advice, exitCode);
+  return new Failure("Interrupted", exitCode, { advice });
 }
 
-/** Unsubscribes, and fails with the {@linkcode interruption}, at Ctrl-C and when asked to end. */
-export function untilInterrupted<T>(host: CliHost, advice: string): MonoTypeOperatorFunction<T> {
+/** Unsubscribes on Ctrl-C and SIGTERM, and fails with an {@linkcode interruption}. */
+export function failOnSignal<T>(host: CliHost, advice?: string): MonoTypeOperatorFunction<T> {
   const signals: StopSignal[] = ["SIGINT", "SIGTERM"];
   const interrupted$ = merge(...signals.map((signal) =>
     fromEventPattern(

@@ -1,6 +1,6 @@
 /**
- * The command `hpcai-rx`: training runs and checkpoints on the command line. It runs when this is the
- * main module; {@linkcode main} runs it from a program.
+ * The command `hpcai-rx` for training runs and checkpoints. It runs if this is the main module;
+ * {@linkcode main} runs it from a program.
  *
  * ```sh
  * deno run --allow-env --allow-net --allow-read --allow-write jsr:@hpcai/rx/cli --demo run list
@@ -11,19 +11,19 @@
 
 import { CommanderError } from "commander";
 import process from "node:process";
-import { type GlobalOptions, terminalOf } from "./command.ts";
-import { EXIT_CODES, explain, toFailure } from "./failure.ts";
+import { createTerminal, type GlobalOptions } from "./command.ts";
+import { describeCauses, EXIT_CODES, toFailure } from "./failure.ts";
 import type { CliHost } from "./host.ts";
 import { createProgram } from "./program.ts";
 
 export type { CliHost, StopSignal } from "./host.ts";
 
 /**
- * Runs the command line.
+ * Runs the command.
  *
- * @param args The arguments, without the program's name.
- * @param host What to run in: streams, environment, signals. Default: this process.
- * @returns The exit code: 0 success, 1 failure, 2 wrong usage, 3 authentication, 4 not found,
+ * @param args The arguments, without the name of the program.
+ * @param host The streams, the environment and the signals. Default: this process.
+ * @returns The exit code: 0 success, 1 failure, 2 usage error, 3 authentication, 4 not found,
  * 5 network, 130 interrupted, 143 terminated. Never rejects.
  *
  * @example
@@ -38,30 +38,30 @@ export type { CliHost, StopSignal } from "./host.ts";
 export async function main(args: readonly string[], host: CliHost = process): Promise<number> {
   const program = createProgram(host);
   for (const stream of [host.stdout, host.stderr]) {
-    // For good: Node tells of a closed pipe only after the help is written and all is over.
+    // Never removed, since Node reports a closed pipe only after the command has ended.
     if (!stream.listeners("error").includes(ignore)) stream.on("error", ignore);
   }
   try {
-    // `deno task cli -- …` hands its own separator on.
+    // `deno task cli -- …` passes the separator on.
     await program.parseAsync(args[0] === "--" ? args.slice(1) : args, { from: "user" });
     return EXIT_CODES.success;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_CODES.usage;
     if (isClosedPipe(error)) return EXIT_CODES.success;
     const options = program.opts<Partial<GlobalOptions>>();
-    const terminal = terminalOf(host, options);
-    const { message, advice, exitCode } = toFailure(error);
-    if (exitCode >= EXIT_CODES.interrupted) terminal.show(`${message} ${advice}`.trim());
-    else terminal.fail(message, advice);
-    if (options.debug) explain(error).forEach((line) => terminal.debug(line));
-    return exitCode;
+    const terminal = createTerminal(host, options);
+    const failure = toFailure(error);
+    if (failure.exitCode >= EXIT_CODES.interrupted) terminal.show(failure.message);
+    else terminal.fail(failure);
+    if (options.debug) describeCauses(error).forEach((line) => terminal.debug(line));
+    return failure.exitCode;
   }
 }
 
-/** What fails to be written is known from the write itself. */
+/** Ignores the event, since the write itself rejects with the error. */
 function ignore(): void {}
 
-/** Whether the reader has had enough, as `head` has. */
+/** Whether the reader has closed the pipe, as `head` does. */
 function isClosedPipe(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "EPIPE";
 }

@@ -12,9 +12,10 @@ import {
 } from "rxjs";
 import stringWidth from "string-width";
 import { write } from "./host.ts";
-import { type Paint, printable, printableJson } from "./text.ts";
+import { toPrintable, toPrintableJson } from "./printable.ts";
+import type { Styles } from "./styles.ts";
 
-/** How results are written. */
+/** The format of results. */
 export type Format = "table" | "json" | "jsonl";
 
 /** The formats, the default first. */
@@ -30,99 +31,106 @@ export type Details = readonly (readonly [name: string, value: string])[];
 export class Output {
   readonly #stream: Writable;
   readonly #format: Format;
-  readonly #paint: Paint;
+  readonly #styles: Styles;
 
-  constructor(stream: Writable, format: Format, paint: Paint) {
+  constructor(stream: Writable, format: Format, styles: Styles) {
     this.#stream = stream;
     this.#format = format;
-    this.#paint = paint;
+    this.#styles = styles;
   }
 
-  /** Writes items: a table, an array, or a line each as they come. */
-  list$<T>(items$: Observable<T>, columns: Columns<T>): Observable<void> {
-    if (this.#format !== "table") return this.#json$(items$);
+  /** Writes items: as a table, as an array, or each on a line as soon as it arrives. */
+  writeList$<T>(items$: Observable<T>, columns: Columns<T>): Observable<void> {
+    if (this.#format !== "table") return this.#writeJson$(items$);
     return items$.pipe(
       toArray(),
       filter((items) => items.length > 0),
-      concatMap((items) => this.#line(this.table(items, columns))),
+      concatMap((items) => this.#writeLine(this.formatTable(items, columns))),
     );
   }
 
-  /** Makes a table of items. */
-  table<T>(items: readonly T[], columns: Columns<T>): string {
-    const heads = Object.keys(columns).map((head) => this.#paint.strong(head));
+  /** Formats items as a table. */
+  formatTable<T>(items: readonly T[], columns: Columns<T>): string {
+    const headings = Object.keys(columns).map((heading) => this.#styles.heading(heading));
     const cells = Object.values(columns);
     return alignColumns([
-      heads,
-      ...items.map((item) => cells.map((cell) => printable(cell(item)))),
+      headings,
+      ...items.map((item) => cells.map((cell) => toPrintable(cell(item)))),
     ]);
   }
 
   /**
-   * Writes items: a plain line each as they come, an array, or a line of JSON each. What came before
-   * an interruption is written in every format.
+   * Writes items: each on a plain line as soon as it arrives, as an array, or each as a line of JSON.
+   * In every format the items before an interruption are written.
    */
-  lines$<T>(items$: Observable<T>, line: (item: T) => string): Observable<void> {
-    if (this.#format === "table") return items$.pipe(this.#lines((item) => printable(line(item))));
-    if (this.#format === "jsonl") return this.#json$(items$);
+  writeLines$<T>(items$: Observable<T>, formatItem: (item: T) => string): Observable<void> {
+    if (this.#format === "table") {
+      return items$.pipe(this.#writeEach((item) => toPrintable(formatItem(item))));
+    }
+    if (this.#format === "jsonl") return this.#writeJson$(items$);
     return defer(() => {
       const items: T[] = [];
-      return this.#json$(items$.pipe(tap({
+      return this.#writeJson$(items$.pipe(tap({
         next: (item) => items.push(item),
-        unsubscribe: () => void this.#line(printableJson(items, 2)).catch(() => {}),
+        unsubscribe: () => void this.#writeLine(toPrintableJson(items, 2)).catch(() => {}),
       })));
     });
   }
 
-  /** Writes the last of the events, which has the outcome; as lines of JSON, all of them. */
-  outcome$<T>(events$: Observable<T>, details: (last: T) => Details): Observable<void> {
-    if (this.#format === "jsonl") return this.#json$(events$);
+  /** Writes the last event, which has the outcome; as lines of JSON, all events. */
+  writeOutcome$<T>(events$: Observable<T>, toDetails: (last: T) => Details): Observable<void> {
+    if (this.#format === "jsonl") return this.#writeJson$(events$);
     return events$.pipe(
       takeLast(1),
       concatMap((last) =>
-        this.#line(
-          this.#format === "json" ? printableJson(last, 2) : alignColumns(
-            details(last).map(([name, value]) => [this.#paint.strong(name), printable(value)]),
-          ),
+        this.#writeLine(
+          this.#format === "json" ? toPrintableJson(last, 2) : this.#formatDetails(toDetails(last)),
         )
       ),
     );
   }
 
-  #json$(items$: Observable<unknown>): Observable<void> {
+  #formatDetails(details: Details): string {
+    return alignColumns(
+      details.map(([name, value]) => [this.#styles.heading(name), toPrintable(value)]),
+    );
+  }
+
+  #writeJson$(items$: Observable<unknown>): Observable<void> {
     return this.#format === "jsonl"
-      ? items$.pipe(this.#lines((item) => printableJson(item)))
+      ? items$.pipe(this.#writeEach((item) => toPrintableJson(item)))
       : items$.pipe(
         toArray(),
-        concatMap((items) => this.#line(printableJson(items, 2))),
+        concatMap((items) => this.#writeLine(toPrintableJson(items, 2))),
       );
   }
 
-  /** Writes a line for each item; an error waits for the lines before it. */
-  #lines<T>(line: (item: T) => string): OperatorFunction<T, void> {
+  /** Writes a line for each item; an error follows the lines before it. */
+  #writeEach<T>(formatItem: (item: T) => string): OperatorFunction<T, void> {
     return (items$) =>
       items$.pipe(
         materialize(),
         concatMap(async (notification) => {
-          if (notification.kind === "N") await this.#line(line(notification.value));
+          if (notification.kind === "N") await this.#writeLine(formatItem(notification.value));
           if (notification.kind === "E") throw notification.error;
         }),
       );
   }
 
-  #line(text: string): Promise<void> {
+  #writeLine(text: string): Promise<void> {
     return write(this.#stream, `${text}\n`);
   }
 }
 
-/** Lines up columns, without any lines between them. */
+/** Aligns columns with spaces. */
 function alignColumns(rows: readonly (readonly string[])[]): string {
-  const sized = rows.map((row) => row.map((cell) => ({ cell, width: stringWidth(cell) })));
+  const cellsOfRows = rows.map((row) => row.map((text) => ({ text, width: stringWidth(text) })));
   const widths: number[] = [];
-  for (const row of sized) {
-    row.forEach(({ width }, column) => widths[column] = Math.max(widths[column] ?? 0, width));
+  for (const cells of cellsOfRows) {
+    cells.forEach(({ width }, column) => widths[column] = Math.max(widths[column] ?? 0, width));
   }
-  const padded = (row: typeof sized[number]) =>
-    row.map(({ cell, width }, column) => cell + " ".repeat((widths[column] ?? 0) - width));
-  return sized.map((row) => padded(row).join("  ").replace(/ +$/, "")).join("\n");
+  return cellsOfRows.map((cells) =>
+    cells.map(({ text, width }, column) => text + " ".repeat((widths[column] ?? 0) - width))
+      .join("  ").replace(/ +$/, "")
+  ).join("\n");
 }

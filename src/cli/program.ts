@@ -1,41 +1,41 @@
 import { Command, Option } from "commander";
 import { addCheckpointCommands } from "./checkpoint_commands.ts";
-import { actionIn } from "./command.ts";
+import { createActions } from "./command.ts";
 import { addCompletionsCommand } from "./completions.ts";
 import type { CliHost } from "./host.ts";
 import { FORMATS } from "./output.ts";
 import { addRunCommands } from "./run_commands.ts";
-import { printableLines } from "./text.ts";
+import { toPrintableLines } from "./printable.ts";
 import { VERSION } from "./version.ts";
 
 const EPILOGUE = `
-The API key comes from HPCAI_API_KEY, from --api-key-file, or from a question on the terminal.
+The API key is read from HPCAI_API_KEY, from --api-key-file, or from a prompt on the terminal.
 
-Exit codes: 0 success, 1 failure, 2 wrong usage, 3 authentication, 4 not found, 5 network,
-130 interrupted.`;
+Exit codes: 0 success, 1 failure, 2 usage error, 3 authentication, 4 not found, 5 network,
+130 interrupted, 143 terminated.`;
 
-/** Makes the tree of commands. */
+/** Makes the program with all commands. */
 export function createProgram(host: CliHost): Command {
   const program = new Command("hpcai-rx")
-    .description("Training runs and checkpoints of HPC-AI, on the command line.")
+    .description("List, download and delete training runs and checkpoints of HPC-AI.")
     .version(VERSION, "-V, --version")
     .addOption(
-      new Option("--format <format>", "how results are written").choices(FORMATS).default("table"),
+      new Option("--format <format>", "output format").choices(FORMATS).default("table"),
     )
-    .option("-q, --quiet", "no bars, no notes")
-    .option("--no-color", "no colours; so does NO_COLOR in the environment")
-    .option("--api-key-file <file>", "read the API key from a file")
-    .option("--base-url <url>", "where the API is; so does HPCAI_BASE_URL in the environment")
-    .option("--debug", "show requests, and all that is known of an error")
-    .option("--demo", "use an embedded API with made-up data, without a key")
+    .option("-q, --quiet", "hide progress bars and notes")
+    .option("--no-color", "disable colors (or set NO_COLOR)")
+    .option("--api-key-file <file>", "file that contains the API key")
+    .option("--base-url <url>", "base URL of the API (or set HPCAI_BASE_URL)")
+    .option("--debug", "show each request, and the details of errors")
+    .option("--demo", "use an embedded API with sample data; needs no key")
     .addHelpText("after", EPILOGUE)
     .showHelpAfterError("See --help.")
     .exitOverride()
     .configureOutput({
       writeOut: (text) => host.stdout.write(text),
-      writeErr: (text) => host.stderr.write(printableLines(text)),
+      writeErr: (text) => host.stderr.write(toPrintableLines(text)),
     });
-  const action = actionIn(host);
+  const action = createActions(host);
   addRunCommands(program, action);
   addCheckpointCommands(program, action);
   addCompletionsCommand(program, host);

@@ -1,46 +1,46 @@
 import type { Command } from "commander";
 import type { TrainingRun } from "../types.ts";
-import { wholeNumber } from "./arguments.ts";
-import type { Action } from "./command.ts";
-import { limitedList$ } from "./limited_list.ts";
+import { parseCount } from "./arguments.ts";
+import type { CreateAction } from "./command.ts";
+import { formatTime, UNKNOWN } from "./format_value.ts";
 import type { Columns, Details } from "./output.ts";
-import { moment, UNKNOWN } from "./text.ts";
-import { type WatchCommandOptions, watches, watching$ } from "./watch.ts";
+import { addWatchOptions, type WatchCommandOptions, writeWatchEvents$ } from "./watch_events.ts";
+import { writeLimitedList$ } from "./write_limited_list.ts";
 
-/** The most that one page holds, on most servers. */
+/** The largest page of most servers. */
 const PAGE_SIZE = 100;
 
 /** Adds `run list`, `run info` and `run watch`. */
-export function addRunCommands(program: Command, action: Action): void {
-  const run = program.command("run").description("Look at training runs.");
+export function addRunCommands(program: Command, action: CreateAction): void {
+  const run = program.command("run").description("List, show and watch training runs.");
 
   run.command("list")
-    .description("List training runs, those with the latest activity first.")
-    .option("--limit <n>", "show at most so many; 0 for all", wholeNumber, 20)
-    .action(action((context, { limit }: { limit: number }) => {
+    .description("List training runs, the most recently active first.")
+    .option("--limit <n>", "maximum number of runs; 0 for all", parseCount, 20)
+    .action(action((session, { limit }: { limit: number }) => {
       const pageSize = limit === 0 ? PAGE_SIZE : Math.min(limit + 1, PAGE_SIZE);
-      const runs$ = context.client.listAllTrainingRuns$({ pageSize });
-      return limitedList$(context, runs$, { limit, noun: "training run", columns: COLUMNS });
+      const runs$ = session.client.listAllTrainingRuns$({ pageSize });
+      return writeLimitedList$(session, runs$, { limit, noun: "training run", columns: COLUMNS });
     }));
 
   run.command("info")
     .description("Show a training run.")
-    .argument("<run-id>", "the training run")
+    .argument("<run-id>", "training run")
     .action(
       action(({ client, output }, runId: string) =>
-        output.outcome$(client.getTrainingRun$(runId), details)
+        output.writeOutcome$(client.getTrainingRun$(runId), toDetails)
       ),
     );
 
-  watches(run.command("watch"))
-    .description("Show training runs, and what changes, until interrupted.")
-    .action(action((context, options: WatchCommandOptions) =>
-      watching$(
-        context,
-        (watchOptions) => context.client.watchTrainingRuns$(watchOptions),
+  addWatchOptions(run.command("watch"))
+    .description("Show training runs and their changes until interrupted.")
+    .action(action((session, options: WatchCommandOptions) =>
+      writeWatchEvents$(
+        session,
+        (watchOptions) => session.client.watchTrainingRuns$(watchOptions),
         options,
         (run) =>
-          `${run.trainingRunId}  ${run.baseModel}  ${moment(run.lastRequestTime)}  ${
+          `${run.trainingRunId}  ${run.baseModel}  ${formatTime(run.lastRequestTime)}  ${
             run.lastCheckpoint?.checkpointId ?? "no checkpoint"
           }`,
       )
@@ -51,12 +51,12 @@ const COLUMNS: Columns<TrainingRun> = {
   "Run ID": ({ trainingRunId }) => trainingRunId,
   "Base model": ({ baseModel }) => baseModel,
   "Owner": ({ modelOwner }) => modelOwner ?? UNKNOWN,
-  "LoRA": lora,
-  "Last request": ({ lastRequestTime }) => moment(lastRequestTime),
-  "State": state,
+  "LoRA": formatLora,
+  "Last request": ({ lastRequestTime }) => formatTime(lastRequestTime),
+  "State": formatState,
 };
 
-function details(run: TrainingRun): Details {
+function toDetails(run: TrainingRun): Details {
   const last = [
     ["Last checkpoint", run.lastCheckpoint],
     ["Last sampler checkpoint", run.lastSamplerCheckpoint],
@@ -65,24 +65,26 @@ function details(run: TrainingRun): Details {
     ["Run ID", run.trainingRunId],
     ["Base model", run.baseModel],
     ["Owner", run.modelOwner ?? UNKNOWN],
-    ["LoRA", lora(run)],
-    ["Last request", moment(run.lastRequestTime)],
-    ["State", state(run)],
+    ["LoRA", formatLora(run)],
+    ["Last request", formatTime(run.lastRequestTime)],
+    ["State", formatState(run)],
     ...last.map(([name, checkpoint]) =>
       [
         name,
-        checkpoint === null ? "none" : `${checkpoint.checkpointPath} (${moment(checkpoint.time)})`,
+        checkpoint === null
+          ? "none"
+          : `${checkpoint.checkpointPath} (${formatTime(checkpoint.time)})`,
       ] as const
     ),
   ];
 }
 
-/** What a run says of LoRA, in a word. */
-export function lora({ isLora, loraRank }: TrainingRun): string {
+/** Formats whether a run uses LoRA, and its rank. */
+export function formatLora({ isLora, loraRank }: TrainingRun): string {
   if (!isLora) return "no";
   return loraRank === null ? "yes" : `rank ${loraRank}`;
 }
 
-function state({ corrupted }: TrainingRun): string {
+function formatState({ corrupted }: TrainingRun): string {
   return corrupted ? "corrupted" : "ok";
 }

@@ -8,68 +8,71 @@ import type {
   DownloadRestartEvent,
   DownloadRestartReason,
 } from "../download/download_event.ts";
+import type { HpcaiError } from "../errors.ts";
 import { type CliHost, interruption } from "./host.ts";
-import { count, type Paint, printable, size, timeLeft } from "./text.ts";
+import { formatCount, formatRemaining, formatSize } from "./format_value.ts";
+import { toPrintable } from "./printable.ts";
+import type { Styles } from "./styles.ts";
 
-/** What people see and answer besides the results. It goes to stderr. */
+/** Prompts, progress bars, notes and errors. They go to stderr. */
 export class Terminal {
-  /** Whether there is somebody to ask. */
+  /** Whether a person can answer a prompt. */
   readonly isInteractive: boolean;
   readonly #host: CliHost;
   readonly #isQuiet: boolean;
   readonly #hasBars: boolean;
-  readonly #paint: Paint;
+  readonly #styles: Styles;
   #hideBar = () => {};
 
   constructor(
     host: CliHost,
-    { isQuiet, hasBars, paint }: { isQuiet: boolean; hasBars: boolean; paint: Paint },
+    { isQuiet, hasBars, styles }: { isQuiet: boolean; hasBars: boolean; styles: Styles },
   ) {
     this.isInteractive = host.stdin.isTTY === true && host.stderr.isTTY === true;
     this.#host = host;
     this.#isQuiet = isQuiet;
     this.#hasBars = hasBars;
-    this.#paint = paint;
+    this.#styles = styles;
   }
 
-  /** Says something that is good to know. */
+  /** Shows a note, unless quiet. */
   note(text: string): void {
-    if (!this.#isQuiet) this.#line(printable(text));
+    if (!this.#isQuiet) this.#writeLine(toPrintable(text));
   }
 
-  /** Shows what a question is about, of several lines, even where all is to be quiet. */
+  /** Shows text of several lines, even when quiet. */
   show(text: string): void {
-    this.#line(text);
+    this.#writeLine(text);
   }
 
-  /** Says what only --debug wants to know. */
+  /** Shows a line of `--debug`. */
   debug(text: string): void {
-    this.#line(`debug: ${printable(text)}`);
+    this.#writeLine(`debug: ${toPrintable(text)}`);
   }
 
-  /** Says what could do harm. */
+  /** Shows a warning. */
   warn(text: string): void {
-    this.#line(`${this.#paint.alert("warning:")} ${printable(text)}`);
+    this.#writeLine(`${this.#styles.alert("warning:")} ${toPrintable(text)}`);
   }
 
-  /** Says what went wrong, and what to do. */
-  fail(text: string, advice: string): void {
-    this.#line(`${this.#paint.alert("error:")} ${printable(text)}`);
-    if (advice !== "") this.#line(printable(advice));
+  /** Shows what failed, and what to do next. */
+  fail({ problem, advice }: HpcaiError): void {
+    this.#writeLine(`${this.#styles.alert("error:")} ${toPrintable(problem)}`);
+    if (advice !== undefined) this.#writeLine(toPrintable(advice));
   }
 
-  /** Asks, and emits the answer; `undefined` where the input ends instead. */
+  /** Asks a question and emits the answer, or `undefined` if the input ends. */
   ask$(question: string, { isHidden = false } = {}): Observable<string | undefined> {
     return new Observable((subscriber) => {
       const { stdin, stderr } = this.#host;
-      // As a terminal, readline takes the keys one by one and does the echo: into nothing.
-      const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+      // In terminal mode readline echoes the input itself, so this discards the echo.
+      const discard = new Writable({ write: (_chunk, _encoding, done) => done() });
       const lines = createInterface({
         input: stdin,
-        output: isHidden ? silent : stderr,
+        output: isHidden ? discard : stderr,
         terminal: isHidden,
       });
-      // Not before there is no echo any more.
+      // The echo of the terminal is off only now.
       stderr.write(question);
       let isAnswered = false;
       lines.once("line", (answer) => {
@@ -78,7 +81,7 @@ export class Terminal {
         subscriber.next(answer);
         subscriber.complete();
       });
-      lines.once("SIGINT", () => subscriber.error(interruption("SIGINT", "")));
+      lines.once("SIGINT", () => subscriber.error(interruption("SIGINT")));
       lines.once("close", () => {
         if (!isAnswered) stderr.write("\n");
         if (subscriber.closed) return;
@@ -89,29 +92,33 @@ export class Terminal {
     });
   }
 
-  /** Shows how far a download is: a bar, rate and time left. */
-  bar<T extends { readonly type: string }>(label: string): MonoTypeOperatorFunction<T> {
-    return this.#live((event) => {
-      if (isRestart(event)) this.note(`Restarting from the first byte: ${RESTARTS[event.reason]}.`);
-      return isProgress(event) ? this.#barLine(label, event) : undefined;
+  /** Shows the progress of a download: a bar, the rate and the time left. */
+  showProgress<T extends { readonly type: string }>(label: string): MonoTypeOperatorFunction<T> {
+    return this.#showLatest((event) => {
+      if (isRestart(event)) {
+        this.note(`Restarting from the first byte: ${RESTART_REASONS[event.reason]}.`);
+      }
+      return isProgress(event) ? this.#formatProgress(label, event) : undefined;
     });
   }
 
-  /** Counts what is found, where finding it takes a while. */
-  counter<T>(noun: string): MonoTypeOperatorFunction<T> {
+  /** Shows the number of items so far, if they take longer than a second. */
+  showCount<T>(noun: string): MonoTypeOperatorFunction<T> {
     return (items$) =>
       defer(() => {
-        const begun = Date.now();
-        let found = 0;
-        return items$.pipe(this.#live(() => {
-          found++;
-          return Date.now() - begun < PATIENCE_MS ? undefined : `Found ${count(found, noun)} …`;
+        const startedAt = Date.now();
+        let count = 0;
+        return items$.pipe(this.#showLatest(() => {
+          count++;
+          return Date.now() - startedAt < COUNT_DELAY_MS
+            ? undefined
+            : `Found ${formatCount(count, noun)} …`;
         }));
       });
   }
 
-  /** Shows a line for the latest event for as long as events come. */
-  #live<T>(line: (event: T) => string | undefined): MonoTypeOperatorFunction<T> {
+  /** Shows a line for the latest event until the events complete. */
+  #showLatest<T>(formatEvent: (event: T) => string | undefined): MonoTypeOperatorFunction<T> {
     return (events$) => {
       const bar: Bar = new SingleBar({
         stream: this.#host.stderr,
@@ -120,13 +127,13 @@ export class Terminal {
         gracefulExit: false,
         clearOnComplete: true,
       });
-      // It begins anew, below what was said meanwhile.
+      // A later update shows the bar again, below the other lines.
       const hide = () => bar.stop();
       this.#hideBar = hide;
       return events$.pipe(
         tap({
           next: (event) => {
-            const text = line(event);
+            const text = formatEvent(event);
             if (!this.#hasBars || text === undefined) return;
             if (bar.isActive) bar.update({ text });
             else bar.start(1, 0, { text });
@@ -138,41 +145,41 @@ export class Terminal {
     };
   }
 
-  #barLine(label: string, event: Progress): string {
-    if (event.type === "preparing") return `${label}  the server builds the archive …`;
+  #formatProgress(label: string, event: Progress): string {
+    if (event.type === "preparing") return `${label}  the server is building the archive …`;
     const { loaded, total, bytesPerSecond, remainingMs } = event;
-    const rate = `${size(bytesPerSecond)}/s`;
-    if (total === undefined) return `${label}  ${size(loaded)}  ${rate}`;
+    const rate = `${formatSize(bytesPerSecond)}/s`;
+    if (total === undefined) return `${label}  ${formatSize(loaded)}  ${rate}`;
     const fraction = total === 0 ? 1 : loaded / total;
-    const left = remainingMs === undefined ? "" : `  ${timeLeft(remainingMs)} left`;
-    const facts = `${Math.floor(fraction * 100)} %  ${size(loaded)} of ${
-      size(total)
+    const left = remainingMs === undefined ? "" : `  ${formatRemaining(remainingMs)} left`;
+    const numbers = `${Math.floor(fraction * 100)} %  ${formatSize(loaded)} of ${
+      formatSize(total)
     }  ${rate}${left}`;
-    const room = (this.#host.stderr.columns || DEFAULT_COLUMNS) - `${label}    ${facts}`.length;
-    if (room < MIN_BAR_WIDTH) return `${label}  ${facts}`;
+    const room = (this.#host.stderr.columns || DEFAULT_COLUMNS) - `${label}    ${numbers}`.length;
+    if (room < MIN_BAR_WIDTH) return `${label}  ${numbers}`;
     const width = Math.min(BAR_WIDTH, room);
-    const full = Math.floor(fraction * width);
-    const done = this.#paint.accent("█".repeat(full));
-    return `${label}  ${done}${"░".repeat(width - full)}  ${facts}`;
+    const filled = Math.floor(fraction * width);
+    const completed = this.#styles.accent("█".repeat(filled));
+    return `${label}  ${completed}${"░".repeat(width - filled)}  ${numbers}`;
   }
 
-  #line(text: string): void {
+  #writeLine(text: string): void {
     this.#hideBar();
     this.#host.stderr.write(`${text}\n`);
   }
 }
 
-/** The bar gives way to the facts, which a terminal would cut off. */
+/** The bar is shortened, or left out, so that the numbers fit the terminal. */
 const BAR_WIDTH = 20;
 const MIN_BAR_WIDTH = 5;
 
-/** How wide a terminal is that does not say. */
+/** The width of a terminal that does not report it. */
 const DEFAULT_COLUMNS = 80;
 
-/** How long nobody minds that nothing is shown, in milliseconds. */
-const PATIENCE_MS = 1_000;
+/** How long a listing takes before its count is shown, in milliseconds. */
+const COUNT_DELAY_MS = 1_000;
 
-/** What is used of a bar; cli-progress has no types of its own. */
+/** The members of a bar that are used; cli-progress has no types. */
 interface Bar {
   readonly isActive: boolean;
   start(total: number, value: number, payload: Payload): void;
@@ -184,11 +191,11 @@ interface Payload {
   readonly text: string;
 }
 
-/** Why a download restarts, in words. */
-const RESTARTS: Readonly<Record<DownloadRestartReason, string>> = {
+/** Why a download restarts, as clauses. */
+const RESTART_REASONS: Readonly<Record<DownloadRestartReason, string>> = {
   "not-resumable": "the server cannot resume an interrupted download",
-  "archive-changed": "the server has another archive now",
-  "archive-damaged": "what was received was no right archive",
+  "archive-changed": "the archive on the server has changed",
+  "archive-damaged": "the archive was damaged in transit",
 };
 
 type Progress = DownloadPreparingEvent | DownloadProgressEvent;

@@ -4,8 +4,8 @@ import { serve } from "../integration/loopback_server.ts";
 import { CapturedHost, type Outcome } from "./cli_host.ts";
 import { cliCommand } from "./cli_process.ts";
 
-/** Lists runs with a key file, which has the key and a line break. */
-async function withKeyFile(mode: number, env: (fake: FakeHpcai) => Record<string, string>) {
+/** Lists runs with a key file, which ends with a line break. */
+async function listWithKeyFile(mode: number, env: (fake: FakeHpcai) => Record<string, string>) {
   const fake = new FakeHpcai({ trainingRuns: 1 });
   await using server = serve(fake.handler);
   const file = await Deno.makeTempFile();
@@ -20,25 +20,28 @@ async function withKeyFile(mode: number, env: (fake: FakeHpcai) => Record<string
   }
 }
 
-Deno.test("the key is read from a file, whose line break is left out", async () => {
-  assertEquals(await withKeyFile(0o600, () => ({})), { code: 0, stderr: "" });
+Deno.test("--api-key-file reads the key and ignores the line break", async () => {
+  assertEquals(await listWithKeyFile(0o600, () => ({})), { code: 0, stderr: "" });
 });
 
-Deno.test("a key file that others can read is warned of", async () => {
-  const { code, stderr } = await withKeyFile(0o644, () => ({}));
+Deno.test("--api-key-file warns of a file that other users can read", async () => {
+  const { code, stderr } = await listWithKeyFile(0o644, () => ({}));
   assertEquals(code, 0);
-  assertEquals(stderr, "warning: Others can read FILE; `chmod 600` keeps the key to yourself.\n");
+  assertEquals(
+    stderr,
+    "warning: Other users can read FILE. Run `chmod 600` to keep the key private.\n",
+  );
 });
 
-Deno.test("the environment's key comes first, and a file that is named for nothing is told", async () => {
-  const { code, stderr } = await withKeyFile(0o600, () => ({ HPCAI_API_KEY: "another" }));
+Deno.test("HPCAI_API_KEY takes precedence over --api-key-file, with a warning", async () => {
+  const { code, stderr } = await listWithKeyFile(0o600, () => ({ HPCAI_API_KEY: "another" }));
   assertEquals(code, 3);
   assertMatch(stderr, /^warning: HPCAI_API_KEY is set, so FILE is not read\.\n/);
 });
 
-const refusals: Record<string, () => Promise<Outcome>> = {
-  "no key at all, and nobody to ask": () => new CapturedHost().run("run", "list"),
-  "a key file that is not there": () =>
+const missingKeys: Record<string, () => Promise<Outcome>> = {
+  "no key and no terminal": () => new CapturedHost().run("run", "list"),
+  "a missing key file": () =>
     new CapturedHost().run("run", "list", "--api-key-file", "no-such-file"),
   "an empty key file": async () => {
     const file = await Deno.makeTempFile();
@@ -47,15 +50,15 @@ const refusals: Record<string, () => Promise<Outcome>> = {
     return outcome;
   },
 };
-for (const [what, refusal] of Object.entries(refusals)) {
-  Deno.test(`${what} exits with 3 and says where a key can come from`, async () => {
-    const { code, stderr } = await refusal();
+for (const [what, run] of Object.entries(missingKeys)) {
+  Deno.test(`hpcai-rx with ${what} exits with 3 and advises where to set the key`, async () => {
+    const { code, stderr } = await run();
     assertEquals(code, 3);
-    assertMatch(stderr, /\nSet HPCAI_API_KEY, or name a file .* --api-key-file\.\n$/);
+    assertMatch(stderr, /\nSet HPCAI_API_KEY, or pass a file .* --api-key-file\.\n$/);
   });
 }
 
-Deno.test("the key is read from a file that begins with a byte order mark", async () => {
+Deno.test("--api-key-file ignores a byte order mark", async () => {
   const fake = new FakeHpcai({ trainingRuns: 1 });
   await using server = serve(fake.handler);
   const file = await Deno.makeTempFile();
@@ -65,18 +68,18 @@ Deno.test("the key is read from a file that begins with a byte order mark", asyn
   await Deno.remove(file);
 });
 
-Deno.test("a key that can be none exits with 3 and is not shown", async () => {
+Deno.test("hpcai-rx exits with 3 for an invalid key and does not show it", async () => {
   const host = new CapturedHost({ HPCAI_API_KEY: "my\nsecret" });
   assertEquals(await host.run("run", "list"), {
     code: 3,
     stdout: "",
-    stderr: "error: The API key has a line break.\n" +
+    stderr: "error: The API key has a line break\n" +
       "Check the key in HPCAI_API_KEY or --api-key-file.\n",
   });
 });
 
 /** Runs the command in Deno with these permissions only. */
-async function withPermissions(permissions: readonly string[], ...args: string[]) {
+async function runWithPermissions(permissions: readonly string[], ...args: string[]) {
   const [command, , , ...rest] = cliCommand(...args);
   const cli = rest.slice(rest.findIndex((arg) => !arg.startsWith("--")));
   const { code, stderr } = await new Deno.Command(command, {
@@ -87,16 +90,16 @@ async function withPermissions(permissions: readonly string[], ...args: string[]
   return { code, stderr: new TextDecoder().decode(stderr) };
 }
 
-Deno.test("a key that Deno may not read exits with 3 and is not called missing", async () => {
-  assertEquals(await withPermissions([], "run", "list"), {
+Deno.test("hpcai-rx exits with 3 if Deno lacks the permission to read the key", async () => {
+  assertEquals(await runWithPermissions([], "run", "list"), {
     code: 3,
-    stderr: "error: HPCAI_API_KEY cannot be read, since Deno lacks the permission.\n" +
-      "Run it with --allow-env, or name a file that holds the key with --api-key-file.\n",
+    stderr: "error: Cannot read HPCAI_API_KEY: Deno lacks the permission\n" +
+      "Run with --allow-env, or pass a file that contains the key with --api-key-file.\n",
   });
 });
 
-Deno.test("a key never goes to the default host because HPCAI_BASE_URL may not be read", async () => {
-  const { code, stderr } = await withPermissions(
+Deno.test("hpcai-rx sends no key to the default host if Deno lacks the permission to read HPCAI_BASE_URL", async () => {
+  const { code, stderr } = await runWithPermissions(
     ["--allow-env=HPCAI_API_KEY", "--allow-net"],
     "run",
     "list",

@@ -8,12 +8,12 @@ import { CapturedHost, environmentOf, runCli } from "./cli_host.ts";
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const PATH = `hpcai://${RUN}/weights/final`;
 
-/** Without the difference, whose making would take minutes. */
-function equalBytes(one: Uint8Array, other: Uint8Array): boolean {
+/** Compares bytes. The difference that assertEquals prints would take minutes. */
+function areEqual(one: Uint8Array, other: Uint8Array): boolean {
   return Buffer.compare(one, other) === 0;
 }
 
-async function inDirectory(test: (directory: string) => Promise<void>): Promise<void> {
+async function withDirectory(test: (directory: string) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir();
   try {
     await test(directory);
@@ -22,8 +22,8 @@ async function inDirectory(test: (directory: string) => Promise<void>): Promise<
   }
 }
 
-Deno.test("download saves the archive under the name given, or into the directory given", () =>
-  inDirectory(async (directory) => {
+Deno.test("checkpoint download saves to a file, or into a directory", () =>
+  withDirectory(async (directory) => {
     const fake = new FakeHpcai();
     const archive = fake.archive(RUN, "final").slice();
     for (
@@ -44,25 +44,25 @@ Deno.test("download saves the archive under the name given, or into the director
       assertEquals([code, stderr], [0, ""]);
       assertMatch(stdout, /^Saved +.*\nSize +1 MiB\nSHA-256 +[0-9a-f]{64}\n$/);
       assert(stdout.includes(path));
-      assert(equalBytes(await Deno.readFile(path), archive));
+      assert(areEqual(await Deno.readFile(path), archive));
     }
   }));
 
-Deno.test("download refuses to replace another file, unless forced", () =>
-  inDirectory(async (directory) => {
+Deno.test("checkpoint download replaces an existing file only with --force", () =>
+  withDirectory(async (directory) => {
     const file = `${directory}/file`;
     await Deno.writeTextFile(file, "mine");
     const args = ["checkpoint", "download", RUN, "final", "-o", file];
     const { code, stderr } = await runCli(new FakeHpcai(), ...args);
     assertEquals(code, 2);
-    assertMatch(stderr, /\nPass --force to replace it, or -o to name another\.\n$/);
+    assertMatch(stderr, /\nPass --force to replace it, or name another with -o\.\n$/);
     assertEquals(await Deno.readTextFile(file), "mine");
     assertEquals((await runCli(new FakeHpcai(), ...args, "--force")).code, 0);
     assertEquals((await Deno.stat(file)).size, 2 ** 20);
   }));
 
-Deno.test("download and extract advise no --force where there is no file or directory to replace", () =>
-  inDirectory(async (directory) => {
+Deno.test("checkpoint download and extract do not advise --force for what it does not replace", () =>
+  withDirectory(async (directory) => {
     const file = `${directory}/file`;
     await Deno.writeTextFile(file, "mine");
     for (
@@ -84,21 +84,23 @@ Deno.test("download and extract advise no --force where there is no file or dire
     assertEquals(await Deno.readTextFile(file), "mine");
   }));
 
-Deno.test("download says so where the file is not what its name says", () =>
-  inDirectory(async (directory) => {
+Deno.test("checkpoint download reports a format that differs from the file name", () =>
+  withDirectory(async (directory) => {
     const fake = new FakeHpcai();
-    fake.faults.add({ type: "status", status: 200, body: "no archive".repeat(100) }, { times: 2 });
+    fake.faults.add({ type: "status", status: 200, body: "not an archive".repeat(100) }, {
+      times: 2,
+    });
     const args = ["checkpoint", "download", PATH, "-o"];
     const { code, stdout } = await runCli(fake, ...args, `${directory}/a.tar.gz`);
     assertEquals(code, 0);
-    assertMatch(stdout, /\nFormat +unknown, not the \.tar\.gz that its name says\n/);
+    assertMatch(stdout, /\nFormat +unknown, although the name ends with \.tar\.gz\n/);
     const other = await runCli(fake, ...args, `${directory}/a.bin`);
     assertEquals(other.code, 0);
     assert(!other.stdout.includes("Format"));
   }));
 
-Deno.test("download in JSON tells the outcome; in lines of JSON the progress too", () =>
-  inDirectory(async (directory) => {
+Deno.test("checkpoint download writes the outcome in JSON, and the progress in lines of JSON", () =>
+  withDirectory(async (directory) => {
     const fake = new FakeHpcai();
     const args = ["checkpoint", "download", PATH, "--force", "-o", `${directory}/a.tar.gz`];
     const json = JSON.parse((await runCli(fake, ...args, "--format", "json")).stdout);
@@ -112,8 +114,8 @@ Deno.test("download in JSON tells the outcome; in lines of JSON the progress too
     assertEquals([types.at(0), types.at(-1)], ["progress", "complete"]);
   }));
 
-Deno.test("extract makes the directory, and refuses one that is there unless forced", () =>
-  inDirectory(async (directory) => {
+Deno.test("checkpoint extract creates the directory, and replaces one only with --force", () =>
+  withDirectory(async (directory) => {
     const args = ["checkpoint", "extract", PATH, "-o", `${directory}/final`];
     const { code, stdout } = await runCli(new FakeHpcai(), ...args);
     assertEquals(code, 0);
@@ -126,18 +128,18 @@ Deno.test("extract makes the directory, and refuses one that is there unless for
     assertEquals((await runCli(new FakeHpcai(), ...args, "--force")).code, 0);
   }));
 
-Deno.test("cat writes a file's bytes as they are where no terminal shows them", () =>
-  inDirectory(async (directory) => {
+Deno.test("checkpoint cat writes the bytes of a file unchanged to a pipe", () =>
+  withDirectory(async (directory) => {
     const fake = new FakeHpcai();
     await runCli(fake, "checkpoint", "extract", PATH, "-o", `${directory}/final`);
     await using server = serve(fake.handler);
     const host = new CapturedHost(environmentOf(fake, server.url));
     const file = "./adapter_model.safetensors";
     assertEquals((await host.run("checkpoint", "cat", PATH, file)).code, 0);
-    assert(equalBytes(host.stdout.bytes, await Deno.readFile(`${directory}/final/${file}`)));
+    assert(areEqual(host.stdout.bytes, await Deno.readFile(`${directory}/final/${file}`)));
   }));
 
-Deno.test("cat writes nothing to a terminal that it would obey", async () => {
+Deno.test("checkpoint cat writes no control characters to a terminal", async () => {
   const fake = new FakeHpcai({ archiveBytes: 20_000 });
   await using server = serve(fake.handler);
   const host = new CapturedHost(environmentOf(fake, server.url), { isTerminal: true });
@@ -146,21 +148,21 @@ Deno.test("cat writes nothing to a terminal that it would obey", async () => {
   assertEquals(host.stdout.text.match(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/), null);
 });
 
-Deno.test("cat of a file that is not there exits with 4 and says what is", async () => {
+Deno.test("checkpoint cat exits with 4 for a missing file and lists the files", async () => {
   assertEquals(await runCli(new FakeHpcai(), "checkpoint", "cat", PATH, "config.json"), {
     code: 4,
     stdout: "",
-    stderr: 'error: The archive has no file "config.json".\n' +
-      "It has README.md, adapter_config.json, special_tokens_map.json, tokenizer_config.json, " +
+    stderr: 'error: The archive has no file "config.json"\n' +
+      "It contains README.md, adapter_config.json, special_tokens_map.json, tokenizer_config.json, " +
       "adapter_model.safetensors.\n",
   });
 });
 
-Deno.test("extract never replaces the working or the home directory, or what holds them", () =>
-  inDirectory(async (directory) => {
+Deno.test("checkpoint extract never replaces a directory that contains the working or home directory", () =>
+  withDirectory(async (directory) => {
     const [home, working] = [`${directory}/home/me`, `${directory}/work/here`];
-    for (const made of [home, working]) await Deno.mkdir(made, { recursive: true });
-    // Deno's own would need permission for all files.
+    for (const path of [home, working]) await Deno.mkdir(path, { recursive: true });
+    // Deno.symlink needs permission for all files.
     const link = `${directory}/link`;
     await new Deno.Command("bash", { args: ["-c", `ln -s "${home}" "${link}"`] }).output();
     const fake = new FakeHpcai();
@@ -174,7 +176,7 @@ Deno.test("extract never replaces the working or the home directory, or what hol
         const args = ["checkpoint", "extract", PATH, "-o", place, "--force"];
         const { code, stderr } = await host.run(...args);
         assertEquals(code, 2, place);
-        assertMatch(stderr, /is not replaced\.\nName a new directory with -o\.\n$/);
+        assertMatch(stderr, /^error: Cannot replace .*\nName a new directory with -o\.\n$/);
       }
     } finally {
       Deno.chdir(before);
@@ -188,8 +190,8 @@ for (
     [66, /^Downloading {2}100 % .* left$/],
   ] as const
 ) {
-  Deno.test(`a terminal of ${columns} columns cuts off neither rate nor time left`, () =>
-    inDirectory(async (directory) => {
+  Deno.test(`checkpoint download shows the rate and time left on ${columns} columns`, () =>
+    withDirectory(async (directory) => {
       const fake = new FakeHpcai({ archiveBytes: 1024 * 1023 });
       await using server = serve(fake.handler);
       const host = new CapturedHost(environmentOf(fake, server.url), { isTerminal: true });

@@ -5,14 +5,14 @@ import { EventEmitter } from "node:events";
 import { Readable, Writable } from "node:stream";
 import { serve } from "../integration/loopback_server.ts";
 
-/** What a command wrote, and how it ended. */
+/** The output and the exit code of a command. */
 export interface Outcome {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** A stream that keeps what is written. */
+/** A stream that stores its chunks. */
 export class CapturedStream extends Writable {
   readonly isTTY: boolean;
   readonly #chunks: Uint8Array[];
@@ -21,7 +21,7 @@ export class CapturedStream extends Writable {
     const chunks: Uint8Array[] = [];
     super({
       write: (chunk, _encoding, done) => {
-        // A chunk is the writer's again once it is taken.
+        // The writer may reuse the chunk.
         chunks.push(new Uint8Array(chunk));
         done();
       },
@@ -39,7 +39,7 @@ export class CapturedStream extends Writable {
   }
 }
 
-/** A process's streams, environment and signals in memory; `emit("SIGINT")` interrupts. */
+/** The streams, environment and signals of a process, in memory. `emit("SIGINT")` interrupts. */
 export class CapturedHost extends EventEmitter implements CliHost {
   readonly env: Readonly<Record<string, string>>;
   readonly stdin: Readable = Readable.from([]);
@@ -59,12 +59,12 @@ export class CapturedHost extends EventEmitter implements CliHost {
   }
 }
 
-/** The environment in which the command line reaches a fake API. */
+/** Makes the environment of a command that uses a fake API. */
 export function environmentOf({ apiKey }: FakeHpcai, baseUrl: string): Record<string, string> {
   return { HPCAI_API_KEY: apiKey, HPCAI_BASE_URL: baseUrl };
 }
 
-/** Runs a command in this process against a fake API behind a socket. */
+/** Runs a command in this process against a fake API on a socket. */
 export async function runCli(fake: FakeHpcai, ...args: string[]): Promise<Outcome> {
   await using server = serve(fake.handler);
   return await new CapturedHost(environmentOf(fake, server.url)).run(...args);

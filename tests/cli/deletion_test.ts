@@ -8,9 +8,10 @@ const path = (checkpointId: string) => `hpcai://${RUN}/weights/${checkpointId}`;
 
 const deletions = (fake: FakeHpcai) =>
   fake.requests.filter(({ method }) => method === "DELETE").length;
-const left = (fake: FakeHpcai) => fake.checkpoints(RUN).map(({ checkpointId }) => checkpointId);
+const remaining = (fake: FakeHpcai) =>
+  fake.checkpoints(RUN).map(({ checkpointId }) => checkpointId);
 
-Deno.test("delete --yes deletes the named checkpoints, and says so of each", async () => {
+Deno.test("checkpoint delete --yes deletes the checkpoints and reports each", async () => {
   const fake = new FakeHpcai();
   const args = ["checkpoint", "delete", path("step_0010"), path("step_0020"), "--yes"];
   const { code, stdout, stderr } = await runCli(fake, ...args);
@@ -19,10 +20,10 @@ Deno.test("delete --yes deletes the named checkpoints, and says so of each", asy
     `deleted  ${path("step_0010")}`,
     `deleted  ${path("step_0020")}`,
   ]);
-  assertEquals(left(fake), ["step_0010-sampler", "final"]);
+  assertEquals(remaining(fake), ["step_0010-sampler", "final"]);
 });
 
-Deno.test("delete --dry-run shows what would go, and deletes nothing", async () => {
+Deno.test("checkpoint delete --dry-run lists the checkpoints and deletes nothing", async () => {
   const fake = new FakeHpcai();
   const args = ["checkpoint", "delete", path("step_0010"), "--dry-run"];
   const { code, stdout, stderr } = await runCli(fake, ...args);
@@ -43,26 +44,26 @@ Deno.test("delete --dry-run shows what would go, and deletes nothing", async () 
 });
 
 for (const command of [["delete", path("final")], ["prune", "--keep-last", "1"]]) {
-  Deno.test(`${command[0]} without a terminal and without --yes is refused before any request`, async () => {
+  Deno.test(`checkpoint ${command[0]} fails without a terminal and --yes before any request`, async () => {
     const fake = new FakeHpcai();
     assertEquals(await runCli(fake, "checkpoint", ...command), {
       code: 2,
       stdout: "",
-      stderr: "error: There is no terminal to ask on, so nothing is deleted.\n" +
-        "Pass --yes to delete without being asked, or --dry-run to see what would go.\n",
+      stderr: "error: Cannot ask for confirmation without a terminal\n" +
+        "Pass --yes to delete without a prompt, or --dry-run to see what would be deleted.\n",
     });
     assertEquals(fake.requests.length, 0);
   });
 }
 
-Deno.test("delete deletes nothing where one of the checkpoints is not there", async () => {
+Deno.test("checkpoint delete deletes nothing if a checkpoint does not exist", async () => {
   const fake = new FakeHpcai();
   const args = ["checkpoint", "delete", path("step_0010"), path("nope"), "--yes"];
   assertEquals((await runCli(fake, ...args)).code, 4);
   assertEquals(deletions(fake), 0);
 });
 
-Deno.test("a deletion that fails does not stop the others, and exits with its own code", async () => {
+Deno.test("checkpoint delete continues after a failed deletion and exits with its code", async () => {
   const fake = new FakeHpcai();
   const fault = { type: "status", status: 403, message: "Not yours" } as const;
   fake.faults.add(fault, {
@@ -79,10 +80,10 @@ Deno.test("a deletion that fails does not stop the others, and exits with its ow
       ["step_0020", "deleted", undefined],
     ],
   );
-  assertMatch(stderr, /^error: 1 of 2 checkpoints could not be deleted\.\n/);
+  assertMatch(stderr, /^error: Cannot delete 1 of 2 checkpoints\n/);
 });
 
-Deno.test("one JSON document tells of all deletions, also where some fail", async () => {
+Deno.test("checkpoint delete writes all outcomes in one JSON document, including failures", async () => {
   const fake = new FakeHpcai();
   fake.faults.add({ type: "status", status: 403 }, { on: "deleteCheckpoint" });
   const args = ["checkpoint", "delete", path("step_0010"), path("step_0020"), "--yes"];
@@ -91,38 +92,38 @@ Deno.test("one JSON document tells of all deletions, also where some fail", asyn
   assertEquals([code, types.sort()], [3, ["deleted", "failed"]]);
 });
 
-Deno.test("a path of another type names no checkpoint, and nothing is deleted", async () => {
+Deno.test("checkpoint delete deletes nothing for a path with another type", async () => {
   const fake = new FakeHpcai();
-  const wrong = `hpcai://${RUN}/sampler_weights/final`;
-  const { code, stderr } = await runCli(fake, "checkpoint", "delete", wrong, "--yes");
+  const otherType = `hpcai://${RUN}/sampler_weights/final`;
+  const { code, stderr } = await runCli(fake, "checkpoint", "delete", otherType, "--yes");
   assertEquals([code, deletions(fake)], [4, 0]);
-  assertMatch(stderr, /has no sampler checkpoint final\./);
+  assertMatch(stderr, /has no sampler checkpoint final\n/);
 });
 
-Deno.test("a path that is named twice is deleted once", async () => {
+Deno.test("checkpoint delete deletes a repeated path once", async () => {
   const fake = new FakeHpcai();
   const args = ["checkpoint", "delete", path("final"), path("final"), "--yes"];
   assertEquals([(await runCli(fake, ...args)).code, deletions(fake)], [0, 1]);
 });
 
-Deno.test("prune keeps the last of each type, and never what the run names as its last", async () => {
+Deno.test("checkpoint prune never deletes the last checkpoints of a run", async () => {
   const fake = new FakeHpcai();
   const args = ["checkpoint", "prune", "--run", RUN, "--keep-last", "0", "--yes"];
   assertEquals((await runCli(fake, ...args)).code, 0);
-  assertEquals(left(fake), ["step_0010-sampler", "final"]);
+  assertEquals(remaining(fake), ["step_0010-sampler", "final"]);
 });
 
-Deno.test("delete takes a checkpoint of a type that is not known, on a server with another scheme too", async () => {
+Deno.test("checkpoint delete accepts an unknown type, also on a server with another scheme", async () => {
   for (const checkpointPaths of ["weights", "training", "tinker"] as const) {
     const fake = new FakeHpcai({ checkpointPaths, maxCheckpointPageSize: 2 });
     fake.addCheckpoint(RUN, { checkpointId: "e", checkpointType: "external" });
     const path = `hpcai://${RUN}/external_weights/e`;
     assertEquals((await runCli(fake, "checkpoint", "delete", path, "--yes")).code, 0);
-    assertEquals(left(fake), ["step_0010", "step_0010-sampler", "step_0020", "final"]);
+    assertEquals(remaining(fake), ["step_0010", "step_0010-sampler", "step_0020", "final"]);
   }
 });
 
-Deno.test("prune leaves types alone that are not known, unless --type names them", async () => {
+Deno.test("checkpoint prune deletes unknown types only with --type", async () => {
   const fake = new FakeHpcai();
   for (const checkpointId of ["e1", "e2"]) {
     fake.addCheckpoint(RUN, { checkpointId, checkpointType: "external" });
@@ -130,24 +131,24 @@ Deno.test("prune leaves types alone that are not known, unless --type names them
   const args = ["checkpoint", "prune", "--run", RUN, "--keep-last", "1", "--yes"];
   await runCli(fake, ...args, "--type", "external");
   const others = ["step_0010", "step_0010-sampler", "step_0020", "final"];
-  assertEquals(left(fake), [...others, "e2"]);
+  assertEquals(remaining(fake), [...others, "e2"]);
   await runCli(fake, ...args);
-  assertEquals(left(fake), ["step_0010-sampler", "final", "e2"]);
+  assertEquals(remaining(fake), ["step_0010-sampler", "final", "e2"]);
   assertEquals((await runCli(fake, ...args, "--type", "")).code, 2);
 });
 
-Deno.test("prune leaves checkpoints alone whose time is unknown", async () => {
+Deno.test("checkpoint prune keeps checkpoints without a time", async () => {
   const fake = new FakeHpcai();
   fake.addCheckpoint(RUN, { checkpointId: "t", fields: { time: null } });
   fake.addCheckpoint(RUN, { checkpointId: "last" });
   const args = ["checkpoint", "prune", "--run", RUN, "--keep-last", "0", "--older-than", "1d"];
   await runCli(fake, ...args, "--yes");
-  assertEquals(left(fake), ["step_0010-sampler", "t", "last"]);
+  assertEquals(remaining(fake), ["step_0010-sampler", "t", "last"]);
 });
 
-Deno.test("prune --older-than takes s, m, h, d and w, and keeps what is younger", async () => {
+Deno.test("checkpoint prune --older-than accepts s, m, h, d and w", async () => {
   const age = (Date.now() - Date.parse("2026-01-07T10:00:00Z")) / 1000;
-  // One checkpoint of the run is older than that moment.
+  // One checkpoint of the run is older than that time.
   for (
     const older of [
       `${Math.round(age)}s`,
@@ -159,22 +160,22 @@ Deno.test("prune --older-than takes s, m, h, d and w, and keeps what is younger"
   ) {
     const fake = new FakeHpcai();
     await runCli(fake, "checkpoint", "prune", "--run-id", RUN, "--older-than", older, "--yes");
-    assertEquals(left(fake), ["step_0010-sampler", "step_0020", "final"], older);
+    assertEquals(remaining(fake), ["step_0010-sampler", "step_0020", "final"], older);
   }
 });
 
-Deno.test("prune of all runs says where there is nothing to delete", async () => {
+Deno.test("checkpoint prune reports that nothing was deleted", async () => {
   const fake = new FakeHpcai();
   const args = ["checkpoint", "prune", "--keep-last", "9", "--yes"];
   const expected = { code: 0, stdout: "", stderr: "0 checkpoints deleted.\n" };
   assertEquals(await runCli(fake, ...args), expected);
 });
 
-Deno.test("one JSON document tells of what was deleted before an interruption", async () => {
+Deno.test("checkpoint delete writes the outcomes before an interruption in one JSON document", async () => {
   const fake = new FakeHpcai();
   const ids = ["a", "b", "c", "d", "e"];
   for (const checkpointId of ids) fake.addCheckpoint(RUN, { checkpointId });
-  // Only the first is deleted; its room among those under way is then the last's.
+  // Only the first is deleted; the last one starts after it, as the fifth of four concurrent requests.
   fake.faults.add({ type: "delay", ms: Infinity }, {
     on: ({ method, url }) => method === "DELETE" && !url.endsWith("/a"),
     times: Infinity,
@@ -186,7 +187,10 @@ Deno.test("one JSON document tells of what was deleted before an interruption", 
   const host = new CapturedHost(environmentOf(fake, server.url));
   const args = ["checkpoint", "delete", ...ids.map(path), "--yes", "--format", "json"];
   const { code, stdout, stderr } = await host.run(...args);
-  assertEquals([code, stderr], [130, "Interrupted. `checkpoint list` shows what is left.\n"]);
+  assertEquals([code, stderr], [
+    130,
+    "Interrupted. `checkpoint list` shows the remaining checkpoints.\n",
+  ]);
   const results: { type: string; checkpointId: string }[] = JSON.parse(stdout);
   assertEquals(results.map(({ type, checkpointId }) => [type, checkpointId]), [["deleted", "a"]]);
 });

@@ -1,59 +1,151 @@
 import {
   ApiConnectionError,
+  apiStatusError,
   ApiTimeoutError,
   DownloadInterruptedError,
   HpcaiError,
   InvalidArchiveError,
+  InvalidArgumentError,
   LimitExceededError,
-  PermissionDeniedError,
   UnsafeArchiveError,
-} from "@hpcai/rx";
+} from "../../src/errors.ts";
 import { assertEquals } from "@std/assert";
 import { toFailure } from "../../src/cli/failure.ts";
+import { PathExistsError } from "../../src/fs/path_errors.ts";
 
 const request = { method: "GET", requestUrl: "https://api.example/" };
-const failures: [Error, number][] = [
-  [new ApiTimeoutError("No answer came", request), 5],
-  [new DownloadInterruptedError("the connection was lost", 1, 2), 5],
-  [new InvalidArchiveError("it ends early"), 1],
-  [new UnsafeArchiveError("../x", "it leads out"), 1],
-  [new HpcaiError("The disk is full"), 1],
-  [new TypeError("a bug"), 1],
-];
-for (const [error, exitCode] of failures) {
-  Deno.test(`${error.name} exits with ${exitCode} and says what to do`, () => {
+
+function systemError(code: string): Error {
+  return Object.assign(new Error(`${code}: write`), { code });
+}
+
+const failures: Record<string, [error: unknown, exitCode: number, advice: string]> = {
+  "a timeout": [
+    new ApiTimeoutError("The request timed out after 5 ms", request),
+    5,
+    "Check the network and --base-url, then retry.",
+  ],
+  "an interrupted download": [
+    new DownloadInterruptedError("the connection was lost", 1, 2),
+    5,
+    "Run the same command again.",
+  ],
+  "an invalid archive": [
+    new InvalidArchiveError("it ends early"),
+    1,
+    "Run the same command again; if that fails too, the archive is damaged on the server.",
+  ],
+  "an unsafe archive": [
+    new UnsafeArchiveError("../x", "it leads out"),
+    1,
+    "Nothing was written. Use archives from trusted sources only.",
+  ],
+  "an error with advice": [
+    new HpcaiError("Another process is saving there", { advice: "Wait for its end." }),
+    1,
+    "Wait for its end.",
+  ],
+  "a full disk": [
+    new HpcaiError("Cannot save a.tar.gz", { cause: systemError("ENOSPC") }),
+    1,
+    "Free disk space, then run the same command again.",
+  ],
+  "a read-only directory": [
+    new HpcaiError("Cannot save a.tar.gz", { cause: systemError("EROFS") }),
+    1,
+    "Name a writable path with -o.",
+  ],
+  "an existing file": [
+    new PathExistsError("path", "a.tar.gz exists", { advice: "Use the option overwrite." }),
+    2,
+    "Pass --force to replace it, or name another with -o.",
+  ],
+  "an existing directory": [
+    new PathExistsError("directory", "a exists"),
+    2,
+    "Pass --force to replace it and all its files, or name another with -o.",
+  ],
+  "a device": [new InvalidArgumentError("path", "is a device"), 2, "Name another with -o."],
+  "an invalid argument": [new InvalidArgumentError("limit", "must be 1"), 2, "See --help."],
+  "a large listing": [
+    new LimitExceededError("maxJsonBytes", 1, "The response"),
+    1,
+    "Check --base-url: no listing of the API is that large.",
+  ],
+  "a missing permission in Deno": [
+    Object.assign(new Error("Requires net access"), { name: "NotCapable" }),
+    2,
+    "Run it with --allow-env --allow-net --allow-read --allow-write.",
+  ],
+  "a bug": [new TypeError("a bug"), 1, "Run it again with --debug to see more."],
+  "an invalid certificate": [
+    new ApiConnectionError("No", request, { obstacle: "certificate" }),
+    5,
+    "Check --base-url and the clock of this machine. Trust a private authority with DENO_CERT in " +
+    "Deno, or with NODE_EXTRA_CA_CERTS in Node.",
+  ],
+  "a missing network permission": [
+    new ApiConnectionError("No", request, {
+      obstacle: "permission",
+      advice: "Run with --allow-net=api.example.",
+    }),
+    5,
+    "Run with --allow-net=api.example.",
+  ],
+  "a blocked port": [
+    new ApiConnectionError("No", request, { obstacle: "port" }),
+    5,
+    "Use another port in --base-url.",
+  ],
+  "a rate limit": [
+    apiStatusError({ ...request, status: 429, message: "no", advice: "Retry in 5 minutes." }),
+    1,
+    "Retry in 5 minutes.",
+  ],
+  "an archive that was deleted": [
+    apiStatusError({ ...request, status: 410, message: "gone", advice: "Use listCheckpoints$." }),
+    1,
+    "`checkpoint list` shows what exists.",
+  ],
+  "a key without permission": [
+    apiStatusError({ ...request, status: 403, message: "no", advice: "Use another key." }),
+    3,
+    "Use another key.",
+  ],
+  "a signed URL that the storage rejects": [
+    apiStatusError({ ...request, status: 403, message: "expired", isRedirected: true }),
+    1,
+    "Run the same command again, which requests a new URL.",
+  ],
+};
+for (const [what, [error, exitCode, advice]] of Object.entries(failures)) {
+  Deno.test(`toFailure returns exit code ${exitCode} and advice for ${what}`, () => {
     const failure = toFailure(error);
-    assertEquals([failure.exitCode, failure.advice.endsWith(".")], [exitCode, true]);
+    assertEquals([failure.exitCode, failure.advice, failure.cause], [exitCode, advice, error]);
   });
 }
 
-Deno.test("an obstacle is told with what to do about it", () => {
-  const advice = (["certificate", "permission", "port"] as const).map((obstacle) =>
-    toFailure(new ApiConnectionError("No", request, { obstacle })).advice
-  );
-  assertEquals(advice, [
-    "Check --base-url and this machine's clock. The certificate of a private authority goes into " +
-    "DENO_CERT, or with Node into NODE_EXTRA_CA_CERTS.",
-    "Run it with --allow-net.",
-    "Name another port in --base-url.",
-  ]);
+Deno.test("toFailure takes the problem from the error's field", () => {
+  const problems: [Error, string][] = [
+    // The message contains the request and the advice too.
+    [
+      new ApiConnectionError("The connection failed (GET x). Retry", request, { advice: "Wait." }),
+      "The connection failed (GET x). Retry",
+    ],
+    [new InvalidArgumentError("baseUrl", "contains a; b"), "The base URL contains a; b"],
+    [new InvalidArgumentError("other", "is wrong"), "other is wrong"],
+    [new PathExistsError("path", "path: a; b exists"), "path: a; b exists"],
+    [new TypeError("a; b. c"), "a; b. c"],
+  ];
+  for (const [error, problem] of problems) assertEquals(toFailure(error).problem, problem);
 });
 
-Deno.test("a storage that refuses a signed URL is not taken for a refused key", () => {
-  const refusal = { ...request, status: 403, message: "expired" };
-  const advice = (isRedirected: boolean) =>
-    toFailure(new PermissionDeniedError({ ...refusal, isRedirected })).advice;
-  assertEquals(advice(false), "Ask the owner, or use another key.");
-  assertEquals(
-    advice(true),
-    "The storage refuses the archive's signed URL. Run the same command again.",
-  );
-});
-
-Deno.test("a listing that is too large exits with 1 and doubts the base URL", () => {
-  const failure = toFailure(new LimitExceededError("maxJsonBytes", 1, "It is too large"));
-  assertEquals([failure.exitCode, failure.advice], [
-    1,
-    "No listing is that large. Check --base-url.",
-  ]);
+Deno.test("no module of the command reads a part of a message", async () => {
+  const directory = new URL("../../src/cli/", import.meta.url);
+  const partOfMessage =
+    /\b(?:message|problem|reason|advice)\s*\)?\s*[?!]?\.(?!length)\w+\(|(?:match|exec|test|split|replace)\w*\(\s*[\w.]*\.(?:message|problem|reason|advice)\b/;
+  for await (const { name } of Deno.readDir(directory)) {
+    const source = await Deno.readTextFile(new URL(name, directory));
+    assertEquals(source.match(partOfMessage)?.[0], undefined, name);
+  }
 });

@@ -2,12 +2,12 @@ import { FakeHpcai } from "@hpcai/rx/testing";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { serve } from "../integration/loopback_server.ts";
 import { Output } from "../../src/cli/output.ts";
-import { paint } from "../../src/cli/text.ts";
+import { createStyles } from "../../src/cli/styles.ts";
 import { CapturedHost, CapturedStream, environmentOf, runCli } from "./cli_host.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 
-Deno.test("run list writes columns that line up, and says on stderr that there is more", async () => {
+Deno.test("run list writes aligned columns, and a note to stderr if there are more", async () => {
   const { code, stdout, stderr } = await runCli(new FakeHpcai(), "run", "list", "--limit", "2");
   assertEquals(code, 0);
   assertEquals(
@@ -18,10 +18,10 @@ eb78693b-380d-40f8-a709-ffe0da185718  Qwen/Qwen3-8B   user-3f9c1a  rank 32  2026
 6f772632-716c-4430-99c4-3a8c3b7cf3c2  Qwen/Qwen3-32B  user-3f9c1a  rank 16  2026-01-07 00:38:16Z  ok
 `,
   );
-  assertEquals(stderr, "Cut off after 2 training runs; --limit 0 shows all.\n");
+  assertEquals(stderr, "Showing the first 2 training runs; use --limit 0 to show all.\n");
 });
 
-Deno.test("run list asks for no more runs than it takes to show the limit", async () => {
+Deno.test("run list requests one run more than the limit", async () => {
   const fake = new FakeHpcai({ trainingRuns: 250 });
   await runCli(fake, "run", "list", "--limit", "20");
   assertEquals(fake.requests.map(({ url }) => new URL(url).search), ["?limit=21&offset=0"]);
@@ -34,7 +34,7 @@ Deno.test("run list --limit 0 shows all runs", async () => {
   assertEquals(stderr, "");
 });
 
-Deno.test("json is one document: an array for a list, an object for one thing", async () => {
+Deno.test("--format json writes an array for a list, and an object for one item", async () => {
   const fake = new FakeHpcai();
   const list = await runCli(fake, "--format", "json", "run", "list", "--limit", "0");
   assertEquals(
@@ -45,22 +45,22 @@ Deno.test("json is one document: an array for a list, an object for one thing", 
   assertEquals(JSON.parse(info.stdout).lastCheckpoint.checkpointId, "final");
 });
 
-Deno.test("jsonl is a line for each item", async () => {
+Deno.test("--format jsonl writes a line for each item", async () => {
   const fake = new FakeHpcai();
   const { stdout } = await runCli(fake, "--format", "jsonl", "checkpoint", "list", RUN);
   const ids = stdout.trimEnd().split("\n").map((line) => JSON.parse(line).checkpointId);
   assertEquals(ids, fake.checkpoints(RUN).map(({ checkpointId }) => checkpointId));
 });
 
-Deno.test("an empty list is an empty array for programs, and a note for people", async () => {
+Deno.test("run list writes an empty array in JSON, and a note otherwise, if there are no runs", async () => {
   const fake = new FakeHpcai({ trainingRuns: 0 });
   const table = await runCli(fake, "run", "list");
-  assertEquals(table, { code: 0, stdout: "", stderr: "There is no training run.\n" });
+  assertEquals(table, { code: 0, stdout: "", stderr: "No training runs found.\n" });
   const json = await runCli(fake, "run", "list", "--format", "json", "--quiet");
   assertEquals(json, { code: 0, stdout: "[]\n", stderr: "" });
 });
 
-Deno.test("checkpoint list without a run lists those of all runs", async () => {
+Deno.test("checkpoint list without a run lists the checkpoints of all runs", async () => {
   const fake = new FakeHpcai();
   const { stdout } = await runCli(fake, "checkpoint", "list", "--limit", "0", "--format", "jsonl");
   const paths = stdout.trimEnd().split("\n").map((line) => JSON.parse(line).checkpointPath);
@@ -68,7 +68,7 @@ Deno.test("checkpoint list without a run lists those of all runs", async () => {
   assertEquals(paths, all.map(({ checkpointPath }) => checkpointPath));
 });
 
-Deno.test("checkpoint info takes a path, or the ids of run and checkpoint", async () => {
+Deno.test("checkpoint info accepts a path, or the ids of run and checkpoint", async () => {
   const fake = new FakeHpcai();
   const byPath = await runCli(fake, "checkpoint", "info", `hpcai://${RUN}/weights/final`);
   assertEquals(await runCli(fake, "checkpoint", "info", RUN, "final"), byPath);
@@ -87,7 +87,7 @@ LoRA           rank 32
   );
 });
 
-Deno.test("what a server does not tell is unknown in tables, and null in JSON", async () => {
+Deno.test("tables show unknown for missing values, and JSON has null", async () => {
   const fake = new FakeHpcai({ trainingRuns: 0 });
   fake.addTrainingRun({
     trainingRunId: "run",
@@ -114,7 +114,7 @@ Deno.test("what a server does not tell is unknown in tables, and null in JSON", 
   assertEquals(watch.stdout, `added    ${path}  unknown\n`);
 });
 
-Deno.test("on a terminal headings are bold; NO_COLOR, --no-color and TERM=dumb leave them plain", async () => {
+Deno.test("headings are bold on a terminal, unless NO_COLOR, --no-color or TERM=dumb", async () => {
   const fake = new FakeHpcai({ trainingRuns: 1 });
   await using server = serve(fake.handler);
   const stdout = async (env: Record<string, string>, ...args: string[]) => {
@@ -129,7 +129,7 @@ Deno.test("on a terminal headings are bold; NO_COLOR, --no-color and TERM=dumb l
   assertMatch(await stdout({}, "--no-color"), /^Run ID/);
 });
 
-Deno.test("what a server sends cannot command the terminal, and is whole in JSON", async () => {
+Deno.test("control characters of a server are replaced in tables, and escaped in JSON", async () => {
   const baseModel = "\u001b]0;owned\u0007\u009b31m\u202emodel\n";
   const fake = new FakeHpcai({ trainingRuns: 0 });
   fake.addTrainingRun({ baseModel, trainingRunId: "run" });
@@ -139,16 +139,16 @@ Deno.test("what a server sends cannot command the terminal, and is whole in JSON
   assertEquals(JSON.parse(json.stdout).baseModel, baseModel);
   const lines = await runCli(fake, "run", "list", "--format", "jsonl");
   assertEquals(JSON.parse(lines.stdout).baseModel, baseModel);
-  // JSON leaves these as they are, unlike those below U+0020.
+  // JSON.stringify does not escape these, unlike those below U+0020.
   assertEquals((json.stdout + lines.stdout).match(/[\u009b\u202e]/), null);
 });
 
-Deno.test("a table lines up also where it has wide characters, and many rows", () => {
-  const output = new Output(new CapturedStream(false), "table", paint(false));
+Deno.test("Output.formatTable aligns wide characters and formats many rows", () => {
+  const output = new Output(new CapturedStream(false), "table", createStyles(false));
   assertEquals(
-    output.table(["日本", "e\u0301🙂"], { A: (item) => item, B: () => "b" }),
+    output.formatTable(["日本", "e\u0301🙂"], { A: (item) => item, B: () => "b" }),
     "A     B\n日本  b\ne\u0301🙂   b",
   );
   const rows = Array.from({ length: 150_000 }, (_, row) => row);
-  assertEquals(output.table(rows, { Row: String }).split("\n").length, 1 + rows.length);
+  assertEquals(output.formatTable(rows, { Row: String }).split("\n").length, 1 + rows.length);
 });

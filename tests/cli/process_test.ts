@@ -5,33 +5,33 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { Writable } from "node:stream";
 import { serve } from "../integration/loopback_server.ts";
 import { CapturedHost, environmentOf } from "./cli_host.ts";
-import { cliCommand, environment } from "./cli_process.ts";
+import { cliCommand, terminalEnvironment } from "./cli_process.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 
-/** Starts the command line in a process of its own, with pipes. */
+/** Starts the command in its own process, with pipes. */
 function start(env: Record<string, string>, ...args: string[]): Deno.ChildProcess {
   const [command, ...rest] = cliCommand(...args);
   return new Deno.Command(command, {
     args: rest,
     clearEnv: true,
-    env: { ...environment(), ...env },
+    env: { ...terminalEnvironment(), ...env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
 }
 
-Deno.test("a process writes one JSON document into a pipe, and nothing else", async () => {
+Deno.test("hpcai-rx writes nothing but one JSON document to a pipe", async () => {
   const { code, stdout, stderr } = await start({}, "--demo", "--format", "json", "run", "list")
     .output();
   assertEquals([code, JSON.parse(new TextDecoder().decode(stdout)).length], [0, 20]);
-  assertMatch(new TextDecoder().decode(stderr), /^Cut off after 20 training runs;/);
+  assertMatch(new TextDecoder().decode(stderr), /^Showing the first 20 training runs;/);
 });
 
-Deno.test("a process writes a line of JSON as soon as it has it", async () => {
+Deno.test("hpcai-rx writes each line of JSON as soon as it is known", async () => {
   const fake = new FakeHpcai();
-  // The checkpoints of the second run never come.
+  // The checkpoints of the second run never arrive.
   fake.faults.add({ type: "delay", ms: Infinity }, {
     on: ({ url }) => url.includes(`${fake.trainingRunIds[1]}/`),
   });
@@ -50,7 +50,7 @@ Deno.test("a process writes a line of JSON as soon as it has it", async () => {
   assertEquals((await process.status).code, 143);
 });
 
-Deno.test("a reader that has had enough, such as head, is no error", async () => {
+Deno.test("hpcai-rx exits with 0 if the reader closes the pipe, such as head", async () => {
   const path = `hpcai://${RUN}/weights/final`;
   const process = start({}, "--demo", "checkpoint", "cat", path, "adapter_model.safetensors");
   const reader = process.stdout.getReader();
@@ -60,25 +60,25 @@ Deno.test("a reader that has had enough, such as head, is no error", async () =>
   assertEquals((await process.status).code, 0);
 });
 
-Deno.test("nor is one that has had enough of the help, which Node tells once it is written", async () => {
-  const told = Promise.withResolvers<void>();
+Deno.test("main ignores a closed pipe that Node reports after the help is written", async () => {
+  const written = Promise.withResolvers<void>();
   const stdout: CliHost["stdout"] = new Writable({
     write: (_chunk, _encoding, done) =>
-      void told.promise.then(() =>
+      void written.promise.then(() =>
         done(Object.assign(new Error("write EPIPE"), { code: "EPIPE" }))
       ),
   });
   const closed = new Promise((resolve) => stdout.on("close", resolve));
   assertEquals(await main(["--help"], Object.assign(new CapturedHost(), { stdout })), 0);
-  told.resolve();
+  written.resolve();
   await closed;
 });
 
-Deno.test("the version is that of the package", async () => {
+Deno.test("hpcai-rx --version writes the version of the package", async () => {
   assertEquals((await new CapturedHost().run("--version")).stdout, `${config.version}\n`);
 });
 
-Deno.test("the script for bash completes commands and options", async () => {
+Deno.test("hpcai-rx completions bash completes commands and options", async () => {
   const script = (await new CapturedHost().run("completions", "bash")).stdout;
   const complete = async (...words: string[]) => {
     const program = `${script}

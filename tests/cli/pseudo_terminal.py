@@ -1,8 +1,8 @@
-"""Runs a command in a pseudo-terminal, as the first line of standard input says, in JSON:
+"""Runs a command in a pseudo-terminal. The first line of standard input is the job, in JSON:
 {"command": [...], "env": {...}, "steps": [[until, send], ...]}.
 
-Each step waits for a text in the output, then types; "SIGINT" and the like in angle brackets are
-signals. Prints what the terminal got and the exit code, in JSON."""
+Each step waits for a text in the output, then types another; a name in angle brackets such as
+<SIGTERM> sends a signal. Prints the output of the terminal and the exit code, in JSON."""
 
 import json
 import os
@@ -13,19 +13,19 @@ import sys
 import fcntl
 import termios
 
-order = json.loads(sys.stdin.readline())
+job = json.loads(sys.stdin.readline())
 pid, terminal = pty.fork()
 if pid == 0:
-    os.execvpe(order["command"][0], order["command"], order["env"])
+    os.execvpe(job["command"][0], job["command"], job["env"])
 fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
 
 output = b""
 seen = 0
-steps = list(order["steps"])
+steps = list(job["steps"])
 while True:
     try:
         data = os.read(terminal, 65536)
-    except OSError:  # Linux: nobody has the other end open any more.
+    except OSError:  # Linux: no process has the other end open.
         break
     if not data:
         break

@@ -68,9 +68,9 @@ Deno.test("deleteCheckpoints$ continues after a failed deletion and an invalid p
 Deno.test("deleteCheckpoints$ emits a failed result for each checkpoint if the key is rejected", async () => {
   const { client } = createClient();
   const { fetch } = new FakeHpcai();
-  const refused = new RestClient({ apiKey: "wrong", fetch });
+  const unauthorized = new RestClient({ apiKey: "wrong", fetch });
   const all = await lastValueFrom(client.listAllCheckpoints$().pipe(toArray()));
-  const failed = await results(refused, all);
+  const failed = await results(unauthorized, all);
   assertEquals(failed.length, all.length);
   for (const result of failed) {
     assertEquals(result.type, "failed");

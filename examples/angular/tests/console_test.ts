@@ -1,12 +1,12 @@
 /**
- * The built console in Chromium, on its own server, before a fake of the API that answers archives
- * with redirects to a storage on another origin.
+ * Tests the built console in Chromium, on its own server and a fake API that redirects archives to a
+ * storage on another origin.
  */
 import { AxeBuilder } from "@axe-core/playwright";
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Locator, Page } from "playwright-core";
-import { openConsole, type OpenedConsole, type OpenOptions } from "./opened_console.ts";
+import { openConsole, type OpenedConsole, type OpenOptions } from "./open_console.ts";
 
 /** The first run of the fake, which has these checkpoints. */
 const RUN_ID = "eb78693b-380d-40f8-a709-ffe0da185718";
@@ -15,13 +15,13 @@ const CHECKPOINTS = ["final", "step_0020", "step_0010-sampler", "step_0010"];
 
 const TIME_LIMIT_MS = 60_000;
 
-/** Between two bytes of a slow archive. */
+/** The delay between two bytes of a slow archive. */
 const TRICKLE_MS = 20;
 
-/** What the console says of a slow archive's download. */
+/** The progress of a slow archive in the console. */
 const HALF_OF_ARCHIVE = /^524 kB of 1\.05 MB · .+\/s · .+ left$/;
 
-/** Opens the console, and checks afterwards that the browser had nothing to complain about. */
+/** Opens the console, and checks afterwards that the browser reported no error. */
 function consoleTest(
   name: string,
   { complaint, ...options }: OpenOptions & { readonly complaint?: RegExp },
@@ -34,7 +34,7 @@ function consoleTest(
   });
 }
 
-/** Fails where something is waited for that does not come, so that no test hangs. */
+/** Fails after the time limit, so that no test hangs. */
 async function withinTimeLimit(test: Promise<void>): Promise<void> {
   const limit = Promise.withResolvers<never>();
   const timer = setTimeout(() => limit.reject(new Error("Too slow")), TIME_LIMIT_MS);
@@ -54,7 +54,7 @@ const focused = (page: Page): Locator => page.locator(":focus");
 const button = (page: Page, name: string): Locator =>
   page.getByRole("button", { name, exact: true });
 
-/** Waits until there are as many as that. */
+/** Waits for a number of elements. */
 async function waitForCount(locator: Locator, count: number): Promise<void> {
   await locator.nth(count).waitFor({ state: "detached" });
   if (count > 0) await locator.nth(count - 1).waitFor();
@@ -64,14 +64,14 @@ async function waitForCount(locator: Locator, count: number): Promise<void> {
 const withoutFilePicker = ({ page }: OpenedConsole): Promise<unknown> =>
   page.addInitScript("delete globalThis.showSaveFilePicker");
 
-/** The user picks a file in the browser's own file system, the only one that can be picked unseen. */
+/** Replaces the file picker by a file in the browser's private file system. */
 const withPickedFile = ({ page }: OpenedConsole): Promise<unknown> =>
   page.addInitScript(`globalThis.showSaveFilePicker = async ({ suggestedName }) => {
     const directory = await navigator.storage.getDirectory();
     return directory.getFileHandle(suggestedName, { create: true });
   }`);
 
-/** The bytes of a file that was picked so. */
+/** The bytes of a file in the browser's private file system. */
 async function pickedFile(page: Page, name: string): Promise<Uint8Array> {
   const dataUrl: string = await page.evaluate(`(async () => {
     const directory = await navigator.storage.getDirectory();
@@ -83,7 +83,7 @@ async function pickedFile(page: Page, name: string): Promise<Uint8Array> {
   return (await fetch(dataUrl)).bytes();
 }
 
-/** Waits until there is no file that was picked so. */
+/** Waits until the browser's private file system is empty. */
 async function waitForNoPickedFile(page: Page): Promise<void> {
   await page.evaluate(`(async () => {
     const directory = await navigator.storage.getDirectory();
@@ -91,20 +91,22 @@ async function waitForNoPickedFile(page: Page): Promise<void> {
   })()`);
 }
 
-/** Answers an archive with its first half, then a byte at a time until it is told what to do. */
+/** Sends the first half of an archive, then a byte at a time until the test ends it. */
 function slowArchives(opened: OpenedConsole) {
   const cancelled = Promise.withResolvers<void>();
-  let end: "rest" | "break" | undefined;
-  opened.intercept = ({ url, headers }, answer) => {
+  let end: "rest" | "error" | undefined;
+  opened.intercept = ({ url, headers }, respond) => {
     const isStorage = new URL(url).hostname === "localhost";
     if (!isStorage || headers.has("Range")) return undefined;
-    return answer().then(async (response) => {
+    return respond().then(async (response) => {
       const bytes = await response.bytes();
       let sent = 0;
       const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
         async pull(controller) {
           if (sent > 0) await sleep(TRICKLE_MS);
-          if (end === "break") return controller.error(new Error("The storage broke off"));
+          if (end === "error") {
+            return controller.error(new Error("The storage lost the connection"));
+          }
           const from = sent;
           sent = end === "rest" ? bytes.length : Math.max(from + 1, bytes.length / 2);
           controller.enqueue(bytes.subarray(from, sent));
@@ -117,7 +119,7 @@ function slowArchives(opened: OpenedConsole) {
   };
   return {
     sendRest: () => end = "rest",
-    breakOff: () => end = "break",
+    loseConnection: () => end = "error",
     cancelled: cancelled.promise,
   };
 }
@@ -128,11 +130,11 @@ async function assertAccessible(page: Page): Promise<void> {
 }
 
 const otherPages = Promise.withResolvers<void>();
-consoleTest("the table fills as pages stream in", {
+consoleTest("the table shows each page as soon as it is received", {
   fakeOptions: { trainingRuns: 60, maxPageSize: 20 },
   beforeLoad(opened) {
-    opened.intercept = ({ url }, answer) =>
-      url.endsWith("offset=0") ? undefined : otherPages.promise.then(answer);
+    opened.intercept = ({ url }, respond) =>
+      url.endsWith("offset=0") ? undefined : otherPages.promise.then(respond);
   },
 }, async ({ page }) => {
   await waitForCount(runRows(page), 20);
@@ -142,7 +144,7 @@ consoleTest("the table fills as pages stream in", {
   assertEquals(await runRows(page).count(), 60);
 });
 
-consoleTest("search and filters narrow the table down, and can be cleared", {}, async (opened) => {
+consoleTest("search and filters limit the table, and can be cleared", {}, async (opened) => {
   const { page } = opened;
   await waitForCount(runRows(page), 24);
   const search = page.getByRole("searchbox", { name: "Search" });
@@ -156,33 +158,37 @@ consoleTest("search and filters narrow the table down, and can be cleared", {}, 
   const models = await runRows(page).locator("td.model").allTextContents();
   assertEquals(new Set(models), new Set(["Qwen/Qwen3-32B"]));
 
-  await search.fill("nothing is called that");
+  await search.fill("no such run");
   await page.getByText("No run matches.").waitFor();
   await button(page, "Clear search and filters").click();
   await waitForCount(runRows(page), 24);
 });
 
-consoleTest("a checkpoint's path finds its run; a newer search aborts that", {}, async (opened) => {
-  const { page } = opened;
-  await waitForCount(runRows(page), 24);
-  const asked = Promise.withResolvers<void>();
-  const aborted = Promise.withResolvers<void>();
-  opened.intercept = ({ url, signal }, answer) => {
-    if (!url.endsWith("/slow")) return undefined;
-    signal.addEventListener("abort", () => aborted.resolve());
-    asked.resolve();
-    return aborted.promise.then(answer);
-  };
-  const search = page.getByRole("searchbox", { name: "Search" });
-  await search.fill("hpcai://slow/weights/final");
-  await asked.promise;
-  await search.fill(`hpcai://${RUN_ID}/weights/final`);
-  await aborted.promise;
-  await page.getByText("1 run", { exact: true }).waitFor();
-  await page.getByRole("link", { name: RUN_ID }).waitFor();
-});
+consoleTest(
+  "a checkpoint path finds its run, and a newer search aborts the request",
+  {},
+  async (opened) => {
+    const { page } = opened;
+    await waitForCount(runRows(page), 24);
+    const requested = Promise.withResolvers<void>();
+    const aborted = Promise.withResolvers<void>();
+    opened.intercept = ({ url, signal }, respond) => {
+      if (!url.endsWith("/slow")) return undefined;
+      signal.addEventListener("abort", () => aborted.resolve());
+      requested.resolve();
+      return aborted.promise.then(respond);
+    };
+    const search = page.getByRole("searchbox", { name: "Search" });
+    await search.fill("hpcai://slow/weights/final");
+    await requested.promise;
+    await search.fill(`hpcai://${RUN_ID}/weights/final`);
+    await aborted.promise;
+    await page.getByText("1 run", { exact: true }).waitFor();
+    await page.getByRole("link", { name: RUN_ID }).waitFor();
+  },
+);
 
-consoleTest("checkpoints come and go while one looks", {
+consoleTest("an added checkpoint appears after the next poll", {
   path: RUN_PATH,
   beforeLoad: ({ page }) => page.clock.install(),
 }, async ({ page, fake }) => {
@@ -194,7 +200,7 @@ consoleTest("checkpoints come and go while one looks", {
   assertEquals(await checkpointNames(page), ["step_0030", ...CHECKPOINTS]);
 });
 
-consoleTest("a run without checkpoints says so, and shows the first one", {
+consoleTest("a run without checkpoints shows a note, then its first checkpoint", {
   path: "/runs/new-run",
   async beforeLoad({ page, fake }) {
     fake.addTrainingRun({ trainingRunId: "new-run" });
@@ -207,7 +213,7 @@ consoleTest("a run without checkpoints says so, and shows the first one", {
   await checkpointsTable(page).getByText("step_0001").waitFor();
 });
 
-consoleTest("a download streams into the file that the user picks", {
+consoleTest("a download is streamed into the file of the user", {
   path: RUN_PATH,
   beforeLoad: withPickedFile,
 }, async (opened) => {
@@ -223,7 +229,7 @@ consoleTest("a download streams into the file that the user picks", {
   assertEquals(saved, fake.archive(RUN_ID, "final").slice());
 });
 
-consoleTest("a browser without a file picker saves the download to disk at its end", {
+consoleTest("a browser without a file picker saves the download at its end", {
   path: RUN_PATH,
   beforeLoad: withoutFilePicker,
 }, async ({ page, fake }) => {
@@ -237,7 +243,7 @@ consoleTest("a browser without a file picker saves the download to disk at its e
   await page.getByText("Saved, 1.05 MB").waitFor();
 });
 
-consoleTest("a cancelled download stops the storage and leaves no file", {
+consoleTest("a cancelled download aborts the response of the storage and leaves no file", {
   path: RUN_PATH,
   beforeLoad: withPickedFile,
 }, async (opened) => {
@@ -251,17 +257,17 @@ consoleTest("a cancelled download stops the storage and leaves no file", {
   await waitForNoPickedFile(page);
 });
 
-consoleTest("a download that breaks off goes on from there", {
+consoleTest("an interrupted download resumes", {
   path: RUN_PATH,
   beforeLoad: withoutFilePicker,
   complaint: /ERR_CONTENT_LENGTH_MISMATCH/,
 }, async (opened) => {
   const { page, fake } = opened;
-  const { breakOff } = slowArchives(opened);
+  const { loseConnection } = slowArchives(opened);
   const downloading = page.waitForEvent("download");
   await button(page, "Download final").click();
   await page.getByText(HALF_OF_ARCHIVE).waitFor();
-  breakOff();
+  loseConnection();
   const bytes = await Deno.readFile(await (await downloading).path());
   assertEquals(bytes, fake.archive(RUN_ID, "final").slice());
   const [first, second] = fake.requests.filter(({ operation }) => operation === "storage");
@@ -270,7 +276,7 @@ consoleTest("a download that breaks off goes on from there", {
 });
 
 consoleTest(
-  "a checkpoint is deleted only once that is confirmed",
+  "a checkpoint is deleted after a confirmation only",
   { path: RUN_PATH },
   async (opened) => {
     const { page, fake } = opened;
@@ -282,7 +288,7 @@ consoleTest(
     await dialog.waitFor({ state: "hidden" });
     assert(remaining().includes("step_0020"));
 
-    // The row goes at once, not only when the watch looks again.
+    // The row disappears at once instead of after the next poll.
     opened.intercept = ({ url }) =>
       url.endsWith("/checkpoints") ? new Promise(() => {}) : undefined;
     await button(page, "Delete step_0020").click();
@@ -295,19 +301,19 @@ consoleTest(
   },
 );
 
-consoleTest("a deletion that is refused says why and can be tried again", {
+consoleTest("a refused deletion shows the reason and can be retried", {
   path: RUN_PATH,
   complaint: /status of 403/,
 }, async ({ page, fake }) => {
   fake.faults.add({ type: "status", status: 403 }, { on: "deleteCheckpoint" });
   await button(page, "Delete final").click();
   await button(page, "Delete").click();
-  await page.getByRole("alert").getByText("The key may not do this.").waitFor();
+  await page.getByRole("alert").getByText("The key has no permission for this.").waitFor();
   await button(page, "Try again").click();
   await waitForCount(checkpointsTable(page).locator("tbody tr"), 3);
 });
 
-consoleTest("a lost server is told in words; once it is back a button brings all back", {
+consoleTest("a lost server is reported, and a button retries the listing", {
   complaint: /ERR_CONNECTION_REFUSED/,
 }, async ({ page, stopServer, startServer }) => {
   await waitForCount(runRows(page), 24);
@@ -321,7 +327,7 @@ consoleTest("a lost server is told in words; once it is back a button brings all
   await page.getByRole("status").getByText("Connected").waitFor();
 });
 
-consoleTest("a run stays on screen while its watch has lost the server", {
+consoleTest("a run stays on screen while its watch cannot reach the server", {
   path: RUN_PATH,
   complaint: /ERR_CONNECTION_REFUSED/,
 }, async ({ page, fake, stopServer, startServer }) => {
@@ -329,22 +335,22 @@ consoleTest("a run stays on screen while its watch has lost the server", {
   await stopServer();
   await page.getByRole("alert").getByText("The server can't be reached.").waitFor();
   assertEquals(await checkpointNames(page), CHECKPOINTS);
-  fake.addCheckpoint(RUN_ID, { checkpointId: "meanwhile" });
+  fake.addCheckpoint(RUN_ID, { checkpointId: "step_0040" });
   await startServer();
   await page.getByRole("article").getByRole("button", { name: "Try again" }).click();
-  await checkpointsTable(page).getByText("meanwhile").waitFor();
+  await checkpointsTable(page).getByText("step_0040").waitFor();
   assertEquals(await page.getByRole("alert").count(), 0);
 });
 
-consoleTest("a run that is not there is told in words, once", {
+consoleTest("a run that does not exist is reported once", {
   path: "/runs/no-such-run",
   complaint: /status of 404/,
 }, async ({ page }) => {
-  await page.getByRole("alert").getByText("There is no such thing.").waitFor();
+  await page.getByRole("alert").getByText("It does not exist.").waitFor();
   assertEquals(await page.getByRole("alert").count(), 1);
 });
 
-consoleTest("a keyboard is enough to open a run and come back", {}, async ({ page }) => {
+consoleTest("a run can be opened and closed with the keyboard", {}, async ({ page }) => {
   await waitForCount(runRows(page), 24);
   const link = page.getByRole("link", { name: RUN_ID });
   await link.focus();
@@ -358,25 +364,25 @@ consoleTest("a keyboard is enough to open a run and come back", {}, async ({ pag
   assertEquals(await focused(page).textContent(), RUN_ID);
 });
 
-consoleTest("the key reaches the API only: not the browser, not the storage", {
+consoleTest("the key is sent to the API only, neither to the browser nor to the storage", {
   path: RUN_PATH,
   beforeLoad: withoutFilePicker,
 }, async ({ page, fake }) => {
   const sentByBrowser: string[] = [];
   page.on("request", (request) => sentByBrowser.push(JSON.stringify(request.headers())));
-  const answers: Promise<string>[] = [];
-  page.on("response", (response) => answers.push(response.text().catch(() => "")));
+  const responses: Promise<string>[] = [];
+  page.on("response", (response) => responses.push(response.text().catch(() => "")));
   await page.reload();
   await Promise.all([page.waitForEvent("download"), button(page, "Download final").click()]);
-  const seen = [...sentByBrowser, ...await Promise.all(answers)];
-  assertNotEquals(seen, []);
-  assertEquals(seen.filter((text) => text.includes(fake.apiKey)), []);
+  const texts = [...sentByBrowser, ...await Promise.all(responses)];
+  assertNotEquals(texts, []);
+  assertEquals(texts.filter((text) => text.includes(fake.apiKey)), []);
   for (const { operation, headers } of fake.requests) {
     assertEquals(headers.get("X-API-Key"), operation === "storage" ? null : fake.apiKey);
   }
 });
 
-consoleTest("another site can't use the console's key", {}, async ({ page, url, fake }) => {
+consoleTest("another site cannot use the key of the console", {}, async ({ page, url, fake }) => {
   await waitForCount(runRows(page), 24);
   const before = fake.requests.length;
   assertEquals(await statusFor(url, "Sec-Fetch-Site: cross-site"), 403);
@@ -386,19 +392,19 @@ consoleTest("another site can't use the console's key", {}, async ({ page, url, 
   assertEquals(await statusFor(url, "Sec-Fetch-Site: same-origin"), 200);
 });
 
-/** The status of the API's first page for a request with that header; `fetch` sets neither of them. */
+/** The status of a listing with a header that `fetch` cannot set. */
 async function statusFor(url: string, header: string): Promise<number> {
   const { hostname, port } = new URL(url);
   using connection = await Deno.connect({ hostname, port: Number(port) });
   const host = header.startsWith("Host:") ? [] : [`Host: ${hostname}`];
   const lines = ["GET /hpcai/api/v1/training_runs HTTP/1.1", header, ...host, "Connection: close"];
   await connection.write(new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`));
-  const answer = await new Response(connection.readable).text();
-  return Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1]);
+  const response = await new Response(connection.readable).text();
+  return Number(/^HTTP\/1\.1 (\d{3})/.exec(response)?.[1]);
 }
 
 for (const colorScheme of ["light", "dark"] as const) {
-  consoleTest(`axe finds nothing to object to in the ${colorScheme} colours`, {
+  consoleTest(`axe finds no violation in the ${colorScheme} colours`, {
     browserOptions: { colorScheme, viewport: { width: 1280, height: 800 } },
     beforeLoad: withoutFilePicker,
     complaint: /ERR_CONNECTION_REFUSED/,
@@ -426,7 +432,7 @@ for (const colorScheme of ["light", "dark"] as const) {
   });
 }
 
-/** What the README shows: the console with a download on its way, as wide as there. */
+/** The picture of the README: the console with a running download. */
 for (const colorScheme of ["light", "dark"] as const) {
   consoleTest(`the README's picture can be taken in the ${colorScheme} colours`, {
     fakeOptions: { trainingRuns: 240, archiveBytes: 64 * 1024 ** 2 },

@@ -1,6 +1,6 @@
 import { Injectable, signal } from "@angular/core";
 
-/** What screen readers are told; the app shows it in one live region. */
+/** Announces messages to screen readers, in the live region of the app. */
 @Injectable({ providedIn: "root" })
 export class Announcer {
   readonly #message = signal("");

@@ -6,7 +6,7 @@ import { REST_CLIENT } from "./rest-client";
 
 export type ConnectionStatus = "connecting" | "connected" | "reconnecting" | "offline";
 
-/** Whether the server answers, by what happened to the last request. */
+/** Shows whether the server responds, from the events of the client. */
 @Injectable({ providedIn: "root" })
 export class Connection {
   readonly status = toSignal(

@@ -4,7 +4,7 @@ import { finalize, type Subscription } from "rxjs";
 import { errorWords } from "./error-words";
 import { REST_CLIENT } from "./rest-client";
 
-/** Asks before it deletes a checkpoint, and says what went wrong if that fails. */
+/** Deletes a checkpoint after a confirmation, and shows why a deletion failed. */
 @Component({
   selector: "app-delete-dialog",
   templateUrl: "./delete-dialog.html",
@@ -15,7 +15,7 @@ export class DeleteDialog {
   private readonly dialog = viewChild.required<ElementRef<HTMLDialogElement>>("dialog");
   #deletion: Subscription | undefined;
 
-  /** A checkpoint is deleted. */
+  /** Emits each checkpoint after its deletion. */
   readonly deleted = output<Checkpoint>();
 
   protected readonly checkpoint = signal<Checkpoint | undefined>(undefined);
@@ -44,7 +44,7 @@ export class DeleteDialog {
     });
   }
 
-  /** Also after Escape. */
+  /** Aborts the deletion; Escape closes the dialog too. */
   protected onClose(): void {
     this.#deletion?.unsubscribe();
   }

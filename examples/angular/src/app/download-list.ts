@@ -3,7 +3,7 @@ import { Downloads } from "./downloads";
 import { errorWords } from "./error-words";
 import { byteSize, progressWords } from "./progress-words";
 
-/** The downloads of this session: how far they are, and a button to stop each. */
+/** Shows the progress of each download of this session, and a button to cancel it. */
 @Component({
   selector: "app-download-list",
   templateUrl: "./download-list.html",

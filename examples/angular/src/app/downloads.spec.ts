@@ -7,7 +7,7 @@ import { Downloads } from "./downloads";
 import { type FileSink, OPEN_FILE_SINK } from "./file-sink";
 import { REST_CLIENT } from "./rest-client";
 
-/** The service on a fake of the API, with one of its checkpoints. */
+/** Creates the service on a fake API, and lists a checkpoint. */
 async function setUp(openFileSink: (name: string) => Promise<FileSink>) {
   const fake = new FakeHpcai();
   const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch, retry: false });
@@ -24,7 +24,7 @@ async function setUp(openFileSink: (name: string) => Promise<FileSink>) {
 }
 
 describe("Downloads", () => {
-  it("saves the whole archive under a name that says whose it is", async () => {
+  it("saves the archive in a file that is named after the checkpoint", async () => {
     const saved: { name: string; body: Uint8Array | undefined }[] = [];
     const { fake, runId, checkpoint, downloads } = await setUp((name) =>
       Promise.resolve({ save: (body) => saved.push({ name, body }) })
@@ -38,7 +38,7 @@ describe("Downloads", () => {
     expect(downloads.all()).toEqual([]);
   });
 
-  it("aborts the file of a download that is cancelled", async () => {
+  it("aborts the file of a cancelled download", async () => {
     const aborted = Promise.withResolvers<void>();
     const writable = new WritableStream({ abort: () => aborted.resolve() });
     const { fake, checkpoint, downloads } = await setUp(() =>
@@ -54,7 +54,7 @@ describe("Downloads", () => {
     expect(downloads.isRunning()).toBe(false);
   });
 
-  it("tells why a download failed, and starts it again", async () => {
+  it("shows why a download failed, and restarts it", async () => {
     const { fake, checkpoint, downloads } = await setUp(() => Promise.resolve({ save: () => {} }));
     fake.faults.add({ type: "status", status: 403 }, { on: "archive" });
     downloads.start(checkpoint);
@@ -66,12 +66,12 @@ describe("Downloads", () => {
     await expect.poll(() => downloads.of(checkpoint)?.state).toBe("complete");
   });
 
-  it("forgets a download for which the user picks no file", async () => {
+  it("starts no download when the user closes the file picker", async () => {
     const dismissal = Promise.reject(new DOMException("The user aborted it.", "AbortError"));
     const { fake, checkpoint, downloads } = await setUp(() => dismissal);
     const before = fake.requests.length;
     downloads.start(checkpoint);
-    await new Promise((resolve) => setTimeout(resolve)); // after all that the rejection leads to
+    await new Promise((resolve) => setTimeout(resolve)); // after the rejection is handled
     expect(downloads.all()).toEqual([]);
     expect(fake.requests.length).toBe(before);
   });

@@ -13,20 +13,20 @@ import { Announcer } from "./announcer";
 import { type FileSink, OPEN_FILE_SINK } from "./file-sink";
 import { REST_CLIENT } from "./rest-client";
 
-/** A download that goes on, or has ended. */
+/** A download and its state. */
 export interface Download {
   readonly checkpoint: Checkpoint;
   readonly fileName: string;
   readonly state: "running" | "complete" | "failed" | "cancelled";
-  /** How far it is; `undefined` before the first byte. */
+  /** The latest progress; `undefined` before the first byte. */
   readonly progress?: Exclude<DownloadEvent, DownloadCompleteEvent>;
-  /** How many bytes were saved. */
+  /** The number of saved bytes. */
   readonly size?: number;
-  /** Why it failed. */
+  /** The reason of the failure. */
   readonly error?: unknown;
 }
 
-/** The downloads since the app was opened. They go on while the user looks at another run. */
+/** Downloads archives. The downloads continue on every page of the app. */
 @Injectable({ providedIn: "root" })
 export class Downloads {
   readonly #client = inject(REST_CLIENT);
@@ -35,17 +35,17 @@ export class Downloads {
   readonly #downloads = signal<ReadonlyMap<string, Download>>(new Map());
   readonly #subscriptions = new Map<string, Subscription>();
 
-  /** All of them, the latest last; one for each checkpoint. */
+  /** All downloads in the order of their start, one for each checkpoint. */
   readonly all = computed(() => [...this.#downloads().values()]);
-  /** Whether any goes on. */
+  /** Whether any download is running. */
   readonly isRunning = computed(() => this.all().some(({ state }) => state === "running"));
 
-  /** The download of a checkpoint, if there was one. */
+  /** Returns the download of a checkpoint, if it has one. */
   of({ checkpointPath }: Checkpoint): Download | undefined {
     return this.#downloads().get(checkpointPath);
   }
 
-  /** Asks where to save a checkpoint's archive, and downloads it there. */
+  /** Asks for a file and downloads the archive of a checkpoint into it. */
   start(checkpoint: Checkpoint): void {
     const { checkpointPath, checkpointId } = checkpoint;
     if (this.#subscriptions.has(checkpointPath)) return;
@@ -64,7 +64,7 @@ export class Downloads {
     if (!subscription.closed) this.#subscriptions.set(checkpointPath, subscription);
   }
 
-  /** Stops a download; the server is told at once. */
+  /** Cancels a download, which aborts its request at once. */
   cancel(checkpoint: Checkpoint): void {
     this.#subscriptions.get(checkpoint.checkpointPath)?.unsubscribe();
     const download = this.of(checkpoint);
@@ -73,7 +73,7 @@ export class Downloads {
     this.#announcer.announce(`The download of ${checkpoint.checkpointId} is cancelled`);
   }
 
-  /** Takes a download that has ended off the list. */
+  /** Removes a finished download from the list. */
   dismiss({ checkpointPath }: Checkpoint): void {
     this.#downloads.update((downloads) =>
       new Map([...downloads].filter(([path]) => path !== checkpointPath))
@@ -100,12 +100,12 @@ export class Downloads {
   }
 }
 
-/** `eb78693b_step_0010.tar.gz`: the id of a checkpoint may hold slashes. */
+/** The file name of an archive, such as `eb78693b_step_0010.tar.gz`, without the slashes of an id. */
 function archiveName({ trainingRunId, checkpointId }: Checkpoint): string {
   return `${trainingRunId.slice(0, 8)}_${checkpointId}.tar.gz`.replace(/[^\w.-]+/g, "_");
 }
 
-/** Whether the user closed the file picker without choosing. */
+/** Whether the user closed the file picker without a choice. */
 function isDismissal(error: unknown): boolean {
   return error instanceof DOMException && error.name === "AbortError";
 }

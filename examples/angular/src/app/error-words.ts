@@ -4,6 +4,7 @@ import {
   ApiTimeoutError,
   AuthenticationError,
   DownloadInterruptedError,
+  HpcaiError,
   InternalServerError,
   InvalidArgumentError,
   NotFoundError,
@@ -11,15 +12,15 @@ import {
   RateLimitError,
 } from "@hpcai/rx";
 
-/** An error as a person wants to read it. */
+/** The description of an error for the user of the app. */
 export interface ErrorWords {
-  /** What happened, in one sentence. */
+  /** What happened, as a sentence. */
   readonly title: string;
-  /** What to do about it. */
+  /** What to do next, or the problem in detail. */
   readonly advice: string;
 }
 
-/** Says what an error means and what to do about it. */
+/** Describes an error for the user of the app. */
 export function errorWords(error: unknown): ErrorWords {
   if (error instanceof ApiTimeoutError) {
     return { title: "The server took too long.", advice: "It may be busy. Try again in a moment." };
@@ -37,34 +38,46 @@ export function errorWords(error: unknown): ErrorWords {
     };
   }
   if (error instanceof PermissionDeniedError) {
-    return { title: "The key may not do this.", advice: "Use a key of the account that owns it." };
-  }
-  if (error instanceof NotFoundError) {
-    return { title: "There is no such thing.", advice: "It may have been deleted meanwhile." };
-  }
-  if (error instanceof RateLimitError) {
-    return { title: "Too many requests.", advice: "Wait a minute, then try again." };
-  }
-  if (error instanceof InternalServerError) {
     return {
-      title: "The API has a problem.",
-      advice: "Try again; if it stays, look at its status.",
+      title: "The key has no permission for this.",
+      advice: "Use a key of the account that owns it.",
     };
   }
+  if (error instanceof NotFoundError) {
+    return { title: "It does not exist.", advice: "It may have been deleted." };
+  }
+  if (error instanceof RateLimitError) {
+    return { title: "Too many requests.", advice: retryAdvice(error) };
+  }
+  if (error instanceof InternalServerError) {
+    return { title: "The API has a problem.", advice: retryAdvice(error) };
+  }
   if (error instanceof ApiResponseValidationError) {
-    return { title: "The answer makes no sense.", advice: "Is the server a proxy to HPC-AI?" };
+    return { title: "The response is invalid.", advice: "Is the server a proxy to HPC-AI?" };
   }
   if (error instanceof DownloadInterruptedError) {
-    return { title: "The download broke off.", advice: "Start it again." };
+    return { title: "The download was interrupted.", advice: "Start it again." };
   }
   if (error instanceof InvalidArgumentError) {
-    return { title: "That can't be used.", advice: error.message };
+    return { title: "The input is invalid.", advice: `It ${error.reason}.` };
+  }
+  if (error instanceof HpcaiError) {
+    return {
+      title: "Something went wrong.",
+      advice: [`${error.problem}.`, error.advice].filter(Boolean).join(" "),
+    };
   }
   if (error instanceof DOMException && error.name === "QuotaExceededError") {
-    return { title: "The disk is full.", advice: "Make room, then try again." };
+    return { title: "The disk is full.", advice: "Free some space, then try again." };
   }
   return {
     title: "Something went wrong.",
     advice: error instanceof Error ? error.message : String(error),
   };
+}
+
+function retryAdvice({ retryAfterMs }: RateLimitError | InternalServerError): string {
+  return retryAfterMs === undefined
+    ? "Wait a minute, then try again."
+    : `Wait ${Math.ceil(retryAfterMs / 1000)} s, then try again.`;
 }

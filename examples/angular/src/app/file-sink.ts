@@ -1,14 +1,14 @@
 import { InjectionToken } from "@angular/core";
 
-/** Where a download goes. */
+/** The destination of a download. */
 export interface FileSink {
-  /** Takes the bytes as they come; absent where they have to be held in memory. */
+  /** Receives the bytes; absent where they have to be held in memory. */
   readonly writable?: WritableStream<Uint8Array<ArrayBuffer>>;
-  /** Gives the user what was held in memory. */
+  /** Saves the bytes that were held in memory. */
   save(body: Uint8Array<ArrayBuffer> | undefined): void;
 }
 
-/** The parts of the File System Access API that TypeScript does not know yet. */
+/** The parts of the File System Access API that the types of TypeScript lack. */
 interface SaveFileHandle extends FileSystemFileHandle {
   remove?(): Promise<void>;
 }
@@ -21,15 +21,15 @@ interface SaveFilePicker {
 
 const REVOKE_AFTER_MS = 60_000;
 
-/** Opens a file for a download; rejects with an `AbortError` if the user chooses none. */
+/** Opens a file for a download; rejects with an `AbortError` if the user chooses no file. */
 export const OPEN_FILE_SINK = new InjectionToken<(name: string) => Promise<FileSink>>(
   "openFileSink",
   { factory: () => openFileSink },
 );
 
 /**
- * Asks the user for a file and streams into it, so that the archive may be larger than memory. Where
- * a browser can't (Firefox, Safari), it is held in memory and saved at the end.
+ * Asks the user for a file and streams into it, so that the archive may be larger than memory. Browsers
+ * without a file picker (Firefox, Safari) hold the archive in memory and save it at the end.
  */
 async function openFileSink(name: string): Promise<FileSink> {
   const { showSaveFilePicker }: Window & SaveFilePicker = window;
@@ -44,7 +44,7 @@ async function openFileSink(name: string): Promise<FileSink> {
     close: () => file.close(),
     async abort(reason) {
       await file.abort(reason);
-      // The picker has made an empty file.
+      // The picker created an empty file.
       await handle.remove?.();
     },
   });
@@ -54,6 +54,6 @@ async function openFileSink(name: string): Promise<FileSink> {
 function saveBlob(name: string, body: Uint8Array<ArrayBuffer> | undefined): void {
   const url = URL.createObjectURL(new Blob(body ? [body] : [], { type: "application/gzip" }));
   Object.assign(document.createElement("a"), { href: url, download: name }).click();
-  // Some browsers read it only after a while.
+  // Some browsers read the blob later.
   setTimeout(() => URL.revokeObjectURL(url), REVOKE_AFTER_MS);
 }

@@ -1,19 +1,19 @@
 import type { TrainingRun } from "@hpcai/rx";
 import { materialize, type Observable, scan, startWith } from "rxjs";
 
-/** How far a listing of training runs is. */
+/** The state of a listing of training runs. */
 export interface Listing {
   readonly status: "loading" | "complete" | "failed";
-  /** What has arrived so far. */
+  /** The runs that were received so far. */
   readonly runs: readonly TrainingRun[];
-  /** Why it failed. */
+  /** The reason of the failure. */
   readonly error?: unknown;
 }
 
-/** A listing that has only begun. */
+/** The initial state of a listing. */
 export const LOADING: Listing = { status: "loading", runs: [] };
 
-/** Collects runs as they stream in; a failure keeps those that have arrived. Never errors. */
+/** Collects runs as they are received. Never errors: a failure is a state and keeps the runs before it. */
 export function listing$(runs$: Observable<TrainingRun>): Observable<Listing> {
   return runs$.pipe(
     materialize(),

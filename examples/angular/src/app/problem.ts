@@ -1,7 +1,7 @@
 import { Component, computed, input, output } from "@angular/core";
 import { errorWords } from "./error-words";
 
-/** An error in words, with a button to try again. */
+/** Shows an error and a button to retry. */
 @Component({
   selector: "app-problem",
   template: `

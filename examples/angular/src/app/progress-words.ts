@@ -2,7 +2,7 @@ import type { DownloadCompleteEvent, DownloadEvent } from "@hpcai/rx";
 
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
 
-/** How far a download is: `22.8 MB of 67.1 MB · 8.39 MB/s · 6 s left`. */
+/** Describes the progress of a download: `22.8 MB of 67.1 MB · 8.39 MB/s · 6 s left`. */
 export function progressWords(
   event: Exclude<DownloadEvent, DownloadCompleteEvent> | undefined,
 ): string {
@@ -17,7 +17,7 @@ export function progressWords(
   ].join(" · ");
 }
 
-/** A number of bytes in the unit that suits it: `67.1 MB`. */
+/** Formats a number of bytes: `67.1 MB`. */
 export function byteSize(bytes: number): string {
   const exponent = bytes < 1 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), UNITS.length - 1);
   return new Intl.NumberFormat("en", {
@@ -27,7 +27,7 @@ export function byteSize(bytes: number): string {
   }).format(bytes / 1000 ** exponent);
 }
 
-/** Milliseconds as people say them: `40 s`, `3 min`, `1 h 20 min`. */
+/** Formats milliseconds: `40 s`, `3 min`, `1 h 20 min`. */
 function duration(ms: number): string {
   const seconds = Math.ceil(ms / 1000);
   if (seconds < 60) return `${seconds} s`;

@@ -2,11 +2,11 @@ import { TestBed } from "@angular/core/testing";
 import { RestClient } from "@hpcai/rx";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { describe, expect, it } from "vitest";
-// `deno task test:angular` takes it out of the README.
+// `deno task test:angular` extracts it from the README.
 import { REST_CLIENT, Run } from "./readme-component";
 
-/** What the component shows for a run. */
-async function shownFor(runId: (fake: FakeHpcai) => string): Promise<string> {
+/** Renders the component for a run and returns its text. */
+async function render(runId: (fake: FakeHpcai) => string): Promise<string> {
   const fake = new FakeHpcai();
   const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
   TestBed.configureTestingModule({ providers: [{ provide: REST_CLIENT, useValue: client }] });
@@ -17,11 +17,11 @@ async function shownFor(runId: (fake: FakeHpcai) => string): Promise<string> {
 }
 
 describe("the README's component", () => {
-  it("shows a run's base model", async () => {
-    expect(await shownFor((fake) => fake.trainingRunIds[0] ?? "")).toBe("Qwen/Qwen3-8B");
+  it("shows the base model of a run", async () => {
+    expect(await render((fake) => fake.trainingRunIds[0] ?? "")).toBe("Qwen/Qwen3-8B");
   });
 
-  it("says that there is no such run", async () => {
-    expect(await shownFor(() => "none")).toBe("No such run");
+  it("reports a run that does not exist", async () => {
+    expect(await render(() => "none")).toBe("No such run");
   });
 });

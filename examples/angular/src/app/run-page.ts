@@ -20,7 +20,7 @@ import { DeleteDialog } from "./delete-dialog";
 import { Downloads } from "./downloads";
 import { Problem } from "./problem";
 import { REST_CLIENT } from "./rest-client";
-import { collectCheckpoints } from "./watched-checkpoints";
+import { collectCheckpoints } from "./collect-checkpoints";
 
 const WATCH_OPTIONS = { intervalMs: 5000, maxConsecutiveErrors: 1 };
 
@@ -29,7 +29,7 @@ interface Deletion {
   readonly checkpoint: Checkpoint;
 }
 
-/** A run and its checkpoints, which come and go while one looks. */
+/** Shows a run and watches its checkpoints. */
 @Component({
   selector: "app-run-page",
   imports: [DatePipe, DeleteDialog, Problem, RouterLink],
@@ -43,7 +43,7 @@ export class RunPage {
   private readonly heading = viewChild.required<ElementRef<HTMLElement>>("heading");
   readonly #deletions = new Subject<Deletion>();
 
-  /** The run's id, from the route. */
+  /** The id of the run, from the route. */
   readonly runId = input.required<string>();
 
   protected readonly run = rxResource({
@@ -56,7 +56,7 @@ export class RunPage {
     stream: ({ params: runId }) =>
       merge(
         this.#client.watchCheckpoints$(runId, WATCH_OPTIONS),
-        // What the user deleted goes at once, not at the next look.
+        // A deletion of the user shows at once instead of after the next poll.
         this.#deletions.pipe(
           filter((deletion) => deletion.runId === runId),
           map(({ checkpoint }): WatchEvent<Checkpoint> => ({ type: "removed", value: checkpoint })),
@@ -64,21 +64,21 @@ export class RunPage {
       ).pipe(collectCheckpoints()),
   });
 
-  /** The checkpoints; those last seen while the connection is lost, `undefined` before any is known. */
+  /** The latest checkpoints, also while the connection is lost; `undefined` before the first response. */
   protected readonly checkpoints = linkedSignal<
-    { runId: string; seen: readonly Checkpoint[] | undefined },
+    { runId: string; latest: readonly Checkpoint[] | undefined },
     readonly Checkpoint[] | undefined
   >({
-    source: () => ({ runId: this.runId(), seen: this.#seen() }),
-    computation: ({ runId, seen }, previous) =>
-      seen ?? (previous?.source.runId === runId ? previous.value : undefined),
+    source: () => ({ runId: this.runId(), latest: this.#latest() }),
+    computation: ({ runId, latest }, previous) =>
+      latest ?? (previous?.source.runId === runId ? previous.value : undefined),
   });
 
-  /** The paths of those that have appeared since the run was opened. */
-  protected readonly fresh = signal<ReadonlySet<string>>(new Set());
+  /** The paths of the checkpoints that were added since the run was opened. */
+  protected readonly addedPaths = signal<ReadonlySet<string>>(new Set());
 
-  /** A run that has no checkpoint says so itself: the watch has nothing to tell then. */
-  readonly #seen = computed(() => {
+  /** A run without checkpoints has no watch events, so that the run itself provides the empty list. */
+  readonly #latest = computed(() => {
     if (this.watched.hasValue()) return this.watched.value();
     if (!this.run.hasValue()) return undefined;
     const { lastCheckpoint, lastSamplerCheckpoint } = this.run.value();
@@ -110,24 +110,24 @@ export class RunPage {
       const checkpoints = this.checkpoints();
       if (known?.runId !== runId) {
         known = undefined;
-        this.fresh.set(new Set());
+        this.addedPaths.set(new Set());
       }
       if (checkpoints === undefined) return;
       if (known !== undefined) {
-        const added = without(checkpoints, known.checkpoints);
-        const removed = without(known.checkpoints, checkpoints);
+        const added = difference(checkpoints, known.checkpoints);
+        const removed = difference(known.checkpoints, checkpoints);
         if (added.length > 0) this.#announcer.announce(`New checkpoint: ${idsOf(added)}`);
         if (removed.length > 0) this.#announcer.announce(`Deleted: ${idsOf(removed)}`);
         const paths = added.map(({ checkpointPath }) => checkpointPath);
-        this.fresh.update((fresh) => new Set([...fresh, ...paths]));
+        this.addedPaths.update((added) => new Set([...added, ...paths]));
       }
       known = { runId, checkpoints };
     });
   }
 }
 
-/** Those that are not among the others. */
-function without(
+/** The checkpoints that are not among the others. */
+function difference(
   checkpoints: readonly Checkpoint[],
   others: readonly Checkpoint[],
 ): readonly Checkpoint[] {

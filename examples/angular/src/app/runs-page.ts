@@ -13,10 +13,10 @@ import { Problem } from "./problem";
 import type { RunPage } from "./run-page";
 import { TrainingRuns } from "./training-runs";
 
-/** How many more rows are shown at a time; a browser lays out thousands of them slowly. */
+/** The number of rows to add at a time, since browsers lay out thousands of rows slowly. */
 const ROWS_STEP = 200;
 
-/** The table of all runs, with the chosen run beside it. */
+/** Shows the table of all runs, and the selected run beside it. */
 @Component({
   selector: "app-runs-page",
   imports: [DatePipe, Problem, RouterLink, RouterLinkActive, RouterOutlet],
@@ -27,7 +27,7 @@ export class RunsPage {
   readonly #document = inject(DOCUMENT);
   readonly #injector = inject(Injector);
   protected readonly runs = inject(TrainingRuns);
-  protected readonly hasChosenRun = signal(false);
+  protected readonly hasSelectedRun = signal(false);
   readonly #rowLimit = signal(ROWS_STEP);
 
   protected readonly rows = computed(() => this.runs.matches().slice(0, this.#rowLimit()));
@@ -41,10 +41,10 @@ export class RunsPage {
 
   protected readonly linkId = (runId: string): string => `run-${runId}`;
 
-  /** The focus goes back to where the run was opened. */
+  /** Returns the focus to the link of the run. */
   protected onClosed({ runId }: RunPage): void {
     const id = this.linkId(runId());
-    this.hasChosenRun.set(false);
+    this.hasSelectedRun.set(false);
     afterNextRender(() => this.#document.getElementById(id)?.focus(), { injector: this.#injector });
   }
 
@@ -55,7 +55,7 @@ export class RunsPage {
   protected clearFilters(): void {
     this.runs.query.set("");
     this.runs.baseModel.set("");
-    this.runs.hidesCorrupted.set(false);
+    this.runs.isCorruptedHidden.set(false);
   }
 }
 

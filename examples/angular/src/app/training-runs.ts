@@ -20,18 +20,18 @@ interface SearchResult extends Listing {
   readonly query: string;
 }
 
-/** All training runs, as they stream in, and the search among them. */
+/** Lists all training runs page by page, and searches them. */
 @Injectable({ providedIn: "root" })
 export class TrainingRuns {
   readonly #client = inject(REST_CLIENT);
   readonly #reloads = new BehaviorSubject<void>(undefined);
 
-  /** What is searched for: a part of an id, a base model or an owner; or a checkpoint's path. */
+  /** The search: a part of an id, a base model or an owner, or a checkpoint path. */
   readonly query = signal("");
   /** The base model to show; empty for all. */
   readonly baseModel = signal("");
-  /** Whether runs in a corrupted state are left out. */
-  readonly hidesCorrupted = signal(false);
+  /** Whether runs in a corrupted state are hidden. */
+  readonly isCorruptedHidden = signal(false);
 
   readonly #all$ = this.#reloads.pipe(
     switchMap(() => listing$(this.#client.listAllTrainingRuns$())),
@@ -43,7 +43,7 @@ export class TrainingRuns {
       map((query) => query.trim()),
       debounce((query) => timer(query === "" ? 0 : DEBOUNCE_MS)),
       distinctUntilChanged(),
-      // A new search unsubscribes from the one before, which aborts its request.
+      // A new search unsubscribes from the previous one, which aborts its request.
       switchMap((query) =>
         this.#search$(query).pipe(map((listing): SearchResult => ({ ...listing, query })))
       ),
@@ -51,30 +51,30 @@ export class TrainingRuns {
     { initialValue: { ...LOADING, query: "" } },
   );
 
-  /** How far the listing, or the look-up of a checkpoint's path, is. */
+  /** The state of the listing, or of the request for the run of a checkpoint path. */
   readonly status = computed(() => this.#result().status);
-  /** Why it failed. */
+  /** The reason of the failure. */
   readonly error = computed(() => this.#result().error);
-  /** How many runs have arrived, before any filter. */
+  /** The number of received runs, before any filter. */
   readonly loadedCount = computed(() => this.#result().runs.length);
-  /** The base models that there are, in alphabetical order. */
+  /** The base models of the runs in alphabetical order. */
   readonly baseModels = computed(
     () => [...new Set(this.#result().runs.map(({ baseModel }) => baseModel))].sort(),
     { equal: (a, b) => a.join() === b.join() },
   );
-  /** The runs that match search and filters, in the server's order. */
+  /** The runs that match search and filters, in the order of the server. */
   readonly matches = computed(() => {
     const { runs, query } = this.#result();
     const baseModel = this.baseModel();
-    const hidesCorrupted = this.hidesCorrupted();
+    const isCorruptedHidden = this.isCorruptedHidden();
     return runs.filter((run) =>
       (baseModel === "" || run.baseModel === baseModel) &&
-      !(hidesCorrupted && run.corrupted) &&
+      !(isCorruptedHidden && run.corrupted) &&
       (isCheckpointPath(query) || hasText(run, query))
     );
   });
 
-  /** Lists all runs anew, or looks the path up again. */
+  /** Repeats the listing, or the request for the run of a checkpoint path. */
   reload(): void {
     this.#reloads.next();
   }

@@ -1,22 +1,22 @@
-/** What is served as it is, by the ends of the files' names. */
+/** The content types of the served files, by extension. */
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
   css: "text/css; charset=utf-8",
   js: "text/javascript; charset=utf-8",
   svg: "image/svg+xml",
 };
 
-/** The build puts a hash of the content into the name. */
+/** The name of a file with a hash of its content, which the build adds. */
 const HASHED_NAME = /-[\w-]{8}\.\w+$/;
 
-/** Where index.html wants the nonce. */
+/** The placeholder of the nonce in index.html. */
 const NONCE_MARK = "%NONCE%";
 
 /**
- * Reads what `ng build` made.
+ * Reads the output of `ng build`.
  *
- * @returns Answers a request for a path: with a file, or with the page for all that the app routes.
+ * @returns A function that responds to a path with a file, or with the page for each route of the app.
  */
-export async function builtApp(
+export async function createAppHandler(
   dist: URL,
 ): Promise<(method: string, pathname: string) => Response> {
   const page = await Deno.readTextFile(new URL("index.html", dist));
@@ -37,11 +37,11 @@ export async function builtApp(
       const cacheControl = HASHED_NAME.test(pathname)
         ? "public, max-age=31536000, immutable"
         : "no-cache";
-      return answer(file.bytes, { "Content-Type": file.type, "Cache-Control": cacheControl });
+      return toResponse(file.bytes, { "Content-Type": file.type, "Cache-Control": cacheControl });
     }
     if (/\.\w+$/.test(pathname)) return new Response("Not found", { status: 404 });
     const nonce = crypto.randomUUID();
-    return answer(page.replaceAll(NONCE_MARK, nonce), {
+    return toResponse(page.replaceAll(NONCE_MARK, nonce), {
       "Content-Type": "text/html; charset=utf-8",
       "Cache-Control": "no-store",
       "Content-Security-Policy": contentSecurityPolicy(nonce),
@@ -49,7 +49,7 @@ export async function builtApp(
   };
 }
 
-function answer(body: BodyInit, headers: Readonly<Record<string, string>>): Response {
+function toResponse(body: BodyInit, headers: Readonly<Record<string, string>>): Response {
   return new Response(body, {
     headers: {
       ...headers,
@@ -61,7 +61,7 @@ function answer(body: BodyInit, headers: Readonly<Record<string, string>>): Resp
   });
 }
 
-/** The page's own scripts, and nothing from elsewhere. Components' styles carry the nonce. */
+/** Allows scripts of the page's origin alone, and the styles of components by their nonce. */
 function contentSecurityPolicy(nonce: string): string {
   return [
     "default-src 'none'",

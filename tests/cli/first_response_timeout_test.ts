@@ -4,11 +4,11 @@ import { FakeTime } from "@std/testing/time";
 import { map, NEVER, type Observable } from "rxjs";
 import { TestScheduler } from "rxjs/testing";
 import { Failure } from "../../src/cli/failure.ts";
-import { requireFirstResponse } from "../../src/cli/first_response.ts";
+import { timeoutFirstResponse } from "../../src/cli/first_response_timeout.ts";
 import { cliCommand } from "./cli_process.ts";
 import { CapturedHost } from "./cli_host.ts";
 
-const context = {
+const eventBase = {
   requestId: 1,
   operation: "listTrainingRuns",
   method: "GET",
@@ -17,71 +17,71 @@ const context = {
 } as const;
 const refused = new ApiConnectionError("The connection failed: refused", {
   method: "GET",
-  requestUrl: context.url,
+  requestUrl: eventBase.url,
 });
 const events: Readonly<Record<string, ClientEvent>> = {
-  q: { ...context, type: "request" },
-  r: { ...context, type: "response", status: 503, durationMs: 5 },
-  t: { ...context, type: "retry", error: refused, delayMs: 500 },
+  q: { ...eventBase, type: "request" },
+  r: { ...eventBase, type: "response", status: 503, durationMs: 5 },
+  t: { ...eventBase, type: "retry", error: refused, delayMs: 500 },
 };
 
-/** When and how a command ends whose client has those events. */
+/** Returns the notifications of a command whose client emits these events. */
 function outcome(
   marbles: string,
   makeWork$: (cold: TestScheduler["createColdObservable"]) => Observable<string> = () => NEVER,
 ): { frame: number; kind: string; error: unknown }[] {
   const scheduler = new TestScheduler(() => {});
   return scheduler.run(({ hot, cold, flush }) => {
-    const told: { frame: number; kind: string; error: unknown }[] = [];
-    const tell = (kind: string, error?: unknown) =>
-      told.push({ frame: scheduler.now(), kind, error });
+    const notifications: { frame: number; kind: string; error: unknown }[] = [];
+    const record = (kind: string, error?: unknown) =>
+      notifications.push({ frame: scheduler.now(), kind, error });
     const events$ = hot(marbles, events).pipe(map((event) => event));
-    makeWork$(cold).pipe(requireFirstResponse({ events$ })).subscribe({
-      next: (value) => tell(value),
-      error: (error) => tell("error", error),
-      complete: () => tell("complete"),
+    makeWork$(cold).pipe(timeoutFirstResponse({ events$ })).subscribe({
+      next: (value) => record(value),
+      error: (error) => record("error", error),
+      complete: () => record("complete"),
     });
     flush();
-    return told;
+    return notifications;
   });
 }
 
-Deno.test("requireFirstResponse ends after 15 s with the last attempt's error as the reason", () => {
+Deno.test("timeoutFirstResponse fails 15 s after the first request with the error of the last attempt", () => {
   const [end] = outcome("q 99ms t 499ms q 99ms t");
   assertEquals([end?.frame, end?.kind], [15_000, "error"]);
   assertInstanceOf(end?.error, Failure);
   assertEquals(end.error.exitCode, 5);
   assertEquals(end.error.cause, refused);
   assertEquals(
-    end.error.message,
-    "The connection failed: refused; https://api.example has not responded within 15 s.",
+    end.error.problem,
+    "The connection failed: refused; no response from https://api.example within 15 s",
   );
 });
 
-Deno.test("requireFirstResponse has a reason of its own where no attempt has failed yet", () => {
+Deno.test("timeoutFirstResponse fails without a cause if no attempt has failed", () => {
   const [end] = outcome("- q");
   assertEquals(end?.frame, 15_001);
   assertInstanceOf(end?.error, Failure);
-  assertEquals(end.error.message, "https://api.example has not responded within 15 s.");
+  assertEquals(end.error.problem, "Received no response from https://api.example within 15 s");
 });
 
-Deno.test("requireFirstResponse counts from the first request, not from the beginning", () => {
+Deno.test("timeoutFirstResponse starts with the first request", () => {
   assertEquals(outcome("60s q")[0]?.frame, 75_000);
 });
 
-Deno.test("requireFirstResponse leaves a command alone once any response was there, an error too", () => {
+Deno.test("timeoutFirstResponse stops with the first response, even with an error status", () => {
   assertEquals(outcome("q 14999ms r 60s q 60s q"), []);
   assertEquals(outcome("q 5s r 1ms t 60s q"), []);
 });
 
-Deno.test("requireFirstResponse lets values and the end through", () => {
-  const told = outcome("q 9ms r", (cold) => cold("a 20s b|"));
-  assertEquals(told.map(({ kind }) => kind), ["a", "b", "complete"]);
+Deno.test("timeoutFirstResponse passes values and completion through", () => {
+  const notifications = outcome("q 9ms r", (cold) => cold("a 20s b|"));
+  assertEquals(notifications.map(({ kind }) => kind), ["a", "b", "complete"]);
   assertEquals(outcome("q", (cold) => cold("10s (a|)")).map(({ kind }) => kind), ["a", "complete"]);
 });
 
 for (const flags of [[], ["--debug"], ["--format", "json"]]) {
-  Deno.test(`a command gives up after 15 s on a host that accepts and says nothing ${flags.join(" ")}`, async () => {
+  Deno.test(`hpcai-rx fails after 15 s without a response ${flags.join(" ")}`, async () => {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const accepted = listener.accept();
     const baseUrl = `http://127.0.0.1:${listener.addr.port}`;
@@ -94,11 +94,11 @@ for (const flags of [[], ["--debug"], ["--format", "json"]]) {
     await time.tickAsync(1);
     const { code, stdout, stderr } = await running;
     assertEquals([code, stdout], [5, ""]);
-    assert(stderr.includes(`error: ${baseUrl} has not responded within 15 s.\n`), stderr);
+    assert(stderr.includes(`error: Received no response from ${baseUrl} within 15 s\n`), stderr);
   });
 }
 
-Deno.test("the command in a process of its own gives up after 15 s on a port that refuses", async () => {
+Deno.test("hpcai-rx in its own process fails after 15 s on a port without a server", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();
@@ -114,7 +114,7 @@ Deno.test("the command in a process of its own gives up after 15 s on a port tha
   assertEquals([code, new TextDecoder().decode(stdout)], [5, ""]);
   const lines = new TextDecoder().decode(stderr).trimEnd().split("\n").slice(-2);
   assert(lines[0]?.startsWith("error: The connection failed: "), lines[0]);
-  assert(lines[0]?.endsWith(`; http://127.0.0.1:${port} has not responded within 15 s.`), lines[0]);
-  assertEquals(lines[1], "Check the network and --base-url, then try again.");
+  assert(lines[0]?.endsWith(`; no response from http://127.0.0.1:${port} within 15 s`), lines[0]);
+  assertEquals(lines[1], "Check the network and --base-url, then retry.");
   assert(tookMs > 14_000 && tookMs < 30_000, `${tookMs} ms`);
 });

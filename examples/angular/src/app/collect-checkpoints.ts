@@ -1,7 +1,7 @@
 import type { Checkpoint, WatchEvent } from "@hpcai/rx";
 import { type OperatorFunction, scan } from "rxjs";
 
-/** Keeps a list of checkpoints up to date with the changes that come in, latest first, undated last. */
+/** Collects watch events into the current list of checkpoints: latest first, those without a time last. */
 export function collectCheckpoints(): OperatorFunction<
   WatchEvent<Checkpoint>,
   readonly Checkpoint[]

@@ -5,37 +5,37 @@ import { consoleHandler } from "../server.ts";
 
 const DIST = new URL("../dist/browser/", import.meta.url);
 
-/** Answers one of the API's requests in its own way, or leaves it to the fake. */
+/** Responds to a request in place of the fake API, or returns `undefined`. */
 export type Interception = (
   request: Request,
-  answer: () => Promise<Response>,
+  respond: () => Promise<Response>,
 ) => Promise<Response> | undefined;
 
-/** The console in a browser, on its own server, before a fake of the API behind a socket. */
+/** The console in a browser, on its own server and a fake API behind a socket. */
 export interface OpenedConsole extends AsyncDisposable {
   readonly page: Page;
   readonly fake: FakeHpcai;
-  /** Where the console is. */
+  /** The URL of the console. */
   readonly url: string;
-  /** What the API does other than the fake would; asked for each request. */
+  /** Called for each request to the API. */
   intercept: Interception;
-  /** Everything that the browser complained about. */
+  /** The errors that the browser reported. */
   readonly complaints: string[];
-  /** Stops the console's server, the browser's connections too. */
+  /** Stops the server of the console and closes its connections. */
   stopServer(): Promise<void>;
-  /** Starts it again where it was. */
+  /** Restarts the server at the same port. */
   startServer(): Promise<void>;
 }
 
-/** How the console is opened. */
+/** How to open the console. */
 export interface OpenOptions {
-  /** Which page. Default: `/`. */
+  /** The path of the page. Default: `/`. */
   readonly path?: string;
-  /** What the API is like. */
+  /** The options of the fake API. */
   readonly fakeOptions?: FakeHpcaiOptions;
-  /** What the browser is like. */
+  /** The options of the browser. */
   readonly browserOptions?: BrowserContextOptions;
-  /** Prepares the page before it loads. */
+  /** Prepares the page before it is loaded. */
   readonly beforeLoad?: (opened: OpenedConsole) => unknown;
 }
 
@@ -44,13 +44,13 @@ export async function openConsole(
   { path = "/", fakeOptions, browserOptions, beforeLoad }: OpenOptions,
 ): Promise<OpenedConsole> {
   const fake = new FakeHpcai({ archiveResponse: "redirect", ...fakeOptions });
-  // Ended by force, since a test that fails may leave a request without an answer.
+  // Aborted, since a failed test may leave a request without a response.
   const apiEnd = new AbortController();
   const api = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {}, signal: apiEnd.signal },
     (request) => {
-      const answer = () => fake.handler(request);
-      return opened.intercept(request, answer) ?? answer();
+      const respond = () => fake.handler(request);
+      return opened.intercept(request, respond) ?? respond();
     },
   );
   const handler = await consoleHandler({
