@@ -102,11 +102,13 @@ export type { ListAllTrainingRunsOptions } from "./src/listing/list_all_training
 export type { RestClientOptions, RetryOptions } from "./src/options.ts";
 export { type ListTrainingRunsQuery, RestClient } from "./src/rest_client.ts";
 export type {
+  CallErrorEvent,
   CancelEvent,
   ClientEvent,
-  ClientEventContext,
+  ClientEventBase,
+  ClientOperation,
   FailureEvent,
-  Operation,
+  HopEventBase,
   RequestEvent,
   ResponseEvent,
   RetryEvent,

@@ -1,4 +1,4 @@
-import { catchError, concatMap, defer, filter, map, type Observable, of } from "rxjs";
+import { concatMap, defer, filter, map, type Observable, of } from "rxjs";
 import {
   requireCheckpointId,
   requireInteger,
@@ -6,7 +6,6 @@ import {
   requireTrainingRunId,
 } from "./arguments.ts";
 import { checkpointIds, parseCheckpointPath } from "./checkpoint_path.ts";
-import { setTransport } from "./client_transport.ts";
 import type {
   ArchiveEntriesOptions,
   ArchiveEntry,
@@ -14,17 +13,18 @@ import type {
 } from "./download/archive_entry.ts";
 import { download$ } from "./download/download.ts";
 import type { DownloadEvent, DownloadOptions } from "./download/download_event.ts";
-import { ApiConnectionError, InternalServerError, NotFoundError } from "./errors.ts";
 import type { WatchEvent, WatchOptions } from "./listing/watch_event.ts";
 import type { DeleteCheckpointsOptions, DeleteResult } from "./listing/delete_checkpoints.ts";
 import type { ListAllCheckpointsOptions } from "./listing/list_all_checkpoints.ts";
 import type { ListAllTrainingRunsOptions } from "./listing/list_all_training_runs.ts";
 import type { PageQuery } from "./listing/list_pages.ts";
-import type { Pollers } from "./listing/watch.ts";
+import { loadModule } from "./load_module.ts";
 import type { RestClientOptions } from "./options.ts";
 import { discardBody } from "./transport/bounded_text.ts";
 import type { ClientEvent } from "./transport/client_event.ts";
 import { readJson } from "./transport/read_json.ts";
+import { setTransport } from "./transport/client_transport.ts";
+import { acceptLostDelete } from "./transport/lost_delete.ts";
 import { createTransport, type Transport } from "./transport/transport.ts";
 import type {
   Checkpoint,
@@ -74,9 +74,7 @@ const DEFAULT_LIMIT = 20;
  * ```
  */
 export class RestClient {
-  readonly #transport: Transport;
-  readonly #runPollers: Pollers<TrainingRun> = new Map();
-  readonly #checkpointPollers: Pollers<Checkpoint> = new Map();
+  #transport: Transport;
 
   /**
    * What happens to the requests of this client, from the moment of subscribing: `request`,
@@ -92,7 +90,9 @@ export class RestClient {
    * });
    * ```
    */
-  readonly events$: Observable<ClientEvent>;
+  get events$(): Observable<ClientEvent> {
+    return this.#transport.events$;
+  }
 
   /**
    * Makes a client. Sends nothing, and does not throw: options that are not usable surface as the
@@ -102,8 +102,31 @@ export class RestClient {
    */
   constructor(options: RestClientOptions = {}) {
     this.#transport = createTransport(options);
-    this.events$ = this.#transport.events$;
     setTransport(this, this.#transport);
+  }
+
+  /**
+   * Makes a client with another timeout, other retries or more headers. It shares everything else with
+   * this client: key, limit of concurrent requests, polls of watches, and `events$`.
+   *
+   * @param overrides What to change: `timeoutMs`; `retry`, whose fields replace those of this client,
+   * `false` for never; `headers`, which are added to those of this client and replace them by name.
+   * @returns The client. Does not throw: invalid options are the error of each operation.
+   *
+   * @example
+   * ```ts
+   * import { RestClient } from "@hpcai/rx";
+   *
+   * const client = new RestClient(); // the key is read from HPCAI_API_KEY
+   * const impatient = client.with({ timeoutMs: 5_000, retry: false });
+   * impatient.listTrainingRuns$().subscribe({ error: ({ name }) => console.error(name) });
+   * ```
+   */
+  with(overrides: Pick<RestClientOptions, "timeoutMs" | "retry" | "headers">): RestClient {
+    const client = new RestClient();
+    client.#transport = this.#transport.with(overrides);
+    setTransport(client, client.#transport);
+    return client;
   }
 
   /**
@@ -170,7 +193,7 @@ export class RestClient {
    * ```
    */
   listAllTrainingRuns$(options: ListAllTrainingRunsOptions = {}): Observable<TrainingRun> {
-    return loaded(
+    return runOf(
       importListing,
       ({ listAllTrainingRuns$ }) =>
         listAllTrainingRuns$((query) => this.listTrainingRuns$(query), options),
@@ -271,7 +294,7 @@ export class RestClient {
         concatMap((first) =>
           first.cursor === null
             ? of({ checkpoints: first.checkpoints })
-            : loaded(importListing, (module) => module.completeCheckpoints$(first, page$))
+            : runOf(importListing, (module) => module.completeCheckpoints$(first, page$))
         ),
       );
     });
@@ -302,7 +325,7 @@ export class RestClient {
    * ```
    */
   listAllCheckpoints$(options: ListAllCheckpointsOptions = {}): Observable<RunCheckpoint> {
-    return loaded(importListing, (module) =>
+    return runOf(importListing, (module) =>
       module.listAllCheckpoints$(
         this.listAllTrainingRuns$(),
         (trainingRunId) => this.listCheckpoints$(trainingRunId),
@@ -340,9 +363,9 @@ export class RestClient {
    * ```
    */
   watchTrainingRuns$(options: WatchOptions = {}): Observable<WatchEvent<TrainingRun>> {
-    return loaded(
+    return runOf(
       importListing,
-      (module) => module.watchTrainingRuns$(this.#runPollers, this.listAllTrainingRuns$(), options),
+      (module) => module.watchTrainingRuns$(this.events$, this.listAllTrainingRuns$(), options),
     );
   }
 
@@ -375,9 +398,9 @@ export class RestClient {
     trainingRunId: string,
     options: WatchOptions = {},
   ): Observable<WatchEvent<Checkpoint>> {
-    return loaded(importListing, (module) =>
+    return runOf(importListing, (module) =>
       module.watchCheckpoints$(
-        this.#checkpointPollers,
+        this.events$,
         trainingRunId,
         this.listCheckpoints$(trainingRunId),
         options,
@@ -508,7 +531,7 @@ export class RestClient {
     checkpoint: CheckpointRef,
     options: ArchiveEntriesOptions = {},
   ): Observable<ArchiveEntry> {
-    return loaded(
+    return runOf(
       importArchiveEntries,
       ({ archiveEntries$ }) => archiveEntries$(this.#transport, checkpoint, options),
     );
@@ -547,7 +570,7 @@ export class RestClient {
     path: string,
     options: ReadArchiveEntryOptions = {},
   ): Observable<Uint8Array<ArrayBuffer>> {
-    return loaded(
+    return runOf(
       importArchiveEntries,
       ({ readArchiveEntry$ }) => readArchiveEntry$(this.#transport, checkpoint, path, options),
     );
@@ -579,8 +602,7 @@ export class RestClient {
     return defer(() => {
       requireTrainingRunId(trainingRunId);
       requireCheckpointId(checkpointId);
-      let mayBeDeleted = false;
-      return this.#transport.request$<void>(
+      return this.#transport.request$(
         {
           operation: "deleteCheckpoint",
           method: "DELETE",
@@ -588,12 +610,7 @@ export class RestClient {
           headers: ACCEPT_JSON,
         },
         ({ response }) => discardBody(response),
-        catchError((error) => {
-          if (mayBeDeleted && error instanceof NotFoundError) return of(undefined);
-          mayBeDeleted ||= error instanceof ApiConnectionError ||
-            error instanceof InternalServerError;
-          throw error;
-        }),
+        acceptLostDelete(),
       );
     });
   }
@@ -659,7 +676,7 @@ export class RestClient {
     checkpoints: Iterable<CheckpointRef>,
     options: DeleteCheckpointsOptions = {},
   ): Observable<DeleteResult> {
-    return loaded(importListing, (module) =>
+    return runOf(importListing, (module) =>
       module.deleteCheckpoints$(
         (checkpoint) => {
           const { trainingRunId, checkpointId } = checkpointIds(checkpoint);
@@ -683,8 +700,8 @@ const importListing = () => import("./listing/mod.ts");
 const importArchiveEntries = () => import("./download/archive_entries.ts");
 
 /** Runs an operation of a module that is loaded on demand. */
-function loaded<M, T>(load: () => Promise<M>, run: (module: M) => Observable<T>): Observable<T> {
-  return defer(load).pipe(concatMap(run));
+function runOf<M, T>(load: () => Promise<M>, run: (module: M) => Observable<T>): Observable<T> {
+  return defer(() => loadModule(load)).pipe(concatMap(run));
 }
 
 const ACCEPT_JSON: Readonly<Record<string, string>> = { "Accept": "application/json" };

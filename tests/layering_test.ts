@@ -14,9 +14,10 @@ const LAYERS: readonly (readonly string[])[] = [
   ["src/rest_client.ts"],
   ["src/download/"],
   ["src/listing/"],
-  ["src/transport/", "src/client_transport.ts"],
+  ["src/transport/"],
   ["src/wire.ts"],
   ["src/checkpoint_path.ts"],
+  ["src/client_settings.ts", "src/environment.ts", "src/load_module.ts"],
   ["src/options.ts", "src/arguments.ts", "src/json.ts", "src/types.ts", "src/errors.ts"],
   ["src/testing/"],
 ];

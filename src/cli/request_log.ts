@@ -16,16 +16,21 @@ export function logRequests({ events$ }: RestClient, terminal: Terminal, isDebug
 }
 
 function formatEvent(event: ClientEvent): string {
-  const { type, requestId, method, url, attempt } = event;
-  const request = `${type} ${requestId}.${attempt} ${method} ${url}`;
+  const { type, callId, method, url, attempt } = event;
+  const hop = "hop" in event ? `.${event.hop}` : "";
+  const isElsewhere = "isApiOrigin" in event && !event.isApiOrigin;
+  const origin = isElsewhere ? " (not the API)" : "";
+  const request = `${type} ${callId}.${attempt}${hop} ${method} ${url}${origin}`;
   switch (event.type) {
     case "response":
       return `${request} ${event.status} ${Math.round(event.durationMs)} ms`;
+    case "failure":
+      return `${request} ${describeCauses(event.error)[0]} ${Math.round(event.durationMs)} ms`;
     case "retry":
       return `${request} in ${Math.round(event.delayMs)} ms, after ${
         describeCauses(event.error)[0]
       }`;
-    case "failure":
+    case "error":
       return `${request} ${describeCauses(event.error)[0]}`;
     default:
       return request;

@@ -1,16 +1,13 @@
 import type { Observable } from "rxjs";
 import { ApiResponseValidationError } from "../errors.ts";
+import type { Attempt } from "../transport/attempt.ts";
 import { discardBody } from "../transport/bounded_text.ts";
-import {
-  type Answer,
-  exchange,
-  type ExchangeContext,
-  redirected,
-  requestInfo,
-} from "../transport/exchange.ts";
+import { type HopResponse, requestInfo } from "../transport/hop.ts";
 import { readJson } from "../transport/read_json.ts";
 import type { Redact } from "../transport/redact.ts";
-import { requireSuccess, type Transport } from "../transport/transport.ts";
+import type { Preparation } from "../transport/retry.ts";
+import { requireSuccess } from "../transport/status_error.ts";
+import type { Transport } from "../transport/transport.ts";
 import type { CheckpointIds } from "../types.ts";
 import { signedUrl } from "../wire.ts";
 
@@ -43,9 +40,6 @@ export interface ArchiveSource extends ArchivePosition {
   abort(): void;
 }
 
-/** Statuses that an archive has while the server still builds it. */
-const PREPARING_STATUSES: readonly number[] = [425, 503];
-
 const ADVICE: Readonly<Record<number, string>> = {
   404:
     "List the checkpoints of the run with listCheckpoints$; the checkpoint may have been deleted.",
@@ -59,8 +53,7 @@ const ARCHIVE_HEADERS = { "Accept": "application/gzip", "Accept-Encoding": "iden
 
 const PARTIAL_CONTENT = 206;
 const RANGE_NOT_SATISFIABLE = 416;
-/** Which error statuses are read, and what to do about others. */
-const EXPECTED = { alsoAccepted: [RANGE_NOT_SATISFIABLE], adviceFor: ADVICE } as const;
+const ACCEPTED = { alsoAccepted: [RANGE_NOT_SATISFIABLE] } as const;
 
 /**
  * Asks for a checkpoint's archive, or for the rest of it. Emits once, when the headers of the archive
@@ -77,7 +70,7 @@ export function openArchive$(
   transport: Transport,
   { trainingRunId, checkpointId }: CheckpointIds,
   position: ArchivePosition,
-  preparation: { readonly limitMs: number; onWait(delayMs: number): void },
+  preparation: Preparation,
   retryForMs?: number,
 ): Observable<ArchiveSource> {
   return transport.request$({
@@ -85,10 +78,11 @@ export function openArchive$(
     method: "GET",
     path: ["training_runs", trainingRunId, "checkpoints", ...checkpointId.split("/"), "archive"],
     headers: { ...ARCHIVE_HEADERS, ...rangeHeaders(position) },
-    ...EXPECTED,
-    patience: { statuses: PREPARING_STATUSES, ...preparation },
+    ...ACCEPTED,
+    adviceFor: ADVICE,
+    preparation,
     retryForMs,
-  }, (answer, context) => readArchive(answer, context, position));
+  }, (from, attempt) => readArchive(from, attempt, position));
 }
 
 /** Asks for the bytes that are missing, if the archive is still the same one. */
@@ -97,28 +91,29 @@ function rangeHeaders({ loaded, etag }: ArchivePosition): Readonly<Record<string
 }
 
 async function readArchive(
-  answer: Answer,
-  context: ExchangeContext,
+  from: HopResponse,
+  attempt: Attempt,
   position: ArchivePosition,
 ): Promise<ArchiveSource> {
-  if (mediaType(answer.response) !== "application/json" || !answer.response.ok) {
-    return archiveSource(answer, context, position);
+  if (mediaType(from.response) !== "application/json" || !from.response.ok) {
+    return archiveSource(from, attempt, position);
   }
-  const { url } = await readJson(signedUrl)(answer, context);
-  const signed = await exchange(redirected(answer, url, context), context);
-  await requireSuccess(signed, context, { alsoAccepted: [RANGE_NOT_SATISFIABLE] });
-  return archiveSource(signed, context, position);
+  const { url } = await readJson(signedUrl)(from, attempt);
+  const signed = await attempt.follow(url, from);
+  await requireSuccess(signed, attempt.redact, ACCEPTED);
+  return archiveSource(signed, attempt, position);
 }
 
 async function archiveSource(
-  answer: Answer,
-  context: ExchangeContext,
+  from: HopResponse,
+  attempt: Attempt,
   position: ArchivePosition,
 ): Promise<ArchiveSource> {
-  const { response, request } = answer;
-  const { redact, controller } = context;
+  const { response } = from;
+  const { abort, redact } = attempt;
   const { status, headers, body } = response;
-  const abort = () => controller.abort();
+  const invalid = (expected: string, received: string) =>
+    new ApiResponseValidationError(`expected ${expected}`, "", received, requestInfo(from, redact));
   if (status === RANGE_NOT_SATISFIABLE || status === PARTIAL_CONTENT) {
     const range = contentRange(headers);
     if (range !== undefined && isRestOf(position, status, range, headers)) {
@@ -129,33 +124,26 @@ async function archiveSource(
     }
     await discardBody(response);
     if (position.loaded === 0) {
-      const got = `a part of it, with status ${status}`;
-      const problem = "expected the whole archive";
-      throw new ApiResponseValidationError(problem, "", got, requestInfo(answer, redact));
+      throw invalid("the whole archive", `a range of it, with status ${status}`);
     }
-    // The range does not fit what is there: the whole archive, then, and see what can be done.
-    return archiveSource(await wholeArchive(request, context), context, {
-      ...position,
-      loaded: 0,
-    });
+    // The range does not continue what is there: request the whole archive.
+    const whole = await requestWhole(from, attempt);
+    return archiveSource(whole, attempt, { ...position, loaded: 0 });
   }
   const type = mediaType(response);
   if (body === null || type === "text/html" || type === "application/json") {
     await discardBody(response);
-    const problem = "expected the bytes of an archive";
-    const got = body === null ? "" : `a body of type ${type}`;
-    throw new ApiResponseValidationError(problem, "", got, requestInfo(answer, redact));
+    throw invalid("the bytes of an archive", body === null ? "" : `a body of type ${type}`);
   }
-  return { body, end: undefined, ...announced(response, position), loaded: 0, redact, abort };
+  return { body, end: undefined, ...announcedLength(response, position), loaded: 0, redact, abort };
 }
 
-async function wholeArchive(
-  { headers: { "Range": _range, "If-Range": _ifRange, ...headers }, ...request }: Answer["request"],
-  context: ExchangeContext,
-): Promise<Answer> {
-  const answer = await exchange({ ...request, headers }, context);
-  await requireSuccess(answer, context, {});
-  return answer;
+/** Repeats the latest hop without a range. */
+async function requestWhole({ hop }: HopResponse, attempt: Attempt): Promise<HopResponse> {
+  const { "Range": _range, "If-Range": _ifRange, ...headers } = hop.headers;
+  const whole = await attempt.send({ ...hop, headers });
+  await requireSuccess(whole, attempt.redact);
+  return whole;
 }
 
 function mediaType({ headers }: Response): string {
@@ -210,7 +198,7 @@ function contentRange(headers: Headers): ContentRange | undefined {
  * browser hides the coding, so that the length is not certain. A weak tag does not tell bytes apart. A
  * length that was certain stays so while the tag is the same.
  */
-function announced(
+function announcedLength(
   { headers, type }: Response,
   position: ArchivePosition,
 ): Pick<ArchiveSource, "total" | "announcedTotal" | "etag"> {

@@ -1,4 +1,5 @@
 import { concatMap, defer, type Observable } from "rxjs";
+import { loadModule } from "../load_module.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { CheckpointRef } from "../types.ts";
 import type { DownloadEvent, DownloadOptions } from "./download_event.ts";
@@ -12,7 +13,7 @@ export function download$(
 ): Observable<DownloadEvent> {
   return defer(() => {
     const run = (sink?: LockedSink) =>
-      defer(importDownloadTo).pipe(
+      defer(() => loadModule(importDownloadTo)).pipe(
         concatMap(({ downloadTo$ }) => downloadTo$(transport, checkpoint, options, sink)),
       );
     // All else that `to` may be, downloadTo$ rejects. Without types, the options may be null.

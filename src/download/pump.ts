@@ -6,7 +6,7 @@ import {
   LimitExceededError,
   TransferTooSlowError,
 } from "../errors.ts";
-import { deepestReason } from "../transport/exchange.ts";
+import { deepestReason } from "../transport/connection_error.ts";
 import { redactedCause } from "../transport/redact.ts";
 import { archiveFollower } from "./archive_follower.ts";
 import type { ArchivePosition, ArchiveSource } from "./archive_source.ts";

@@ -8,7 +8,8 @@ import {
   tap,
   throwError,
 } from "rxjs";
-import { retryTransient } from "../transport/retry.ts";
+import { retryWithBackoff } from "../transport/retry.ts";
+import { transferPolicy } from "../transport/retry_policy.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { CheckpointIds } from "../types.ts";
 import { type ArchivePosition, openArchive$ } from "./archive_source.ts";
@@ -119,8 +120,8 @@ export function transfer$(
           }
         },
       }),
-      retryTransient(retryOptions, {
-        isRetried: (error) => error instanceof Interruption && canContinue(),
+      retryWithBackoff(retryOptions, {
+        policy: transferPolicy((error) => error instanceof Interruption, canContinue),
         retryForMs: () =>
           progressAt === undefined ? retryOptions.maxElapsedMs : retryOptions.maxInterruptionMs,
         isProgress,

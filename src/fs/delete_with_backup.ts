@@ -1,7 +1,7 @@
 import { concat, concatMap, defer, map, type Observable, of } from "rxjs";
 import { requireOptions } from "../arguments.ts";
 import { checkpointIds, parseCheckpointPath } from "../checkpoint_path.ts";
-import { transportOf } from "../client_transport.ts";
+import { transportOf } from "../transport/client_transport.ts";
 import { transferSettings } from "../download/transfer_settings.ts";
 import { HpcaiError } from "../errors.ts";
 import type { RestClient } from "../rest_client.ts";

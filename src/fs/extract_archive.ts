@@ -2,7 +2,7 @@ import { basename, dirname, resolve } from "node:path";
 import { catchError, concatMap, defer, Observable, throwError } from "rxjs";
 import { requireInteger, requireOptions, show } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
-import { transportOf } from "../client_transport.ts";
+import { transportOf } from "../transport/client_transport.ts";
 import { decompress, type DecompressedArchive } from "../download/decompress.ts";
 import { transferSettings } from "../download/transfer_settings.ts";
 import { toDownloadEvents } from "../download/progress.ts";

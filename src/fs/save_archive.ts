@@ -1,7 +1,7 @@
 import { catchError, defer, finalize, Observable, switchMap } from "rxjs";
 import { requireOptions, show } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
-import { transportOf } from "../client_transport.ts";
+import { transportOf } from "../transport/client_transport.ts";
 import { transferSettings } from "../download/transfer_settings.ts";
 import type {
   ArchiveFormat,

@@ -26,17 +26,12 @@ import {
   requireOptions,
   requireTrainingRunId,
 } from "../arguments.ts";
-import { ApiStatusError, InvalidArgumentError } from "../errors.ts";
 import { backoffMs } from "../transport/retry.ts";
+import { requestedDelayMs, watchPolicy } from "../transport/retry_policy.ts";
 import type { Checkpoint, CheckpointsListResponse, TrainingRun } from "../types.ts";
 import type { WatchEvent, WatchOptions } from "./watch_event.ts";
 import { checkpointKey } from "./checkpoint_key.ts";
-
-/** The items of one poll by id, in the server's order. */
-type Snapshot<T> = ReadonlyMap<string, T>;
-
-/** The pollers that have subscribers, by target and options. */
-export type Pollers<T> = Map<string, Observable<Snapshot<T>>>;
+import { checkpointPollers, type Pollers, runPollers, type Snapshot } from "./pollers.ts";
 
 /** The target of a watch: a listing that can be polled. */
 export interface WatchTarget<T> {
@@ -46,8 +41,8 @@ export interface WatchTarget<T> {
   readonly list$: Observable<readonly T[]>;
   /** Returns the id of an item. */
   readonly idOf: (value: T) => string;
-  /** The error statuses that end the watch, since another poll would fail too. */
-  readonly fatalStatuses: readonly number[];
+  /** Whether it is one run, which may not exist, or no longer. */
+  readonly isOneRun: boolean;
 }
 
 const DEFAULT_INTERVAL_MS = 10_000;
@@ -57,32 +52,32 @@ const MAX_BACKOFF_MS = 300_000;
 
 /** Watches all training runs; implements `RestClient.watchTrainingRuns$`. */
 export function watchTrainingRuns$(
-  pollers: Pollers<TrainingRun>,
+  owner: object,
   list$: Observable<TrainingRun>,
   options: WatchOptions,
 ): Observable<WatchEvent<TrainingRun>> {
-  return watch$(pollers, {
+  return watch$(runPollers(owner), {
     name: "",
     list$: list$.pipe(toArray()),
     idOf: ({ trainingRunId }) => trainingRunId,
-    fatalStatuses: [401, 403],
+    isOneRun: false,
   }, options);
 }
 
 /** Watches the checkpoints of a run; implements `RestClient.watchCheckpoints$`. */
 export function watchCheckpoints$(
-  pollers: Pollers<Checkpoint>,
+  owner: object,
   trainingRunId: string,
   list$: Observable<CheckpointsListResponse>,
   options: WatchOptions,
 ): Observable<WatchEvent<Checkpoint>> {
   return defer(() => {
     requireTrainingRunId(trainingRunId);
-    return watch$(pollers, {
+    return watch$(checkpointPollers(owner), {
       name: trainingRunId,
       list$: list$.pipe(map(({ checkpoints }) => checkpoints)),
       idOf: checkpointKey,
-      fatalStatuses: [401, 403, 404],
+      isOneRun: true,
     }, options);
   });
 }
@@ -136,23 +131,20 @@ export function watch$<T>(
 
 /** Emits the items of each poll until it fails for good. */
 function poll$<T>(
-  { list$, idOf, fatalStatuses }: WatchTarget<T>,
+  { list$, idOf, isOneRun }: WatchTarget<T>,
   intervalMs: number,
   maxConsecutiveErrors: number,
   random: () => number,
 ): Observable<Snapshot<T>> {
-  const isFatal = (error: unknown) =>
-    error instanceof InvalidArgumentError ||
-    error instanceof ApiStatusError && fatalStatuses.includes(error.status);
+  const policy = watchPolicy(isOneRun);
   const backoff = {
     initialDelayMs: intervalMs,
     maxDelayMs: Math.max(intervalMs, MAX_BACKOFF_MS),
   };
   /** Returns the wait after an error: never shorter than the interval, nor than the server's `Retry-After`. */
   const delayAfter = (error: unknown, consecutiveErrors: number) => {
-    const retryAfterMs = error instanceof ApiStatusError ? error.retryAfterMs ?? 0 : 0;
     const delayMs = intervalMs + backoffMs(consecutiveErrors - 1, backoff, random);
-    return Math.min(MAX_TIMER_MS, Math.max(delayMs, retryAfterMs));
+    return Math.min(MAX_TIMER_MS, Math.max(delayMs, requestedDelayMs(error) ?? 0));
   };
   return whenVisible$.pipe(
     switchMap(() => list$),
@@ -162,7 +154,9 @@ function poll$<T>(
       count: maxConsecutiveErrors - 1,
       resetOnSuccess: true,
       delay: (error, consecutiveErrors) =>
-        isFatal(error) ? throwError(() => error) : timer(delayAfter(error, consecutiveErrors)),
+        policy(error) === "fail"
+          ? throwError(() => error)
+          : timer(delayAfter(error, consecutiveErrors)),
     }),
   );
 }

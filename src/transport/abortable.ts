@@ -1,16 +1,18 @@
 import { Observable } from "rxjs";
 
 /**
- * A cold Observable of the one value of an asynchronous function. Each subscription runs it again;
- * unsubscribing before it is done aborts its controller. Once it is done, only who was given the
- * controller can abort: a body that it handed out lives on until its reader does so.
+ * A cold Observable of the one value of an asynchronous function. Each subscription runs it again, and
+ * unsubscribing before it is done aborts its controller. After that only the holder of the controller
+ * can abort, such as the reader of a response's body.
  */
 export function abortable<T>(run: (controller: AbortController) => Promise<T>): Observable<T> {
   return new Observable<T>((subscriber) => {
-    // Who was told that it begins may have unsubscribed before it has.
-    if (subscriber.closed) return;
     const controller = new AbortController();
     let isDone = false;
+    // Before the run, whose first events can make the subscriber unsubscribe.
+    subscriber.add(() => {
+      if (!isDone) controller.abort();
+    });
     run(controller).then(
       (value) => {
         isDone = true;
@@ -22,8 +24,5 @@ export function abortable<T>(run: (controller: AbortController) => Promise<T>): 
         subscriber.error(error);
       },
     );
-    return () => {
-      if (!isDone) controller.abort();
-    };
   });
 }

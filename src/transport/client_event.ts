@@ -1,7 +1,7 @@
-import type { HpcaiError } from "../errors.ts";
+import type { ApiConnectionError, HpcaiError } from "../errors.ts";
 
-/** Which endpoint of the API a request goes to. */
-export type Operation =
+/** The endpoint of the API that a call uses. Few values, so that it can name a span or label a metric. */
+export type ClientOperation =
   | "listTrainingRuns"
   | "getTrainingRun"
   | "listCheckpoints"
@@ -9,64 +9,93 @@ export type Operation =
   | "deleteCheckpoint";
 
 /** What all events of a client have. */
-export interface ClientEventContext {
-  /** Numbers the requests of a client from 1; all attempts of one request share it. */
-  readonly requestId: number;
-  /** Which endpoint the request goes to. */
-  readonly operation: Operation;
+export interface ClientEventBase {
+  /** Numbers the calls of a client from 1; all attempts and hops of a call share it. */
+  readonly callId: number;
+  /** The endpoint that the call uses. */
+  readonly operation: ClientOperation;
+  /** The attempt of the call, from 1. */
+  readonly attempt: number;
   /** The HTTP method. */
   readonly method: string;
-  /** The request's URL without its query. */
+  /** The URL of the hop, or of the API request for events of the call, without its query. */
   readonly url: string;
-  /** Which attempt of the request it is, from 1. */
-  readonly attempt: number;
 }
 
-/** An attempt begins, once it is its turn (`RestClientOptions.maxConcurrentRequests`). */
-export interface RequestEvent extends ClientEventContext {
-  /** Tells the events apart. */
+/**
+ * What the events of a hop have. A hop is one HTTP request: the API request itself, each redirect, a
+ * signed URL from a JSON response, or a repetition without a range.
+ */
+export interface HopEventBase extends ClientEventBase {
+  /** Numbers the hops of an attempt from 1. */
+  readonly hop: number;
+  /** Whether the hop goes to the origin of the API, and not to a storage, for example. */
+  readonly isApiOrigin: boolean;
+}
+
+/** A hop is sent, once it is the call's turn (`RestClientOptions.maxConcurrentRequests`). */
+export interface RequestEvent extends HopEventBase {
+  /** Distinguishes the events. */
   readonly type: "request";
 }
 
 /**
- * The headers of an answer are there, be it a success or an error. The bytes of an archive come after
- * that; how they get on is told by the download itself.
+ * A hop has received the headers of its response, whatever its status. The bytes of an archive follow;
+ * the download itself reports their progress.
  */
-export interface ResponseEvent extends ClientEventContext {
-  /** Tells the events apart. */
+export interface ResponseEvent extends HopEventBase {
+  /** Distinguishes the events. */
   readonly type: "response";
-  /** The HTTP status code, after redirects. */
+  /** The HTTP status code; 0 for a redirect that a browser hides. */
   readonly status: number;
-  /** How long the attempt took up to here, in milliseconds. */
+  /** The id that the server gave the request, where the response has one. */
+  readonly requestId?: string | undefined;
+  /** The time from the hop's `request`, in milliseconds. */
   readonly durationMs: number;
 }
 
-/** An attempt failed, and another follows. */
-export interface RetryEvent extends ClientEventContext {
-  /** Tells the events apart. */
+/** A hop has received no response: its connection failed, or the attempt timed out. */
+export interface FailureEvent extends HopEventBase {
+  /** Distinguishes the events. */
+  readonly type: "failure";
+  /** Why there is no response. */
+  readonly error: ApiConnectionError;
+  /** The time from the hop's `request`, in milliseconds. */
+  readonly durationMs: number;
+}
+
+/** An attempt failed, and the call is retried. */
+export interface RetryEvent extends ClientEventBase {
+  /** Distinguishes the events. */
   readonly type: "retry";
   /** Why the attempt failed. */
   readonly error: HpcaiError;
-  /** How long the client waits before the next attempt, in milliseconds. */
+  /** The wait before the next attempt, in milliseconds. */
   readonly delayMs: number;
 }
 
-/** A request failed for good; the operation's Observable errors with the same error. */
-export interface FailureEvent extends ClientEventContext {
-  /** Tells the events apart. */
-  readonly type: "failure";
+/** A call failed for good; the operation's Observable errors with the same error. */
+export interface CallErrorEvent extends ClientEventBase {
+  /** Distinguishes the events. */
+  readonly type: "error";
   /** Why it failed. */
   readonly error: unknown;
 }
 
 /**
- * A request was given up by unsubscribing before its answer was there. One that has not had its turn
- * by then has no events at all.
+ * A call was cancelled by unsubscribing before its response was read. It ends the hop in flight, which
+ * has no `response` or `failure` then. A call that is cancelled before its turn has no events.
  */
-export interface CancelEvent extends ClientEventContext {
-  /** Tells the events apart. */
+export interface CancelEvent extends ClientEventBase {
+  /** Distinguishes the events. */
   readonly type: "cancel";
 }
 
-/** What happens to a client's requests, for logs, spinners and tracing. Holds no secret. */
-export type ClientEvent = RequestEvent | ResponseEvent | RetryEvent | FailureEvent | CancelEvent;
+/** What happens to a client's calls, for logs, progress indicators and tracing. Holds no secret. */
+export type ClientEvent =
+  | RequestEvent
+  | ResponseEvent
+  | FailureEvent
+  | RetryEvent
+  | CallErrorEvent
+  | CancelEvent;

@@ -1,28 +1,25 @@
 import { ApiResponseValidationError, LimitExceededError } from "../errors.ts";
 import { type Decode, JsonFault } from "../json.ts";
+import type { Attempt, ReadResponse } from "./attempt.ts";
 import { boundedText } from "./bounded_text.ts";
-import { type Answer, connectionError, type ExchangeContext, requestInfo } from "./exchange.ts";
+import { connectionError } from "./connection_error.ts";
+import { type HopResponse, requestInfo } from "./hop.ts";
 import { redactedCause } from "./redact.ts";
 import { excerpt } from "./status_error.ts";
-import type { ReadAnswer } from "./transport.ts";
 
 /** A fault's message repeats what was there instead, which can be anything. */
 const MAX_FAULT_CHARACTERS = 200;
 
-/**
- * Reads an answer's JSON and validates it.
- *
- * @param decode Turns the JSON into what becomes of it.
- */
-export function readJson<T>(decode: Decode<T>): ReadAnswer<T> {
-  return async (answer, context) => {
-    const text = await bodyText(answer, context);
+/** Makes a function that reads and decodes the JSON of a response. */
+export function readJson<T>(decode: Decode<T>): ReadResponse<T> {
+  return async (from, attempt) => {
+    const text = await bodyText(from, attempt);
     const invalid = (problem: string, path = "") =>
       new ApiResponseValidationError(
         problem,
         path,
-        excerpt(text, context.redact),
-        requestInfo(answer, context.redact),
+        excerpt(text, attempt.redact),
+        requestInfo(from, attempt.redact),
       );
     if (text.trim() === "") throw invalid("expected JSON, but the body is empty");
     let json: unknown;
@@ -35,21 +32,18 @@ export function readJson<T>(decode: Decode<T>): ReadAnswer<T> {
       return decode(json);
     } catch (fault) {
       if (!(fault instanceof JsonFault)) throw fault;
-      throw invalid(context.redact(fault.problem).slice(0, MAX_FAULT_CHARACTERS), fault.path);
+      throw invalid(attempt.redact(fault.problem).slice(0, MAX_FAULT_CHARACTERS), fault.path);
     }
   };
 }
 
-async function bodyText(
-  answer: Answer,
-  { options: { maxJsonBytes }, redact }: ExchangeContext,
-): Promise<string> {
-  const { text, isWhole } = await boundedText(answer.response, maxJsonBytes).catch((error) => {
+async function bodyText(from: HopResponse, { maxJsonBytes, redact }: Attempt): Promise<string> {
+  const { text, isWhole } = await boundedText(from.response, maxJsonBytes).catch((error) => {
     const cause = redactedCause(error, redact);
-    throw connectionError("The connection was lost during the response", cause, answer, redact);
+    throw connectionError("The connection was lost during the response", cause, from, redact);
   });
   if (isWhole) return text;
-  const { method, requestUrl } = requestInfo(answer, redact);
+  const { method, requestUrl } = requestInfo(from, redact);
   const subject = `The response to ${method} ${requestUrl}`;
   throw new LimitExceededError("maxJsonBytes", maxJsonBytes, subject);
 }

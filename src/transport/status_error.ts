@@ -6,6 +6,7 @@ import {
 } from "../errors.ts";
 import { isObject } from "../json.ts";
 import { boundedText } from "./bounded_text.ts";
+import { type HopResponse, requestInfo } from "./hop.ts";
 import type { Redact } from "./redact.ts";
 import { statusAdvice } from "./status_advice.ts";
 
@@ -15,8 +16,27 @@ const MAX_ERROR_BODY_BYTES = 64 * 1024;
 /** How much of a body that is no JSON an error's message repeats, in characters. */
 const EXCERPT_CHARACTERS = 200;
 
+/** What an endpoint does with error statuses. */
+export interface StatusRules {
+  /** Error statuses that are responses like others. */
+  readonly alsoAccepted?: readonly number[];
+  /** What to do about error statuses that have a meaning of their own at the endpoint. */
+  readonly adviceFor?: Readonly<Record<number, string>>;
+}
+
+/** Throws the {@linkcode ApiStatusError} of a response, unless its status is a success or accepted. */
+export async function requireSuccess(
+  { hop, response }: HopResponse,
+  redact: Redact,
+  { alsoAccepted = [], adviceFor }: StatusRules = {},
+): Promise<void> {
+  if (response.ok || alsoAccepted.includes(response.status)) return;
+  const request = { ...requestInfo({ hop, response }, redact), isRedirected: hop.redirects > 0 };
+  throw await statusError(response, request, redact, adviceFor);
+}
+
 /**
- * Reads an error answer in any of the shapes that servers of this API have: `{error, message,
+ * Reads an error response in any of the shapes that servers of this API use: `{error, message,
  * details}`, FastAPI's `{detail}`, an object store's XML, a proxy's HTML, or nothing.
  *
  * @param response The answer, its body unread.

@@ -104,8 +104,8 @@ Deno.test("hpcai-rx notes each retry, unless --quiet", async () => {
 Deno.test("--debug shows each request, and the class and fields of the error", async () => {
   const { stderr } = await runCli(new FakeHpcai(), "run", "info", "nope", "--debug");
   const url = String.raw`http://127\.0\.0\.1:\d+/api/v1/training_runs/nope`;
-  assertMatch(stderr, new RegExp(`^debug: request 1\\.1 GET ${url}$`, "m"));
-  assertMatch(stderr, new RegExp(`^debug: response 1\\.1 GET ${url} 404 \\d+ ms$`, "m"));
+  assertMatch(stderr, new RegExp(`^debug: request 1\\.1\\.1 GET ${url}$`, "m"));
+  assertMatch(stderr, new RegExp(`^debug: response 1\\.1\\.1 GET ${url} 404 \\d+ ms$`, "m"));
   assertMatch(
     stderr,
     new RegExp(`^debug: NotFoundError: .* method=GET requestUrl=${url} status=404`, "m"),

@@ -9,7 +9,9 @@ import { cliCommand } from "./cli_process.ts";
 import { CapturedHost } from "./cli_host.ts";
 
 const eventBase = {
-  requestId: 1,
+  callId: 1,
+  hop: 1,
+  isApiOrigin: true,
   operation: "listTrainingRuns",
   method: "GET",
   url: "https://api.example/v1/x",

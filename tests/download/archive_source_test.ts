@@ -203,7 +203,7 @@ Deno.test("a signed URL that falls to http is not followed", async () => {
 Deno.test("a server that gives a part again, asked for the whole, is refused", async () => {
   const error = await assertRejects(() => open(HALF, part("bytes 4-9/10"), part("bytes 4-9/10")));
   assertInstanceOf(error, ApiResponseValidationError);
-  assertEquals(error.excerpt, "a part of it, with status 206");
+  assertEquals(error.excerpt, "a range of it, with status 206");
 });
 
 for (

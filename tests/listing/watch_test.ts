@@ -3,7 +3,8 @@ import { defer, firstValueFrom, map, merge, type Observable, of, retry, take, to
 import { TestScheduler } from "rxjs/testing";
 import { ApiConnectionError, apiStatusError, InvalidArgumentError } from "../../src/errors.ts";
 import type { WatchEvent, WatchOptions } from "../../src/listing/watch_event.ts";
-import { type Pollers, watch$, type WatchTarget } from "../../src/listing/watch.ts";
+import type { Pollers } from "../../src/listing/pollers.ts";
+import { watch$, type WatchTarget } from "../../src/listing/watch.ts";
 
 /** An item of the watched list: an id, and a state that can change. */
 interface Item {
@@ -46,7 +47,7 @@ function createTarget(...polls: readonly Observable<readonly Item[]>[]) {
     name: "items",
     list$: defer(() => polls[Math.min(counts.polls++, polls.length - 1)] ?? of([])),
     idOf: ({ id }) => id,
-    fatalStatuses: [401, 403],
+    isOneRun: false,
   };
   return { target, counts };
 }

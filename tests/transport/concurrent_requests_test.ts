@@ -63,13 +63,13 @@ Deno.test("timeoutMs and the `request` event count from when it is a request's t
   );
   await time.tickAsync(999);
   await settle();
-  assertEquals(events.map(({ type, requestId }) => [type, requestId]), [["request", 1]]);
+  assertEquals(events.map(({ type, callId }) => [type, callId]), [["request", 1]]);
   await time.tickAsync(1);
   assertInstanceOf(await outcomes[0], ApiTimeoutError);
   await time.tickAsync(999);
   await settle();
   assertEquals(asked, ["a/checkpoints", "b/checkpoints"]);
-  assertEquals(events.map(({ type }) => type), ["request", "failure", "request"]);
+  assertEquals(events.map(({ type }) => type), ["request", "failure", "error", "request"]);
   await time.tickAsync(1);
   assertInstanceOf(await outcomes[1], ApiTimeoutError);
 });
@@ -105,7 +105,7 @@ Deno.test("a request that is given up before its turn is never sent, and has no 
   answers[1]?.(checkpoints());
   await last;
   assertEquals(asked, ["a/checkpoints", "c/checkpoints"]);
-  assertEquals(events.map(({ requestId }) => requestId), [1, 1, 3, 3]);
+  assertEquals(events.map(({ callId }) => callId), [1, 1, 3, 3]);
 });
 
 Deno.test("who gives up many requests at once has none of those sent that waited", async () => {

@@ -10,7 +10,8 @@ import {
   InvalidArgumentError,
 } from "../../src/errors.ts";
 import type { RetryOptions } from "../../src/options.ts";
-import { isTransient, retryTransient } from "../../src/transport/retry.ts";
+import { retryWithBackoff } from "../../src/transport/retry.ts";
+import { archivePolicy, callPolicy, isTransient } from "../../src/transport/retry_policy.ts";
 
 const request = { method: "GET", requestUrl: "https://api.example/x" };
 const connection = new ApiConnectionError("The connection failed", request);
@@ -42,12 +43,17 @@ function run(test: Parameters<TestScheduler["run"]>[0]): void {
 Deno.test("each wait is a random part of a ceiling that doubles from the first up to the largest", () => {
   run(({ expectObservable }) => {
     // With 1 for the random number the waits are the ceilings: 0.5, 1, 2, 4 and 8 s.
-    const result$ = failing(connection, 5).pipe(retryTransient(options, { random: () => 1 }));
+    const result$ = failing(connection, 5).pipe(
+      retryWithBackoff(options, { policy: callPolicy(), random: () => 1 }),
+    );
     expectObservable(result$).toBe("15500ms (v|)");
   });
   run(({ expectObservable }) => {
     const result$ = failing(connection, 7).pipe(
-      retryTransient({ ...options, maxRetries: 7, maxElapsedMs: 60_000 }, { random: () => 1 }),
+      retryWithBackoff({ ...options, maxRetries: 7, maxElapsedMs: 60_000 }, {
+        policy: callPolicy(),
+        random: () => 1,
+      }),
     );
     expectObservable(result$).toBe("35500ms (v|)");
   });
@@ -55,32 +61,40 @@ Deno.test("each wait is a random part of a ceiling that doubles from the first u
 
 Deno.test("full jitter means that a wait can be as short as nothing", () => {
   run(({ expectObservable }) => {
-    const result$ = failing(connection, 5).pipe(retryTransient(options, { random: () => 0 }));
+    const result$ = failing(connection, 5).pipe(
+      retryWithBackoff(options, { policy: callPolicy(), random: () => 0 }),
+    );
     expectObservable(result$).toBe("(v|)");
   });
 });
 
 Deno.test("after the last retry the error of the last attempt surfaces", () => {
   run(({ expectObservable }) => {
-    const result$ = failing(connection, 6).pipe(retryTransient(options, { random: () => 1 }));
+    const result$ = failing(connection, 6).pipe(
+      retryWithBackoff(options, { policy: callPolicy(), random: () => 1 }),
+    );
     expectObservable(result$).toBe("15500ms #", undefined, connection);
   });
 });
 
-Deno.test("retryTransient retries until maxElapsedMs after the first failure, and a last time then", () => {
+Deno.test("retryWithBackoff retries until maxElapsedMs after the first failure, and a last time then", () => {
   const unlimited = { ...options, maxRetries: Infinity };
   run(({ expectObservable }) => {
     // 0.5, 1, 2, 4, 8 and 10 s are 25.5 s: the next wait is cut to what is left of 30.
-    const result$ = failing(connection, 7).pipe(retryTransient(unlimited, { random: () => 1 }));
+    const result$ = failing(connection, 7).pipe(
+      retryWithBackoff(unlimited, { policy: callPolicy(), random: () => 1 }),
+    );
     expectObservable(result$).toBe("30s (v|)");
   });
   run(({ expectObservable }) => {
-    const result$ = failing(connection, 8).pipe(retryTransient(unlimited, { random: () => 1 }));
+    const result$ = failing(connection, 8).pipe(
+      retryWithBackoff(unlimited, { policy: callPolicy(), random: () => 1 }),
+    );
     expectObservable(result$).toBe("30s #", undefined, connection);
   });
 });
 
-Deno.test("retryTransient counts the time from the last progress, where there was some", () => {
+Deno.test("retryWithBackoff counts the time from the last progress, where there was some", () => {
   run(({ expectObservable, cold }) => {
     let attempts = 0;
     const result$ = defer(() =>
@@ -88,7 +102,8 @@ Deno.test("retryTransient counts the time from the last progress, where there wa
         ? cold<string>("a 19s b 4s #", undefined, connection)
         : failing(connection, 9)
     ).pipe(
-      retryTransient({ ...options, maxRetries: Infinity }, {
+      retryWithBackoff({ ...options, maxRetries: Infinity }, {
+        policy: callPolicy(),
         random: () => 1,
         retryForMs: () => 10_000,
       }),
@@ -98,40 +113,46 @@ Deno.test("retryTransient counts the time from the last progress, where there wa
   });
 });
 
-Deno.test("retryTransient obeys a Retry-After that ends after the time, but begins within it", () => {
+Deno.test("retryWithBackoff obeys a Retry-After that ends after the time, but begins within it", () => {
   run(({ expectObservable }) => {
     const error = status(429, 45_000);
     const result$ = failing(error, 9).pipe(
-      retryTransient({ ...options, maxRetries: Infinity }, { random: () => 1 }),
+      retryWithBackoff({ ...options, maxRetries: Infinity }, {
+        policy: callPolicy(),
+        random: () => 1,
+      }),
     );
     expectObservable(result$).toBe("45s #", undefined, error);
   });
 });
 
-Deno.test("retryTransient backs off where the server asks for no wait", () => {
+Deno.test("retryWithBackoff backs off where the server asks for no wait", () => {
   run(({ expectObservable }) => {
-    const result$ = failing(status(503, 0), 2).pipe(retryTransient(options, { random: () => 1 }));
+    const result$ = failing(status(503, 0), 2).pipe(
+      retryWithBackoff(options, { policy: callPolicy(), random: () => 1 }),
+    );
     expectObservable(result$).toBe("1500ms (v|)");
   });
   run(({ expectObservable }) => {
     const waits: number[] = [];
-    const patience = {
-      statuses: [503],
+    const preparation = {
       limitMs: 10_000,
       onWait: (delayMs: number) => waits.push(delayMs),
     };
     const result$ = failing(status(503, 0), 3).pipe(
-      retryTransient(options, { patience, random: () => 1 }),
+      retryWithBackoff(options, { policy: archivePolicy(), preparation, random: () => 1 }),
       tap(() => assertEquals(waits, [500, 1000, 2000])),
     );
     expectObservable(result$).toBe("3500ms (v|)");
   });
 });
 
-Deno.test("retryTransient counts attempts also where the server says when to retry", () => {
+Deno.test("retryWithBackoff counts attempts also where the server says when to retry", () => {
   run(({ expectObservable }) => {
     const error = status(503, 10);
-    const result$ = failing(error, 9).pipe(retryTransient({ ...options, maxRetries: 2 }));
+    const result$ = failing(error, 9).pipe(
+      retryWithBackoff({ ...options, maxRetries: 2 }, { policy: callPolicy() }),
+    );
     expectObservable(result$).toBe("20ms #", undefined, error);
   });
 });
@@ -139,7 +160,7 @@ Deno.test("retryTransient counts attempts also where the server says when to ret
 Deno.test("Retry-After is obeyed to the millisecond, also where it exceeds the back-off", () => {
   run(({ expectObservable }) => {
     const result$ = failing(status(429, 14_000), 2).pipe(
-      retryTransient(options, { random: () => 1 }),
+      retryWithBackoff(options, { policy: callPolicy(), random: () => 1 }),
     );
     expectObservable(result$).toBe("28000ms (v|)");
   });
@@ -148,7 +169,9 @@ Deno.test("Retry-After is obeyed to the millisecond, also where it exceeds the b
 Deno.test("a Retry-After past the limit surfaces at once", () => {
   const error = status(503, 60_001);
   run(({ expectObservable }) => {
-    const result$ = failing(error, 1).pipe(retryTransient(options, { random: () => 1 }));
+    const result$ = failing(error, 1).pipe(
+      retryWithBackoff(options, { policy: callPolicy(), random: () => 1 }),
+    );
     expectObservable(result$).toBe("#", undefined, error);
   });
 });
@@ -156,7 +179,9 @@ Deno.test("a Retry-After past the limit surfaces at once", () => {
 Deno.test("an error that is not transient surfaces at once", () => {
   run(({ expectObservable }) => {
     const error = status(404);
-    const result$ = failing(error, 1).pipe(retryTransient(options, { random: () => 1 }));
+    const result$ = failing(error, 1).pipe(
+      retryWithBackoff(options, { policy: callPolicy(), random: () => 1 }),
+    );
     expectObservable(result$).toBe("#", undefined, error);
   });
 });
@@ -164,7 +189,9 @@ Deno.test("an error that is not transient surfaces at once", () => {
 Deno.test("unsubscribing ends the wait", () => {
   run(({ expectObservable, cold, expectSubscriptions }) => {
     const source$ = cold<string>("#", undefined, connection);
-    const result$ = source$.pipe(retryTransient(options, { random: () => 1 }));
+    const result$ = source$.pipe(
+      retryWithBackoff(options, { policy: callPolicy(), random: () => 1 }),
+    );
     expectObservable(result$, "^ 99ms !").toBe("-");
     expectSubscriptions(source$.subscriptions).toBe("(^!)");
   });
@@ -174,7 +201,8 @@ Deno.test("each failed attempt that another follows is told with its wait", () =
   run(({ flush }) => {
     const told: [HpcaiError, number][] = [];
     failing(connection, 2).pipe(
-      retryTransient(options, {
+      retryWithBackoff(options, {
+        policy: callPolicy(),
         onRetry: (error, delayMs) => told.push([error, delayMs]),
         random: () => 0.5,
       }),

@@ -606,7 +606,7 @@ Deno.test("the events of a request share its number, and none holds a secret", a
   const events: ClientEvent[] = [];
   client.events$.subscribe((event) => events.push(event));
   await firstValueFrom(client.listTrainingRuns$({ limit: 7 }));
-  assertEquals(events.map(({ type, attempt, requestId }) => [type, attempt, requestId]), [
+  assertEquals(events.map(({ type, attempt, callId }) => [type, attempt, callId]), [
     ["request", 1, 1],
     ["response", 1, 1],
     ["retry", 1, 1],
@@ -619,14 +619,14 @@ Deno.test("the events of a request share its number, and none holds a secret", a
   assertNotMatch(Deno.inspect(events, { depth: 9 }), /sk-secret|sig=1|limit=7/);
 });
 
-Deno.test("a request that fails for good ends with `failure`, one that is given up with `cancel`", async () => {
+Deno.test("a request that fails for good ends with `error`, one that is given up with `cancel`", async () => {
   const { fetch } = answering(new Response(null, { status: 404 }), null);
   const client = new RestClient({ apiKey: "k", fetch });
   const events: string[] = [];
-  client.events$.subscribe(({ type, requestId }) => events.push(`${type} ${requestId}`));
+  client.events$.subscribe(({ type, callId }) => events.push(`${type} ${callId}`));
   await assertRejects(() => firstValueFrom(client.getTrainingRun$("r")));
   client.getTrainingRun$("r").subscribe().unsubscribe();
-  assertEquals(events, ["request 1", "response 1", "failure 1", "request 2", "cancel 2"]);
+  assertEquals(events, ["request 1", "response 1", "error 1", "request 2", "cancel 2"]);
 });
 
 Deno.test("a request whose arguments are wrong has no events", async () => {

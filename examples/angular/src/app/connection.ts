@@ -24,7 +24,7 @@ function statusAfter(event: ClientEvent): ConnectionStatus | undefined {
       return "connected";
     case "retry":
       return event.error instanceof ApiConnectionError ? "reconnecting" : undefined;
-    case "failure":
+    case "error":
       return event.error instanceof ApiConnectionError ? "offline" : undefined;
     default:
       return undefined;

@@ -1,9 +1,9 @@
-import { InvalidArgumentError } from "./errors.ts";
-import type { Transport } from "./transport/transport.ts";
+import { InvalidArgumentError } from "../errors.ts";
+import type { Transport } from "./transport.ts";
 
 const transports = new WeakMap<object, Transport>();
 
-/** Gives a client the transport that the other entries of this package use it with. */
+/** Registers the transport of a client for the other entries of this package. */
 export function setTransport(client: object, transport: Transport): void {
   transports.set(client, transport);
 }
@@ -16,5 +16,7 @@ export function setTransport(client: object, transport: Transport): void {
 export function transportOf(client: object): Transport {
   const transport = transports.get(client);
   if (transport !== undefined) return transport;
-  throw new InvalidArgumentError("client", "must be a RestClient of this copy of @hpcai/rx");
+  throw new InvalidArgumentError("client", "must be a RestClient of this copy of @hpcai/rx", {
+    advice: "Install one version of @hpcai/rx, and make the client with its RestClient.",
+  });
 }

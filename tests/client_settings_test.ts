@@ -1,12 +1,13 @@
 import { assertEquals, assertNotMatch, assertThrows } from "@std/assert";
 import { stub } from "@std/testing/mock";
 import { InvalidArgumentError } from "../src/errors.ts";
-import { resolveOptions, type RestClientOptions } from "../src/options.ts";
+import { toClientSettings } from "../src/client_settings.ts";
+import type { RestClientOptions } from "../src/options.ts";
 
 const apiKey = "sk-secret";
 
 function refused(options: RestClientOptions): InvalidArgumentError {
-  return assertThrows(() => resolveOptions(options), InvalidArgumentError);
+  return assertThrows(() => toClientSettings(options), InvalidArgumentError);
 }
 
 /** Sets environment variables until the end of the block. */
@@ -21,7 +22,7 @@ function environment(variables: Readonly<Record<string, string>>): Disposable {
 
 Deno.test("the defaults are those of the API's reference", () => {
   using _ = environment({});
-  const options = resolveOptions({ apiKey });
+  const options = toClientSettings({ apiKey });
   assertEquals(options.baseUrl.href, "https://www.hpc-ai.com/finetunesdk");
   assertEquals(options.timeoutMs, 60_000);
   assertEquals(options.maxConcurrentRequests, 8);
@@ -38,10 +39,10 @@ Deno.test("the defaults are those of the API's reference", () => {
 
 Deno.test("HPCAI_API_KEY and HPCAI_BASE_URL stand in for options that are missing", () => {
   using _ = environment({ HPCAI_API_KEY: "from-env", HPCAI_BASE_URL: "http://localhost:8000/x" });
-  const fromEnvironment = resolveOptions({});
+  const fromEnvironment = toClientSettings({});
   assertEquals(fromEnvironment.apiKey, "from-env");
   assertEquals(fromEnvironment.baseUrl.href, "http://localhost:8000/x");
-  const given = resolveOptions({ apiKey, baseUrl: "https://h.example" });
+  const given = toClientSettings({ apiKey, baseUrl: "https://h.example" });
   assertEquals(given.apiKey, apiKey);
   assertEquals(given.baseUrl.href, "https://h.example/");
 });
@@ -49,7 +50,7 @@ Deno.test("HPCAI_API_KEY and HPCAI_BASE_URL stand in for options that are missin
 Deno.test("an empty environment variable counts as not set", () => {
   using _ = environment({ HPCAI_API_KEY: "", HPCAI_BASE_URL: "" });
   assertEquals(refused({}).argument, "apiKey");
-  assertEquals(resolveOptions({ apiKey }).baseUrl.href, "https://www.hpc-ai.com/finetunesdk");
+  assertEquals(toClientSettings({ apiKey }).baseUrl.href, "https://www.hpc-ai.com/finetunesdk");
 });
 
 Deno.test("without a key the error names the option and the environment variable", () => {
@@ -63,10 +64,10 @@ Deno.test("without a key the error names the option and the environment variable
 
 /** What a program with a key in its environment gets for its options, given permissions. */
 async function outcomeWith(permissions: readonly string[], options: string): Promise<string> {
-  const program = `import { resolveOptions } from ${
-    JSON.stringify(import.meta.resolve("../src/options.ts"))
+  const program = `import { toClientSettings } from ${
+    JSON.stringify(import.meta.resolve("../src/client_settings.ts"))
   };
-    try { console.log(resolveOptions(${options}).baseUrl.href); }
+    try { console.log(toClientSettings(${options}).baseUrl.href); }
     catch (error) { console.log(error.name, error.message); }`;
   const file = await Deno.makeTempFile({ suffix: ".ts" });
   try {
@@ -115,7 +116,7 @@ Deno.test("a key that is passed needs no permission to read the environment", as
 Deno.test("in Node the environment is that of `process`", () => {
   using _deno = stubbedGlobal("Deno", undefined);
   using _process = stubbedGlobal("process", { env: { HPCAI_API_KEY: "from-node" } });
-  assertEquals(resolveOptions({}).apiKey, "from-node");
+  assertEquals(toClientSettings({}).apiKey, "from-node");
 });
 
 Deno.test("in a browser there is no environment", () => {
@@ -128,7 +129,7 @@ Deno.test("in a page a relative base URL is on the page's origin, and needs no k
   using _deno = stubbedGlobal("Deno", undefined);
   using _process = stubbedGlobal("process", undefined);
   using _location = stubbedGlobal("location", { href: "https://app.example/runs/7" });
-  const options = resolveOptions({ baseUrl: "/api/hpcai" });
+  const options = toClientSettings({ baseUrl: "/api/hpcai" });
   assertEquals(options.baseUrl.href, "https://app.example/api/hpcai");
   assertEquals(options.apiKey, undefined);
 });
@@ -197,13 +198,13 @@ for (
   ]
 ) {
   Deno.test(`the base URL ${baseUrl} is taken`, () => {
-    assertEquals(resolveOptions({ apiKey, baseUrl }).baseUrl.href, new URL(baseUrl).href);
+    assertEquals(toClientSettings({ apiKey, baseUrl }).baseUrl.href, new URL(baseUrl).href);
   });
 }
 
 Deno.test("allowInsecureHttp allows http: to any host", () => {
   const options = { apiKey, baseUrl: "http://h.example/", allowInsecureHttp: true };
-  assertEquals(resolveOptions(options).baseUrl.href, "http://h.example/");
+  assertEquals(toClientSettings(options).baseUrl.href, "http://h.example/");
 });
 
 for (
@@ -244,11 +245,11 @@ for (const options of [null, "key", 7, []]) {
 }
 
 Deno.test("white space around a key is not part of it", () => {
-  assertEquals(resolveOptions({ apiKey: " sk-secret " }).apiKey, "sk-secret");
+  assertEquals(toClientSettings({ apiKey: " sk-secret " }).apiKey, "sk-secret");
 });
 
 Deno.test("an undefined part of retry leaves the default", () => {
-  const { retry } = resolveOptions({
+  const { retry } = toClientSettings({
     apiKey,
     retry: { maxRetries: undefined, maxDelayMs: 1 } as never,
   });
@@ -256,11 +257,11 @@ Deno.test("an undefined part of retry leaves the default", () => {
 });
 
 Deno.test("retry: false means that nothing is tried again", () => {
-  assertEquals(resolveOptions({ apiKey, retry: false }).retry.maxRetries, 0);
+  assertEquals(toClientSettings({ apiKey, retry: false }).retry.maxRetries, 0);
 });
 
 Deno.test("the global fetch is looked up at each call", async () => {
-  const { fetch } = resolveOptions({ apiKey });
+  const { fetch } = toClientSettings({ apiKey });
   using fetched = stub(globalThis, "fetch", () => Promise.resolve(new Response("stubbed")));
   assertEquals(await (await fetch("https://h.example/")).text(), "stubbed");
   assertEquals(fetched.calls.length, 1);

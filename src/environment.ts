@@ -1,0 +1,27 @@
+/** The globals of the runtimes that give access to the environment. */
+interface EnvironmentGlobals {
+  readonly Deno?: {
+    readonly env: { get(name: string): string | undefined };
+    readonly permissions: {
+      querySync(query: { name: "env"; variable: string }): { readonly state: string };
+    };
+  };
+  readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> };
+}
+
+/** Reads an environment variable, where the runtime has them and allows that. An empty one counts as not set. */
+export function environmentVariable(name: string): string | undefined {
+  if (isUnreadable(name)) return undefined;
+  const { Deno, process } = globalThis as EnvironmentGlobals;
+  return (Deno?.permissions === undefined ? process?.env?.[name] : Deno.env.get(name)) || undefined;
+}
+
+/**
+ * Whether Deno has no permission to read an environment variable. Only the state of the permission is
+ * queried, since reading without it would prompt.
+ */
+export function isUnreadable(variable: string): boolean {
+  const { Deno } = globalThis as EnvironmentGlobals;
+  return Deno?.permissions !== undefined &&
+    Deno.permissions.querySync({ name: "env", variable }).state !== "granted";
+}

@@ -1,0 +1,22 @@
+import { type ClientSettings, headerKey } from "../client_settings.ts";
+import { InvalidArgumentError } from "../errors.ts";
+import { deepestReason } from "./connection_error.ts";
+import { redactor } from "./redact.ts";
+
+/**
+ * Calls the function that returns the key.
+ *
+ * @throws {InvalidArgumentError} if it fails, or its result is no key.
+ */
+export async function requestKey(
+  apiKey: () => string | Promise<string>,
+  { headers }: Pick<ClientSettings, "headers">,
+): Promise<string> {
+  try {
+    return headerKey(await apiKey());
+  } catch (cause) {
+    if (cause instanceof InvalidArgumentError) throw cause;
+    const reason = redactor(undefined, headers).redact(deepestReason(cause));
+    throw new InvalidArgumentError("apiKey", `is a function that failed: ${reason}`, { cause });
+  }
+}
