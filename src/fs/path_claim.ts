@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { HpcaiError } from "../errors.ts";
-import { IS_WINDOWS, isCode, statusOf } from "./file_status.ts";
+import { isErrno } from "./errno.ts";
+import { IS_WINDOWS, statusOf } from "./file_status.ts";
 import { lockPath, type PathLock } from "./path_lock.ts";
 import {
   openStateDirectory,
@@ -120,7 +121,7 @@ async function claimState(
   } catch (error) {
     const reason = lock === undefined ? error : await reasonFor(lock, error);
     await release();
-    if (lock === undefined && isCode(error, "ENOENT")) return undefined;
+    if (lock === undefined && isErrno(error, "ENOENT")) return undefined;
     throw reason;
   }
 }
@@ -183,7 +184,7 @@ async function takeOver(
       try {
         await rename(path, hasState ? join(directory, name) : directory);
       } catch (error) {
-        if (isCode(error, "ENOENT")) continue;
+        if (isErrno(error, "ENOENT")) continue;
         throw error;
       }
       if (hasState) await rm(join(directory, name), { recursive: true, force: true });
@@ -216,7 +217,7 @@ async function isRemoved(path: string): Promise<boolean> {
     await rmdir(path);
     return true;
   } catch (error) {
-    return isCode(error, "ENOENT");
+    return isErrno(error, "ENOENT");
   }
 }
 

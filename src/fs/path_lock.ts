@@ -1,7 +1,8 @@
 import { type FileHandle, link, rename, rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { HpcaiError } from "../errors.ts";
-import { isCode, statusOf, statusOfOpen } from "./file_status.ts";
+import { isErrno } from "./errno.ts";
+import { statusOf, statusOfOpen } from "./file_status.ts";
 import { createPrivateFile } from "./regular_file.ts";
 
 /** Keeps other processes from a path. */
@@ -47,7 +48,7 @@ export async function lockPath(
       const file = await createPrivateFile(path);
       return hold(path, file, (await statusOfOpen(file)).identity, leaseMs);
     } catch (error) {
-      if (!isCode(error, "EEXIST")) throw error;
+      if (!isErrno(error, "EEXIST")) throw error;
     }
     await waitUntilFree(path, `${path}.${holder}`, leaseMs, signal);
   }
@@ -121,7 +122,7 @@ async function waitUntilFree(
   try {
     await rename(path, stale);
   } catch (error) {
-    if (isCode(error, "ENOENT")) return;
+    if (isErrno(error, "ENOENT")) return;
     throw error;
   }
   await discard(stale, path, seen.identity);
