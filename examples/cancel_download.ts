@@ -1,6 +1,6 @@
 /**
- * Gives a download up after a second, or at Ctrl-C if that comes first. `takeUntil` unsubscribes;
- * that aborts the request and the sink at once.
+ * Cancels a download after a second, or at Ctrl-C before that. `takeUntil` unsubscribes, which aborts
+ * the request and the sink at once.
  *
  *     deno task example examples/cancel_download.ts [CHECKPOINT_PATH [SECONDS]]
  */
@@ -12,9 +12,9 @@ const [
   seconds = "1",
 ] = Deno.args;
 
-/** Takes some 100 MB a second and keeps none: the 10 GiB of the fake would take minutes. */
+/** Discards about 100 MB a second. */
 const slowSink = new WritableStream<Uint8Array>({
-  write: (chunk) => new Promise((taken) => setTimeout(taken, chunk.byteLength / 1e5)),
+  write: (chunk) => new Promise((resolve) => setTimeout(resolve, chunk.byteLength / 1e5)),
   abort: (reason) => console.log(`The sink was aborted: ${reason.message}`),
 });
 

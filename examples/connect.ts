@@ -1,29 +1,26 @@
 import { RestClient } from "@hpcai/rx";
 import { FakeHpcai, type FakeHpcaiOptions } from "@hpcai/rx/testing";
 
-const hasKey = Boolean(Deno.env.get("HPCAI_API_KEY"));
+const hasService = ["HPCAI_API_KEY", "HPCAI_BASE_URL"].some((name) => Deno.env.get(name));
 
 /**
- * Connects to HPC-AI where the environment holds `HPCAI_API_KEY`, else to a fake of it inside this
- * process. With a key, Deno asks before it goes to another host than www.hpc-ai.com: one that
- * `HPCAI_BASE_URL` names, or a storage host that the service hands its archives out from.
+ * Connects to the service that the environment names with `HPCAI_API_KEY` and `HPCAI_BASE_URL`, or to
+ * an API that is embedded in this process.
  *
- * @param fakeOptions What the fake is like.
+ * @param fakeOptions The options of the embedded API.
  */
 export function connect(fakeOptions?: FakeHpcaiOptions): RestClient {
-  if (hasKey) return new RestClient();
+  if (hasService) return new RestClient();
   const { apiKey, fetch } = new FakeHpcai(fakeOptions);
   return new RestClient({ apiKey, fetch });
 }
 
 /**
- * The default of an argument that names what to delete: there is one in the fake only. With a key
- * the program ends here, before it deletes what nobody named.
- *
- * @param id What the fake has.
+ * The default of an argument that names what to delete. Only the embedded API has one: with a service,
+ * the program ends here.
  */
-export function inFakeOnly(id: string): string {
-  if (!hasKey) return id;
-  console.error("HPCAI_API_KEY is set, so name what to delete at HPC-AI; nothing was deleted.");
+export function embeddedDefault(id: string): string {
+  if (!hasService) return id;
+  console.error("Nothing was deleted. Pass what to delete, since HPCAI_… names a service.");
   Deno.exit(2);
 }

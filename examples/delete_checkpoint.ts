@@ -1,13 +1,13 @@
 /**
- * Deletes a checkpoint for good. With `HPCAI_API_KEY` set, the ids must be given.
+ * Deletes a checkpoint permanently.
  *
  *     deno task example examples/delete_checkpoint.ts [TRAINING_RUN_ID CHECKPOINT_ID]
  */
-import { connect, inFakeOnly } from "./connect.ts";
+import { connect, embeddedDefault } from "./connect.ts";
 
 const [
-  trainingRunId = inFakeOnly("eb78693b-380d-40f8-a709-ffe0da185718"),
-  checkpointId = inFakeOnly("step_0010"),
+  trainingRunId = embeddedDefault("eb78693b-380d-40f8-a709-ffe0da185718"),
+  checkpointId = embeddedDefault("step_0010"),
 ] = Deno.args;
 
 connect().deleteCheckpoint$(trainingRunId, checkpointId).subscribe({

@@ -1,12 +1,14 @@
 /**
- * Deletes a checkpoint by its path, for good. With `HPCAI_API_KEY` set, the path must be given.
+ * Deletes a checkpoint by its path permanently.
  *
  *     deno task example examples/delete_checkpoint_by_path.ts [CHECKPOINT_PATH]
  */
-import { connect, inFakeOnly } from "./connect.ts";
+import { connect, embeddedDefault } from "./connect.ts";
 
 const [
-  checkpointPath = inFakeOnly("hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010"),
+  checkpointPath = embeddedDefault(
+    "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010",
+  ),
 ] = Deno.args;
 
 connect().deleteCheckpointByCheckpointPath$(checkpointPath).subscribe({

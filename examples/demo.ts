@@ -1,85 +1,131 @@
 /**
- * Shows what the client does, one operation after the other:
+ * Runs commands of hpcai-rx one after another: lists training runs and checkpoints, downloads a
+ * checkpoint with a progress bar and its SHA-256, and deletes the checkpoint after this backup.
  *
  *     deno task demo
  *
- * With `HPCAI_API_KEY` set it reads from the real service and deletes nothing; else a fake of the API
- * stands in, behind a socket.
+ * Without `HPCAI_API_KEY` the commands use an embedded API. With it they read from HPC-AI: nothing is
+ * deleted there, and the download stops after 64 MiB or 10 seconds.
  */
-import type { Checkpoint, TrainingRun } from "@hpcai/rx";
-import {
-  concat,
-  concatMap,
-  defer,
-  EMPTY,
-  filter,
-  from,
-  fromEventPattern,
-  max,
-  min,
-  type Observable,
-  takeUntil,
-  tap,
-} from "rxjs";
-import { download$ } from "./demo/download.ts";
-import { allRuns$, checkpoints$, firstPage$ } from "./demo/listing.ts";
-import { safeDeletion$ } from "./demo/safe_deletion.ts";
-import { findService, type Service } from "./demo/service.ts";
+import type { TrainingRun } from "@hpcai/rx";
+import { type CliHost, main } from "@hpcai/rx/cli";
+import { EventEmitter } from "node:events";
+import { readdirSync, statSync } from "node:fs";
+import process from "node:process";
+import { Writable } from "node:stream";
+import { filter, interval, merge, take, timer } from "rxjs";
 
-const service = findService();
-console.log(service.introduction);
+/** Where the demo saves; it removes the directory at its end. */
+const DIRECTORY = "demo-checkpoints";
 
-service.client.events$.pipe(
-  filter((event) => event.type === "retry"),
-).subscribe(({ error, delayMs }) => {
-  console.error(`  ${error.message}; trying again in ${(delayMs / 1000).toFixed(1)} s`);
-});
+const MAX_DOWNLOAD_BYTES = 64 * 1024 ** 2;
+const MAX_DOWNLOAD_MS = 10_000;
+const POLLING_INTERVAL_MS = 50;
 
-const interrupt$ = fromEventPattern(
-  (handler) => Deno.addSignalListener("SIGINT", handler),
-  (handler) => Deno.removeSignalListener("SIGINT", handler),
-).pipe(tap(() => {
-  console.error("Interrupted: what was under way is aborted.");
-  Deno.exitCode = 130; // As shells have it: 128 and the signal's number.
-}));
+const INTERRUPTED = 130; // 128 and the number of SIGINT, as in shells
 
-const noCheckpoints$ = defer(() => {
-  console.log("\nNone of the runs listed first has a checkpoint to download.");
-  return EMPTY;
-});
-
-demo$(service).pipe(takeUntil(interrupt$)).subscribe({
-  error: (error) => {
-    console.error(`The demo failed: ${error.message}`);
-    Deno.exitCode = 1;
-  },
-});
-
-function demo$({ client }: Service): Observable<unknown> {
-  return firstPage$(client).pipe(
-    concatMap(({ trainingRuns }) => {
-      const run = trainingRuns.find((run) => run.lastCheckpoint ?? run.lastSamplerCheckpoint);
-      return concat(allRuns$(client), run === undefined ? noCheckpoints$ : oneRun$(service, run));
-    }),
-  );
+/** This process, with an output that can be replaced; `emit("SIGINT")` stops a command like Ctrl-C. */
+class DemoHost extends EventEmitter implements CliHost {
+  readonly env = process.env;
+  readonly stdin = process.stdin;
+  readonly stderr = process.stderr;
+  stdout: CliHost["stdout"] = process.stdout;
 }
 
-function oneRun$({ client, fake }: Service, { trainingRunId }: TrainingRun): Observable<unknown> {
-  const byTime = (a: Checkpoint, b: Checkpoint) =>
-    (a.time?.getTime() ?? 0) - (b.time?.getTime() ?? 0);
-  return checkpoints$(client, trainingRunId).pipe(
-    concatMap(({ checkpoints }) => {
-      const downloadLatest$ = from(checkpoints).pipe(
-        max(byTime),
-        concatMap((latest) => download$(service, latest)),
-      );
-      const deleteOldest$ = from(checkpoints).pipe(
-        min(byTime),
-        concatMap((oldest) => safeDeletion$(client, trainingRunId, oldest)),
-      );
-      return fake === undefined
-        ? downloadLatest$
-        : concat(downloadLatest$, deleteOldest$, checkpoints$(client, trainingRunId));
-    }),
+const host = new DemoHost();
+const isEmbedded = !process.env["HPCAI_API_KEY"];
+const globalOptions = isEmbedded ? ["--demo"] : [];
+
+let isInterrupted = false;
+process.on("SIGINT", () => {
+  isInterrupted = true;
+  host.emit("SIGINT");
+});
+
+/** Runs the demo and returns the exit code. */
+async function runDemo(): Promise<number> {
+  print(
+    isEmbedded
+      ? "HPCAI_API_KEY is not set, so these commands use an embedded API with made-up data.\n"
+      : "HPCAI_API_KEY is set, so these commands read from HPC-AI. Nothing is deleted, and the\n" +
+        "download stops after 64 MiB or 10 seconds.\n",
   );
+  const exitCode = await run(["run", "list", "--limit", "5"]);
+  if (exitCode !== 0) return exitCode;
+
+  const { exitCode: listExitCode, runs } = await listRuns();
+  if (listExitCode !== 0) return listExitCode;
+  const checkpoint = runs.map((run) => run.lastCheckpoint ?? run.lastSamplerCheckpoint)
+    .find((checkpoint) => checkpoint !== null);
+  if (checkpoint === undefined) {
+    print(`\nNone of the first ${runs.length} training runs has a checkpoint to download.\n`);
+    return 0;
+  }
+
+  const { trainingRunId, checkpointId, checkpointPath } = checkpoint;
+  const list = ["checkpoint", "list", trainingRunId];
+  const download = ["checkpoint", "download", trainingRunId, checkpointId, "-o", `${DIRECTORY}/`];
+  return isEmbedded
+    ? run(list, download, ["checkpoint", "delete", checkpointPath, "--yes"], list)
+    : runUpToLimit(list, download);
 }
+
+/** Runs commands until one fails, and returns the last exit code. */
+async function run(...commands: readonly string[][]): Promise<number> {
+  for (const command of commands) {
+    const args = [...globalOptions, ...command];
+    print(`\n$ hpcai-rx ${args.join(" ")}\n`);
+    const exitCode = await main(args, host);
+    if (isInterrupted) return INTERRUPTED;
+    if (exitCode !== 0) return exitCode;
+  }
+  return 0;
+}
+
+/** Runs commands, and interrupts them when they have saved enough for a demo. */
+async function runUpToLimit(...commands: readonly string[][]): Promise<number> {
+  let isLimitReached = false;
+  const limit$ = merge(
+    timer(MAX_DOWNLOAD_MS),
+    interval(POLLING_INTERVAL_MS).pipe(filter(() => savedBytes() > MAX_DOWNLOAD_BYTES)),
+  );
+  const subscription = limit$.pipe(take(1)).subscribe(() => {
+    isLimitReached = true;
+    host.emit("SIGINT");
+  });
+  const exitCode = await run(...commands);
+  subscription.unsubscribe();
+  if (!isLimitReached || exitCode !== INTERRUPTED) return exitCode;
+  print("The demo stops here, after 64 MiB or 10 seconds.\n");
+  return isInterrupted ? INTERRUPTED : 0;
+}
+
+function savedBytes(): number {
+  return readdirSync(DIRECTORY, { recursive: true })
+    .map((name) => statSync(`${DIRECTORY}/${name}`, { throwIfNoEntry: false })?.size ?? 0)
+    .reduce((sum, size) => sum + size, 0);
+}
+
+/** Lists training runs as JSON, without showing them. */
+async function listRuns(): Promise<{ exitCode: number; runs: TrainingRun[] }> {
+  let json = "";
+  host.stdout = new Writable({
+    write(chunk, _encoding, done) {
+      json += chunk;
+      done();
+    },
+  });
+  const args = [...globalOptions, "--quiet", "--format", "json", "run", "list"];
+  const exitCode = await main(args, host);
+  host.stdout = process.stdout;
+  return { exitCode, runs: exitCode === 0 ? JSON.parse(json) : [] };
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}
+
+Deno.mkdirSync(DIRECTORY, { recursive: true });
+// At the exit, since an interrupted download closes its files after the command has ended.
+process.on("exit", () => Deno.removeSync(DIRECTORY, { recursive: true }));
+process.exitCode = await runDemo();

@@ -1,16 +1,17 @@
 /**
- * Downloads a checkpoint and extracts it while it arrives, into a directory in ./checkpoints.
+ * Downloads a checkpoint and extracts it on the fly into a directory in ./checkpoints.
  *
- *     deno task example:save examples/extract_checkpoint.ts [CHECKPOINT_PATH]
+ *     deno task example:save examples/extract_checkpoint.ts [TRAINING_RUN_ID CHECKPOINT_ID]
  */
 import { extractArchive$ } from "@hpcai/rx/fs";
-import { archivePath } from "./archive_path.ts";
 import { connect } from "./connect.ts";
+import { localPath } from "./local_path.ts";
 
-const [checkpointPath = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/final"] = Deno.args;
-const directory = archivePath(checkpointPath).replace(/\.tar\.gz$/, "");
+const [trainingRunId = "eb78693b-380d-40f8-a709-ffe0da185718", checkpointId = "final"] = Deno.args;
+const directory = localPath(`extracted_${checkpointId}`);
+const checkpoint = { trainingRunId, checkpointId };
 
-extractArchive$(connect(), checkpointPath, directory).subscribe((event) => {
+extractArchive$(connect(), checkpoint, directory, { overwrite: true }).subscribe((event) => {
   if (event.type === "entry") console.log(`${event.size} bytes: ${event.path}`);
   if (event.type === "complete") console.log(`Checkpoint extracted to: ${event.directory}`);
 });

@@ -1,5 +1,5 @@
 /**
- * Finds the training runs of a base model, among all runs and not just those of the first page.
+ * Finds the training runs of a base model among all runs, page by page.
  *
  *     deno task example examples/filter_by_base_model.ts [BASE_MODEL]
  */

@@ -1,5 +1,5 @@
 /**
- * Gets what is known of a training run.
+ * Gets the details of a training run.
  *
  *     deno task example examples/get_training_run.ts [TRAINING_RUN_ID]
  */

@@ -1,5 +1,5 @@
 /**
- * Gets the training run that a checkpoint belongs to.
+ * Gets the training run of a checkpoint.
  *
  *     deno task example examples/get_training_run_by_checkpoint_path.ts [CHECKPOINT_PATH]
  */

@@ -1,5 +1,5 @@
 /**
- * Reads the adapter's configuration out of a checkpoint, and fetches no more of the archive than that.
+ * Reads the adapter configuration from the archive of a checkpoint. The transfer ends after that entry.
  *
  *     deno task example examples/read_adapter_config.ts [CHECKPOINT_PATH]
  */

@@ -1,27 +1,28 @@
 /**
- * Saves a checkpoint in ./checkpoints with a bar of its progress, and prints its SHA-256 as
- * `sha256sum --check` takes it.
+ * Saves a checkpoint in ./checkpoints with a progress bar, and prints its SHA-256 in the format of
+ * `sha256sum --check`.
  *
  *     deno task example:save examples/save_with_progress.ts [CHECKPOINT_PATH]
  */
 import { saveArchive$, type SaveEvent } from "@hpcai/rx/fs";
 import { distinctUntilChanged, map } from "rxjs";
-import { archivePath } from "./archive_path.ts";
 import { connect } from "./connect.ts";
+import { localPath } from "./local_path.ts";
 
 const [checkpointPath = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010"] =
   Deno.args;
+const outputPath = `${localPath(checkpointPath)}.tar.gz`;
+const client = connect({ archiveBytes: 64 * 1024 ** 2 });
 
-saveArchive$(connect({ archiveBytes: 64 * 1024 ** 2 }), checkpointPath, archivePath(checkpointPath))
-  .pipe(
-    map(line),
-    distinctUntilChanged(),
-  ).subscribe((line) => console.log(line));
+saveArchive$(client, checkpointPath, outputPath, { overwrite: true }).pipe(
+  map(toLine),
+  distinctUntilChanged(),
+).subscribe((line) => console.log(line));
 
-function line(event: SaveEvent): string {
+function toLine(event: SaveEvent): string {
   switch (event.type) {
     case "preparing":
-      return "The server builds the archive …";
+      return "The server is preparing the archive …";
     case "restart":
       return `Restarting from the first byte: ${event.reason}`;
     case "progress":

@@ -1,11 +1,11 @@
 /**
- * Searches the training runs at every key. `switchMap` unsubscribes from the search for what stood
- * there before, which aborts its requests: no answer comes late, none in the wrong order.
+ * Searches the training runs at each keystroke. `switchMap` unsubscribes from the previous search, which
+ * aborts its requests, so that no outdated result arrives.
  *
  *     deno task example examples/search_as_you_type.ts
  *
- * Type a part of an id or of a base model's name, then Enter. Where stdin is no terminal, a typist is
- * simulated.
+ * Type a part of an id or of a base model, then Enter. Keystrokes are simulated where stdin is no
+ * terminal.
  */
 import {
   concatMap,
@@ -24,14 +24,14 @@ import {
 import { connect } from "./connect.ts";
 
 const client = connect({ trainingRuns: 300, latencyMs: 150 });
-const keys$ = Deno.stdin.isTerminal() ? typedKeys$() : simulatedKeys$();
+const keys$ = Deno.stdin.isTerminal() ? terminalKeys$() : simulatedKeys$();
 
 keys$.pipe(
   takeWhile((key) => !"\r\n\x03".includes(key)), // \x03: Ctrl-C
   scan((query, key) => key === "\x7f" ? query.slice(0, -1) : query + key, ""), // \x7f: Backspace
   switchMap((query) =>
     countMatches$(query).pipe(
-      tap({ unsubscribe: () => console.log(`${query}: superseded, its requests are aborted`) }),
+      tap({ unsubscribe: () => console.log(`${query}: superseded, requests aborted`) }),
       tap((matches) => console.log(`${query}: ${matches} training runs`)),
     )
   ),
@@ -44,16 +44,16 @@ function countMatches$(query: string): Observable<number> {
   );
 }
 
-function typedKeys$(): Observable<string> {
+function terminalKeys$(): Observable<string> {
   Deno.stdin.setRaw(true);
-  const typed: AsyncIterable<string> = Deno.stdin.readable.pipeThrough(new TextDecoderStream());
-  return from(typed).pipe(
+  const input: AsyncIterable<string> = Deno.stdin.readable.pipeThrough(new TextDecoderStream());
+  return from(input).pipe(
     concatMap((keys) => keys.toLowerCase()),
     finalize(() => Deno.stdin.setRaw(false)),
   );
 }
 
-/** Fast, but has to think at the hyphen. */
+/** Types faster than a search completes, with a pause before the hyphen. */
 function simulatedKeys$(): Observable<string> {
   return from("qwen3-32b\r").pipe(
     concatMap((key) => of(key).pipe(delay(key === "-" ? 1000 : 80))),

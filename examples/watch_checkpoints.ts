@@ -1,9 +1,9 @@
 /**
- * Watches the checkpoints of a training run until the one that is waited for is there.
+ * Watches the checkpoints of a training run until it has a certain one.
  *
  *     deno task example examples/watch_checkpoints.ts [TRAINING_RUN_ID [CHECKPOINT_ID [SECONDS]]]
  *
- * SECONDS is how long to wait between two looks.
+ * SECONDS is the polling interval.
  */
 import { takeWhile } from "rxjs";
 import { connect } from "./connect.ts";

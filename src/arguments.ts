@@ -1,13 +1,14 @@
 import { InvalidArgumentError } from "./errors.ts";
 
-/** The longest part of a wrong value that a message repeats. */
-const SHOWN_CHARACTERS = 80;
+/** How much of an invalid string a message repeats. */
+const MAX_SHOWN_CHARACTERS = 80;
 
-/** Shows a wrong value in a message: short, on one line, its type plain to see. */
+/** Describes an invalid value in a message, on one short line. */
 export function show(value: unknown): string {
   if (typeof value === "string") {
-    const shown = value.length > SHOWN_CHARACTERS ? `${value.slice(0, SHOWN_CHARACTERS)}…` : value;
-    return JSON.stringify(shown);
+    return JSON.stringify(
+      value.length > MAX_SHOWN_CHARACTERS ? `${value.slice(0, MAX_SHOWN_CHARACTERS)}…` : value,
+    );
   }
   if (typeof value === "object" && value !== null) {
     return Array.isArray(value) ? "an array" : "an object";
@@ -19,20 +20,20 @@ export function show(value: unknown): string {
 /** Throws unless `value` is an object that can hold options. */
 export function requireOptions(argument: string, value: unknown): void {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
-  throw new InvalidArgumentError(argument, `must be an object with options, but is ${show(value)}`);
+  throw new InvalidArgumentError(argument, `must be an object with options, got ${show(value)}`);
 }
 
 /** Throws unless `value` is `true` or `false`. */
 export function requireBoolean(argument: string, value: unknown): void {
   if (typeof value === "boolean") return;
-  throw new InvalidArgumentError(argument, `must be true or false, but is ${show(value)}`);
+  throw new InvalidArgumentError(argument, `must be true or false, got ${show(value)}`);
 }
 
 /** Throws unless `value` is an integer of at least `minimum`. */
 export function requireInteger(argument: string, value: unknown, minimum: 0 | 1): void {
   if (Number.isSafeInteger(value) && Number(value) >= minimum) return;
   const expected = minimum === 1 ? "a positive integer" : "an integer of at least 0";
-  throw new InvalidArgumentError(argument, `must be ${expected}, but is ${show(value)}`);
+  throw new InvalidArgumentError(argument, `must be ${expected}, got ${show(value)}`);
 }
 
 /** Throws unless `value` can be a type of checkpoint, known or not. */
@@ -40,17 +41,17 @@ export function requireCheckpointType(argument: string, value: unknown): void {
   if (typeof value === "string" && value.trim() !== "") return;
   throw new InvalidArgumentError(
     argument,
-    `must be a checkpoint type, for example "training" or "sampler", but is ${show(value)}`,
+    `must be a checkpoint type, for example "training" or "sampler", got ${show(value)}`,
   );
 }
 
-/** Throws unless `value` can be iterated over; a text, whose characters nobody means, cannot. */
+/** Throws unless `value` is an iterable object; a string is not one. */
 export function requireIterable(argument: string, value: unknown): void {
   if (typeof value === "object" && value !== null && Symbol.iterator in value) return;
-  throw new InvalidArgumentError(argument, `must be an iterable, but is ${show(value)}`);
+  throw new InvalidArgumentError(argument, `must be an iterable, got ${show(value)}`);
 }
 
-/** The largest delay that a timer takes before it overflows and fires at once. */
+/** The longest delay of a timer; a longer one overflows and fires at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Throws unless `value` is a number of milliseconds that a timer can wait. */
@@ -58,19 +59,19 @@ export function requireMilliseconds(argument: string, value: unknown, minimum: 0
   if (typeof value === "number" && value >= minimum && value <= MAX_TIMER_MS) return;
   throw new InvalidArgumentError(
     argument,
-    `must be a number of milliseconds from ${minimum} to ${MAX_TIMER_MS}, but is ${show(value)}`,
+    `must be a number of milliseconds from ${minimum} to ${MAX_TIMER_MS}, got ${show(value)}`,
   );
 }
 
 /**
  * Why a text cannot be one segment of a request's path, or `undefined` where it can. An empty
- * segment or a dot segment (RFC 3986, section 3.3) would make another route of the URL, and half of
- * a surrogate pair has no percent-encoding.
+ * segment or a dot segment (RFC 3986, section 3.3) would address another route, and half of a
+ * surrogate pair has no percent-encoding.
  */
 function segmentFault(segment: string): string | undefined {
   if (segment.trim() === "") return "is empty";
   if (segment === "." || segment === "..") return `is a dot segment (${segment})`;
-  if (/\p{Surrogate}/u.test(segment)) return "holds half of a surrogate pair";
+  if (/\p{Surrogate}/u.test(segment)) return "contains half of a surrogate pair";
   return undefined;
 }
 
@@ -81,16 +82,16 @@ function segmentFault(segment: string): string | undefined {
 export function pathPartFault(value: unknown): string | undefined {
   if (typeof value !== "string") return "is not a string";
   // Servers decode %2F before they route, so that an id with a slash would name another route.
-  return value.includes("/") ? "holds a slash" : segmentFault(value);
+  return value.includes("/") ? "contains a slash" : segmentFault(value);
 }
 
-/** Why a value cannot be a checkpoint's id, or `undefined` where it can. It may hold slashes. */
+/** Why a value cannot be a checkpoint's id, or `undefined` where it can. It may contain slashes. */
 export function checkpointIdFault(value: unknown): string | undefined {
   if (typeof value !== "string") return "is not a string";
   const segments = value.split("/");
   if (segments.length === 1) return segmentFault(value);
   return segments.map(segmentFault).find((fault) => fault !== undefined)
-    ?.replace(/^/, "has a part that ");
+    ?.replace(/^/, "has a segment that ");
 }
 
 /** Throws unless `value` can be a training run's id. */
@@ -99,8 +100,8 @@ export function requireTrainingRunId(value: unknown): asserts value is string {
   if (fault === undefined) return;
   throw new InvalidArgumentError(
     "trainingRunId",
-    `${show(value)} ${fault}; expected the training_run_id of a run, ` +
-      `for example "eb78693b-380d-40f8-a709-ffe0da185718"`,
+    `must be the id of a training run, got ${show(value)}, which ${fault}`,
+    { advice: 'Pass a training_run_id such as "eb78693b-380d-40f8-a709-ffe0da185718".' },
   );
 }
 
@@ -110,6 +111,7 @@ export function requireCheckpointId(value: unknown): asserts value is string {
   if (fault === undefined) return;
   throw new InvalidArgumentError(
     "checkpointId",
-    `${show(value)} ${fault}; expected the checkpoint_id of a checkpoint, for example "step_0010"`,
+    `must be the id of a checkpoint, got ${show(value)}, which ${fault}`,
+    { advice: 'Pass a checkpoint_id such as "step_0010".' },
   );
 }

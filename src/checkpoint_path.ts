@@ -72,12 +72,14 @@ export function parseCheckpointPath(path: string): ParsedCheckpointPath {
   return { trainingRunId, checkpointType: typeOf(kind), checkpointId };
 }
 
-function invalidPath(path: unknown, problem: string): InvalidCheckpointPathError {
+function invalidPath(path: unknown, fault: string): InvalidCheckpointPathError {
   return new InvalidCheckpointPathError(
     "checkpointPath",
-    `${show(path)} is not a checkpoint path, since ${problem}; expected ` +
-      `"${SCHEME}{training_run_id}/weights/{checkpoint_id}" or ` +
-      `"${SCHEME}{training_run_id}/sampler_weights/{checkpoint_id}"`,
+    `must be a checkpoint path, got ${show(path)}: ${fault}`,
+    {
+      advice: `Pass "${SCHEME}{training_run_id}/weights/{checkpoint_id}" or ` +
+        `"${SCHEME}{training_run_id}/sampler_weights/{checkpoint_id}".`,
+    },
   );
 }
 
@@ -114,7 +116,7 @@ export function formatCheckpointPath(parts: ParsedCheckpointPath): string {
   if (fault !== undefined) {
     throw new InvalidArgumentError(
       "checkpointType",
-      `${show(checkpointType)} ${fault}; expected a type that is one part of a path`,
+      `must be one segment of a path, got ${show(checkpointType)}: it ${fault}`,
     );
   }
   return `${SCHEME}${trainingRunId}/${kindOf(checkpointType)}/${checkpointId}`;
@@ -132,7 +134,7 @@ export function checkpointIds(checkpoint: CheckpointRef): CheckpointIds {
     throw new InvalidArgumentError(
       "checkpoint",
       `must be a checkpoint path, a Checkpoint or { trainingRunId, checkpointId }, ` +
-        `but is ${show(checkpoint)}`,
+        `got ${show(checkpoint)}`,
     );
   }
   const { trainingRunId, checkpointId } = checkpoint;

@@ -1,10 +1,37 @@
+/** What an {@linkcode HpcaiError} can have besides its problem. */
+export interface HpcaiErrorOptions extends ErrorOptions {
+  /** What to do next: one or more whole sentences. */
+  readonly advice?: string | undefined;
+}
+
 /**
- * The root of all errors that this package makes, so that `error instanceof HpcaiError` tells them
- * from the rest. No error holds the API key or the query of a signed URL.
+ * The root of all errors of this package, so that `error instanceof HpcaiError` separates them from
+ * others. No error holds the API key or the query of a signed URL.
+ *
+ * The facts are fields; `message` is built from them, and is `problem`, for an {@linkcode ApiError}
+ * the request, and `advice`.
  */
 export class HpcaiError extends Error {
   /** The name of the class, which survives minification. */
   override name = "HpcaiError";
+  /** What failed and why, without a full stop. */
+  readonly problem: string;
+  /** What to do next, in one or more whole sentences, where there is something to do. */
+  readonly advice: string | undefined;
+
+  /**
+   * Makes the error.
+   *
+   * @param problem What failed and why, without a full stop.
+   * @param options The `advice`, and the `cause`, already free of secrets.
+   * @param suffix What the message adds to the problem before the advice.
+   */
+  constructor(problem: string, options?: HpcaiErrorOptions, suffix = "") {
+    const advice = options?.advice;
+    super(problem + suffix + (advice ? `. ${advice}` : ""), options);
+    this.problem = problem;
+    this.advice = advice;
+  }
 }
 
 /** An argument or option is invalid. No request was sent. */
@@ -13,17 +40,21 @@ export class InvalidArgumentError extends HpcaiError {
   override name = "InvalidArgumentError";
   /** The argument or option at fault, for example `limit` or `apiKey`. */
   readonly argument: string;
+  /** What is wrong with it: the problem without the argument's name. */
+  readonly reason: string;
 
   /**
    * Makes the error.
    *
    * @param argument The argument or option at fault.
-   * @param problem What is wrong with it and what would be right; a whole clause.
-   * @param options The `cause`, if the argument is a function that failed.
+   * @param reason What is wrong with it, a clause whose subject is the argument: `must be a positive
+   * integer, got 1.5`.
+   * @param options The `advice`, and the `cause`, if the argument is a function that failed.
    */
-  constructor(argument: string, problem: string, options?: ErrorOptions) {
-    super(`${argument}: ${problem}`, options);
+  constructor(argument: string, reason: string, options?: HpcaiErrorOptions) {
+    super(`${argument} ${reason}`, options);
     this.argument = argument;
+    this.reason = reason;
   }
 }
 
@@ -33,12 +64,44 @@ export class InvalidCheckpointPathError extends InvalidArgumentError {
   override name = "InvalidCheckpointPathError";
 }
 
-/** What is known of a request that failed. */
-export interface RequestContext {
+/** What identifies a request that failed. */
+export interface ApiRequestInfo {
   /** The HTTP method. */
   readonly method: string;
   /** The request's URL without its query, since a signed URL's query is a secret. */
   readonly requestUrl: string;
+  /** The id that the server gave the request, where a response had one. */
+  readonly requestId?: string | undefined;
+}
+
+/** A request failed: the base of the errors that a server or the network causes. */
+export class ApiError extends HpcaiError {
+  /** The name of the class. */
+  override name = "ApiError";
+  /** The HTTP method of the request. */
+  readonly method: string;
+  /** The request's URL without its query. */
+  readonly requestUrl: string;
+  /**
+   * The id that the server gave the request (`x-request-id`, `request-id`, `cf-ray` and others, the
+   * first found), for a report to its operator; `undefined` where no response had one.
+   */
+  readonly requestId: string | undefined;
+
+  /**
+   * Makes the error.
+   *
+   * @param problem What failed and why, without a full stop.
+   * @param request The request that failed.
+   * @param options The `advice`, and the `cause`, already free of secrets.
+   */
+  constructor(problem: string, request: ApiRequestInfo, options?: HpcaiErrorOptions) {
+    const { method, requestUrl, requestId } = request;
+    super(problem, options, ` (${method} ${requestUrl})`);
+    this.method = method;
+    this.requestUrl = requestUrl;
+    this.requestId = requestId;
+  }
 }
 
 /**
@@ -49,8 +112,8 @@ export interface RequestContext {
  */
 export type ConnectionObstacle = "certificate" | "permission" | "port" | "fetch";
 
-/** What an {@linkcode ApiConnectionError} can be told besides its message and request. */
-export interface ConnectionErrorOptions extends ErrorOptions {
+/** What an {@linkcode ApiConnectionError} can have besides its problem and request. */
+export interface ApiConnectionErrorOptions extends HpcaiErrorOptions {
   /** Why no attempt can succeed, where that is known. */
   readonly obstacle?: ConnectionObstacle | undefined;
 }
@@ -59,48 +122,42 @@ export interface ConnectionErrorOptions extends ErrorOptions {
  * No response was received: the connection failed or was lost. It is retried before it surfaces,
  * unless it has an `obstacle`.
  */
-export class ApiConnectionError extends HpcaiError {
+export class ApiConnectionError extends ApiError {
   /** The name of the class. */
   override name = "ApiConnectionError";
-  /** The HTTP method of the request. */
-  readonly method: string;
-  /** The request's URL without its query. */
-  readonly requestUrl: string;
   /** Why no attempt can succeed; `undefined` where another one may. */
   readonly obstacle: ConnectionObstacle | undefined;
 
   /**
    * Makes the error.
    *
-   * @param message What happened.
+   * @param problem What failed and why, without a full stop.
    * @param request The request that failed.
-   * @param options The `cause`, already free of secrets, and the `obstacle`.
+   * @param options The `advice`, the `cause`, already free of secrets, and the `obstacle`.
    */
-  constructor(message: string, request: RequestContext, options?: ConnectionErrorOptions) {
-    super(`${message} (${request.method} ${request.requestUrl})`, options);
-    this.method = request.method;
-    this.requestUrl = request.requestUrl;
+  constructor(problem: string, request: ApiRequestInfo, options?: ApiConnectionErrorOptions) {
+    super(problem, request, options);
     this.obstacle = options?.obstacle;
   }
 }
 
-/** No answer came within the time limit. It is tried again before it surfaces. */
+/** The request timed out. It is retried before it surfaces. */
 export class ApiTimeoutError extends ApiConnectionError {
   /** The name of the class. */
   override name = "ApiTimeoutError";
 }
 
-/** A redirect that must not, or cannot, be followed. It is not tried again. */
+/** A redirect that must not, or cannot, be followed. It is not retried. */
 export class ApiRedirectError extends ApiConnectionError {
   /** The name of the class. */
   override name = "ApiRedirectError";
 }
 
-/** What an error status said. */
-export interface ApiStatus extends RequestContext {
+/** A response with an error status. */
+export interface ApiStatus extends ApiRequestInfo {
   /** The HTTP status code. */
   readonly status: number;
-  /** What the server says is wrong, or a description of its answer. */
+  /** The server's own message, or a description of its response. */
   readonly message: string;
   /** The server's own error code, where it sent one. */
   readonly code?: string | undefined;
@@ -108,14 +165,18 @@ export interface ApiStatus extends RequestContext {
   readonly details?: unknown;
   /** How long the server asks to wait (`retry-after-ms`, `Retry-After`), in milliseconds. */
   readonly retryAfterMs?: number | undefined;
-  /** Whether the server asks for another attempt (`x-should-retry`), where it says. */
+  /** Whether the server asks for another attempt (`x-should-retry`), where it sent that. */
   readonly shouldRetry?: boolean | undefined;
   /** Whether the request followed a redirect or a signed URL. Default false. */
   readonly isRedirected?: boolean | undefined;
+  /** The response's headers, already free of secrets. Default none. */
+  readonly headers?: Headers | undefined;
+  /** What to do next, in whole sentences. */
+  readonly advice?: string | undefined;
 }
 
-/** The server answered with an error status. The subclasses name the statuses worth telling apart. */
-export class ApiStatusError extends HpcaiError {
+/** The response has an error status. The subclasses name the statuses worth telling apart. */
+export class ApiStatusError extends ApiError {
   /** The name of the class. */
   override name = "ApiStatusError";
   /** The HTTP status code. */
@@ -130,8 +191,8 @@ export class ApiStatusError extends HpcaiError {
   /** How long the server asks to wait (`retry-after-ms`, `Retry-After`), in milliseconds. */
   readonly retryAfterMs: number | undefined;
   /**
-   * Whether the server asks for another attempt (`x-should-retry`), where it says. The client obeys:
-   * `true` makes any status one to retry, `false` none.
+   * Whether the server asks for another attempt (`x-should-retry`), where it sent that. The client
+   * obeys: with `true` it retries any status, with `false` none.
    */
   readonly shouldRetry: boolean | undefined;
   /**
@@ -139,30 +200,27 @@ export class ApiStatusError extends HpcaiError {
    * API's own.
    */
   readonly isRedirected: boolean;
-  /** The HTTP method of the request. */
-  readonly method: string;
-  /** The request's URL without its query. */
-  readonly requestUrl: string;
+  /** A copy of the response's headers without secrets and `Set-Cookie`. */
+  readonly headers: Headers;
 
   /**
    * Makes the error.
    *
-   * @param answer What the server answered.
+   * @param response The response and its request.
    */
-  constructor(answer: ApiStatus) {
-    super(`HTTP ${answer.status}: ${answer.message} (${answer.method} ${answer.requestUrl})`);
-    this.status = answer.status;
-    this.code = answer.code;
-    this.details = answer.details;
-    this.retryAfterMs = answer.retryAfterMs;
-    this.shouldRetry = answer.shouldRetry;
-    this.isRedirected = answer.isRedirected ?? false;
-    this.method = answer.method;
-    this.requestUrl = answer.requestUrl;
+  constructor(response: ApiStatus) {
+    super(`HTTP ${response.status}: ${response.message}`, response, { advice: response.advice });
+    this.status = response.status;
+    this.code = response.code;
+    this.details = response.details;
+    this.retryAfterMs = response.retryAfterMs;
+    this.shouldRetry = response.shouldRetry;
+    this.isRedirected = response.isRedirected ?? false;
+    this.headers = response.headers ?? new Headers();
   }
 }
 
-/** 400: the server cannot take the request as it is; the message often holds a hint. */
+/** 400: the request is invalid; the message often holds a hint. */
 export class BadRequestError extends ApiStatusError {
   /** The name of the class. */
   override name = "BadRequestError";
@@ -174,7 +232,7 @@ export class AuthenticationError extends ApiStatusError {
   override name = "AuthenticationError";
 }
 
-/** 403: the key is right but may not do this, or a signed URL has run out. */
+/** 403: the key lacks the permission, or a signed URL has expired. */
 export class PermissionDeniedError extends ApiStatusError {
   /** The name of the class. */
   override name = "PermissionDeniedError";
@@ -186,25 +244,25 @@ export class NotFoundError extends ApiStatusError {
   override name = "NotFoundError";
 }
 
-/** 409: the request collides with the state of the resource. */
+/** 409: the request conflicts with the state of the resource. */
 export class ConflictError extends ApiStatusError {
   /** The name of the class. */
   override name = "ConflictError";
 }
 
-/** 422: the server understood the request but refuses a value in it. */
+/** 422: a value in the request is invalid. */
 export class UnprocessableEntityError extends ApiStatusError {
   /** The name of the class. */
   override name = "UnprocessableEntityError";
 }
 
-/** 429: too many requests; `retryAfterMs` says how long to wait where the server does. */
+/** 429: too many requests; `retryAfterMs` is how long to wait, where the server sent that. */
 export class RateLimitError extends ApiStatusError {
   /** The name of the class. */
   override name = "RateLimitError";
 }
 
-/** 5xx: the server, or a proxy before it, failed. */
+/** 5xx: the server, or a proxy in front of it, failed. */
 export class InternalServerError extends ApiStatusError {
   /** The name of the class. */
   override name = "InternalServerError";
@@ -221,73 +279,75 @@ const STATUS_ERRORS: Readonly<Record<number, typeof ApiStatusError>> = {
 };
 
 /** Makes the error whose class fits the status. */
-export function apiStatusError(answer: ApiStatus): ApiStatusError {
-  const StatusError = STATUS_ERRORS[answer.status] ??
-    (answer.status >= 500 ? InternalServerError : ApiStatusError);
-  return new StatusError(answer);
+export function apiStatusError(response: ApiStatus): ApiStatusError {
+  const StatusError = STATUS_ERRORS[response.status] ??
+    (response.status >= 500 ? InternalServerError : ApiStatusError);
+  return new StatusError(response);
 }
 
-/** A success status, but its body is not what the API promises. */
-export class ApiResponseValidationError extends HpcaiError {
+/** A response has a success status, but its body is not what the API's reference documents. */
+export class ApiResponseValidationError extends ApiError {
   /** The name of the class. */
   override name = "ApiResponseValidationError";
   /** Where the first fault is, for example `training_runs[3].is_lora`; empty for the whole body. */
   readonly path: string;
   /** The beginning of the body. */
   readonly excerpt: string;
-  /** The HTTP method of the request. */
-  readonly method: string;
-  /** The request's URL without its query. */
-  readonly requestUrl: string;
 
   /**
    * Makes the error.
    *
-   * @param problem What is wrong; a whole clause.
+   * @param reason What is wrong; a whole clause.
    * @param path Where the first fault is; empty for the whole body.
    * @param excerpt The beginning of the body, already free of secrets.
-   * @param request The request that was answered so.
+   * @param request The request that got the response.
+   * @param options The `advice`, and the `cause`, already free of secrets.
    */
-  constructor(problem: string, path: string, excerpt: string, request: RequestContext) {
+  constructor(
+    reason: string,
+    path: string,
+    excerpt: string,
+    request: ApiRequestInfo,
+    options?: HpcaiErrorOptions,
+  ) {
     super(
-      `The answer is not what the API promises: ${path === "" ? "" : `${path}: `}${problem} ` +
-        `(${request.method} ${request.requestUrl} answered ${
-          excerpt === "" ? "nothing" : excerpt
-        })`,
+      `The response is invalid: ${path && `${path}: `}${reason}; received ${
+        excerpt || "an empty body"
+      }`,
+      request,
+      options,
     );
     this.path = path;
     this.excerpt = excerpt;
-    this.method = request.method;
-    this.requestUrl = request.requestUrl;
   }
 }
 
-/** A download ended before the whole archive was there, or brought more than was announced. */
+/** A download ended before the whole archive was received, or exceeded its announced length. */
 export class DownloadInterruptedError extends HpcaiError {
   /** The name of the class. */
   override name = "DownloadInterruptedError";
-  /** How many bytes had arrived. */
+  /** How many bytes were received. */
   readonly loaded: number;
-  /** How many bytes the archive has, where the server said so. */
+  /** How many bytes the archive has, where the server sent that. */
   readonly total: number | undefined;
 
   /**
    * Makes the error.
    *
-   * @param problem What happened; a whole clause.
-   * @param loaded How many bytes had arrived.
+   * @param reason What happened; a whole clause.
+   * @param loaded How many bytes were received.
    * @param total How many bytes the archive has, if known.
-   * @param options The `cause`, already free of secrets.
+   * @param options The `advice`, and the `cause`, already free of secrets.
    */
   constructor(
-    problem: string,
+    reason: string,
     loaded: number,
     total: number | undefined,
-    options?: ErrorOptions,
+    options?: HpcaiErrorOptions,
   ) {
     super(
       `The download was interrupted after ${loaded} of ${total ?? "an unknown number of"} bytes: ` +
-        problem,
+        reason,
       options,
     );
     this.loaded = loaded;
@@ -299,17 +359,17 @@ export class DownloadInterruptedError extends HpcaiError {
 export class TransferTooSlowError extends DownloadInterruptedError {
   /** The name of the class. */
   override name = "TransferTooSlowError";
-  /** How fast it was, in bytes per second. */
+  /** The measured rate, in bytes per second. */
   readonly bytesPerSecond: number;
-  /** How fast it had to be, in bytes per second. */
+  /** The lowest allowed rate, in bytes per second. */
   readonly minBytesPerSecond: number;
 
   /**
    * Makes the error.
    *
-   * @param bytesPerSecond How fast the transfer was, in bytes per second.
-   * @param minBytesPerSecond How fast it had to be, in bytes per second.
-   * @param loaded How many bytes had arrived.
+   * @param bytesPerSecond The measured rate, in bytes per second.
+   * @param minBytesPerSecond The lowest allowed rate, in bytes per second.
+   * @param loaded How many bytes were received.
    * @param total How many bytes the archive has, if known.
    */
   constructor(
@@ -330,31 +390,34 @@ export class TransferTooSlowError extends DownloadInterruptedError {
 }
 
 /**
- * A listing may have missed something: what it lists changed during every pass, or the server lists
- * fewer than it counts, or has no end.
+ * A listing may be incomplete: what it lists changed during every pass, the server lists fewer items
+ * than it counts, or the listing has no end.
  */
 export class InconsistentListingError extends HpcaiError {
   /** The name of the class. */
   override name = "InconsistentListingError";
 }
 
-/** An archive is broken, or no archive at all: its gzip or its tar cannot be read. */
+/** An archive is damaged, or is no archive: its gzip or its tar is invalid. */
 export class InvalidArchiveError extends HpcaiError {
   /** The name of the class. */
   override name = "InvalidArchiveError";
+  /** What is wrong with the archive; a whole clause. */
+  readonly reason: string;
 
   /**
    * Makes the error.
    *
-   * @param problem What is wrong with the archive; a whole clause.
-   * @param options The `cause`, already free of secrets.
+   * @param reason What is wrong with the archive; a whole clause.
+   * @param options The `advice`, and the `cause`, already free of secrets.
    */
-  constructor(problem: string, options?: ErrorOptions) {
-    super(`The archive cannot be read: ${problem}`, options);
+  constructor(reason: string, options?: HpcaiErrorOptions) {
+    super(`Cannot read the archive: ${reason}`, options);
+    this.reason = reason;
   }
 }
 
-/** An archive was refused: it could do harm, or what it holds cannot be read right. */
+/** An archive is refused: it could do harm, or holds something that is not supported. */
 export class UnsafeArchiveError extends HpcaiError {
   /** The name of the class. */
   override name = "UnsafeArchiveError";
@@ -368,9 +431,10 @@ export class UnsafeArchiveError extends HpcaiError {
    *
    * @param entry The entry at fault, by its name in the archive.
    * @param reason What is wrong with it; a whole clause.
+   * @param options The `advice`, and the `cause`, already free of secrets.
    */
-  constructor(entry: string, reason: string) {
-    super(`The archive was refused, because of its entry ${JSON.stringify(entry)}: ${reason}`);
+  constructor(entry: string, reason: string, options?: HpcaiErrorOptions) {
+    super(`Refused the archive because of its entry ${JSON.stringify(entry)}: ${reason}`, options);
     this.entry = entry;
     this.reason = reason;
   }
@@ -380,16 +444,18 @@ export class UnsafeArchiveError extends HpcaiError {
 export class ArchiveEntryNotFoundError extends HpcaiError {
   /** The name of the class. */
   override name = "ArchiveEntryNotFoundError";
-  /** The name that was looked for. */
+  /** The requested name. */
   readonly path: string;
 
   /**
    * Makes the error.
    *
-   * @param path The name that was looked for.
+   * @param path The requested name.
    */
   constructor(path: string) {
-    super(`The archive has no file ${JSON.stringify(path)}; archiveEntries$ lists all`);
+    super(`The archive has no file ${JSON.stringify(path)}`, {
+      advice: "List its entries with archiveEntries$.",
+    });
     this.path = path;
   }
 }
@@ -400,7 +466,7 @@ export class LimitExceededError extends HpcaiError {
   override name = "LimitExceededError";
   /** The option that sets the limit, for example `maxJsonBytes`. */
   readonly option: string;
-  /** The limit, in the unit that the option's name says. */
+  /** The limit, in the unit that the option's name ends with. */
   readonly limit: number;
 
   /**
@@ -408,11 +474,14 @@ export class LimitExceededError extends HpcaiError {
    *
    * @param option The option that sets the limit.
    * @param limit The limit.
-   * @param problem What exceeds it; a whole clause.
-   * @param errorOptions The `cause`, already free of secrets.
+   * @param subject What exceeds it: `The archive`.
+   * @param options The `advice`, and the `cause`, already free of secrets.
    */
-  constructor(option: string, limit: number, problem: string, errorOptions?: ErrorOptions) {
-    super(`${problem}; the option ${option} sets the limit ${limit}`, errorOptions);
+  constructor(option: string, limit: number, subject: string, options?: HpcaiErrorOptions) {
+    super(`${subject} exceeds ${option} (${limit})`, {
+      advice: `Increase ${option} if that size is expected.`,
+      ...options,
+    });
     this.option = option;
     this.limit = limit;
   }

@@ -94,6 +94,8 @@ export interface ResolvedOptions {
   readonly apiKey: string | (() => string | Promise<string>) | undefined;
   readonly baseUrl: URL;
   readonly fetch: typeof fetch;
+  /** Whether `fetch` is the runtime's. */
+  readonly hasDefaultFetch: boolean;
   readonly headers: Headers;
   readonly timeoutMs: number;
   readonly maxConcurrentRequests: number;
@@ -127,20 +129,15 @@ export function resolveOptions(options: RestClientOptions): ResolvedOptions {
   const { baseUrl, isRelative } = resolveBaseUrl(options);
   const given = options.apiKey ?? environmentVariable("HPCAI_API_KEY");
   if (given === undefined && !isRelative) {
-    throw new InvalidArgumentError(
-      "apiKey",
-      isUnreadable("HPCAI_API_KEY")
-        ? unreadable("HPCAI_API_KEY", "apiKey")
-        : "is missing; pass the option apiKey or set the environment variable HPCAI_API_KEY",
-    );
+    if (isUnreadable("HPCAI_API_KEY")) throw unreadableError("HPCAI_API_KEY", "apiKey");
+    throw new InvalidArgumentError("apiKey", "is missing", {
+      advice: "Pass the option apiKey, or set the environment variable HPCAI_API_KEY.",
+    });
   }
   const isFromEnvironment = options.apiKey === undefined && given !== undefined;
   if (isFromEnvironment && options.baseUrl === undefined && isUnreadable("HPCAI_BASE_URL")) {
-    throw new InvalidArgumentError(
-      "baseUrl",
-      // A key of the environment can be for the server that the environment names, and no other.
-      unreadable("HPCAI_BASE_URL", "baseUrl"),
-    );
+    // A key of the environment may belong to the server that the environment names.
+    throw unreadableError("HPCAI_BASE_URL", "baseUrl");
   }
   const apiKey = given === undefined || typeof given === "function" ? given : headerKey(given);
   const {
@@ -150,7 +147,7 @@ export function resolveOptions(options: RestClientOptions): ResolvedOptions {
     maxJsonBytes = DEFAULT_MAX_JSON_BYTES,
   } = options;
   if (typeof fetch !== "function") {
-    throw new InvalidArgumentError("fetch", `must be a function, but is ${show(fetch)}`);
+    throw new InvalidArgumentError("fetch", `must be a function, got ${show(fetch)}`);
   }
   requireMilliseconds("timeoutMs", timeoutMs, 1);
   requireInteger("maxConcurrentRequests", maxConcurrentRequests, 1);
@@ -159,6 +156,7 @@ export function resolveOptions(options: RestClientOptions): ResolvedOptions {
     apiKey,
     baseUrl,
     fetch,
+    hasDefaultFetch: options.fetch === undefined,
     headers: resolveHeaders(options.headers),
     timeoutMs,
     maxConcurrentRequests,
@@ -168,9 +166,14 @@ export function resolveOptions(options: RestClientOptions): ResolvedOptions {
   };
 }
 
-function unreadable(variable: string, option: string): string {
-  return `cannot be read from ${variable}, since Deno lacks the permission; run with ` +
-    `--allow-env=HPCAI_API_KEY,HPCAI_BASE_URL, or pass the option ${option}`;
+function unreadableError(variable: string, option: string): InvalidArgumentError {
+  return new InvalidArgumentError(
+    option,
+    `cannot be read from ${variable}, since Deno lacks the permission`,
+    {
+      advice: `Run with --allow-env=HPCAI_API_KEY,HPCAI_BASE_URL, or pass the option ${option}.`,
+    },
+  );
 }
 
 /**
@@ -190,7 +193,7 @@ export function headerKey(apiKey: unknown): string {
     ? "has a control character, or one that is not Latin-1"
     : undefined;
   if (fault === undefined) return String(apiKey).trim();
-  throw new InvalidArgumentError("apiKey", `${fault}; expected the key as HPC-AI gave it out`);
+  throw new InvalidArgumentError("apiKey", fault, { advice: "Pass the key as HPC-AI issued it." });
 }
 
 function resolveBaseUrl(options: RestClientOptions): { baseUrl: URL; isRelative: boolean } {
@@ -200,8 +203,11 @@ function resolveBaseUrl(options: RestClientOptions): { baseUrl: URL; isRelative:
     if (page === undefined || !URL.canParse(given, page)) {
       throw new InvalidArgumentError(
         "baseUrl",
-        "is not an absolute URL; expected one such as " +
-          `${DEFAULT_BASE_URL} (a relative URL works only in a browser's page)`,
+        "is not an absolute URL",
+        {
+          advice:
+            `Pass one such as ${DEFAULT_BASE_URL}. A relative URL works only in a browser's page.`,
+        },
       );
     }
     return { baseUrl: requireBaseUrl(new URL(given, page), options), isRelative: true };
@@ -210,23 +216,34 @@ function resolveBaseUrl(options: RestClientOptions): { baseUrl: URL; isRelative:
 }
 
 function requireBaseUrl(url: URL, { allowInsecureHttp = false }: RestClientOptions): URL {
-  const fault = url.username !== "" || url.password !== ""
-    ? "holds credentials; the API takes a key, in the option apiKey"
+  const fault: UrlFault | undefined = url.username !== "" || url.password !== ""
+    ? { reason: "contains credentials", advice: "Pass the key in the option apiKey." }
     : url.search !== "" || url.hash !== ""
-    ? "holds a query or a fragment"
+    ? { reason: "contains a query or a fragment" }
     : insecurity(url, allowInsecureHttp);
   if (fault === undefined) return url;
-  throw new InvalidArgumentError("baseUrl", `${fault} (${url.protocol}//${url.host})`);
+  const { reason, advice } = fault;
+  throw new InvalidArgumentError("baseUrl", `${reason}, got ${url.protocol}//${url.host}`, {
+    advice,
+  });
+}
+
+/** Why requests must not go to a URL, and what to do instead. */
+export interface UrlFault {
+  /** A clause whose subject is the URL. */
+  readonly reason: string;
+  readonly advice?: string;
 }
 
 /** Why requests must not go to a URL, or `undefined` where they may. */
-export function insecurity(url: URL, allowInsecureHttp: boolean): string | undefined {
+export function insecurity(url: URL, allowInsecureHttp: boolean): UrlFault | undefined {
   if (url.protocol === "https:") return undefined;
-  if (url.protocol !== "http:") return "is neither https: nor http:";
-  return allowInsecureHttp || isLoopback(url.hostname)
-    ? undefined
-    : "would send secrets in clear text, since it is http: to a host that is not loopback; use " +
-      "https:, or allowInsecureHttp in a network that you trust";
+  if (url.protocol !== "http:") return { reason: "is neither https: nor http:" };
+  if (allowInsecureHttp || isLoopback(url.hostname)) return undefined;
+  return {
+    reason: "would send secrets in clear text, since it is http: to a host that is not loopback",
+    advice: "Use https:, or set allowInsecureHttp in a network that you trust.",
+  };
 }
 
 /** Whether a URL's hostname is this machine (RFC 6761, section 6.3; RFC 1122, section 3.2.1.3). */
@@ -242,7 +259,7 @@ function resolveHeaders(headers: RestClientOptions["headers"]): Headers {
   } catch (error) {
     if (error instanceof InvalidArgumentError) throw error;
     // The message of the TypeError would repeat the value, which can be a secret.
-    throw new InvalidArgumentError("headers", "has a name or a value that no header can have");
+    throw new InvalidArgumentError("headers", "must have valid names and values");
   }
 }
 
@@ -275,6 +292,13 @@ function environmentVariable(name: string): string | undefined {
   if (isUnreadable(name)) return undefined;
   const { Deno, process } = globalThis as EnvironmentGlobals;
   return (Deno?.permissions === undefined ? process?.env?.[name] : Deno.env.get(name)) || undefined;
+}
+
+/** The proxy of the environment, outside of Deno, which uses it. */
+export function environmentProxy(): string | undefined {
+  const { Deno, process: { env = {} } = {} } = globalThis as EnvironmentGlobals;
+  if (Deno !== undefined) return undefined;
+  return env["HTTPS_PROXY"] ?? env["https_proxy"] ?? env["HTTP_PROXY"] ?? env["http_proxy"];
 }
 
 /**

@@ -1,14 +1,14 @@
 /**
- * `deno task example:angular` begins with this: installs what the Angular example needs, this package
- * among it as npm would have it, and builds the app.
+ * The first step of `deno task example:angular`: installs the dependencies of the Angular example,
+ * the npm package of this repository among them, and builds the app.
  */
 import { buildNpm } from "./build_npm.ts";
 
 const APP = new URL("../examples/angular/", import.meta.url);
 
 /**
- * Installs by the lock file, which stays as it is. Angular's CLI needs a newer Node than this package
- * does, so the npm package `node` brings one; npm itself runs on the one that is there.
+ * Installs the dependencies of the app without changing its lock file. Angular's CLI needs a newer Node
+ * than this package, which the npm package `node` contains; npm itself runs on the installed one.
  */
 export async function installApp(): Promise<void> {
   const directory = await Deno.makeTempDir();
@@ -17,7 +17,7 @@ export async function installApp(): Promise<void> {
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
-  // npm would keep what it once installed under the same version.
+  // npm does not replace an installed package by another one of the same version.
   await Deno.remove(new URL("node_modules/@hpcai", APP), { recursive: true }).catch(
     (error: unknown) => {
       if (!(error instanceof Deno.errors.NotFound)) throw error;

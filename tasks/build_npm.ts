@@ -1,6 +1,6 @@
 /**
- * `deno task build:npm`: the npm package, in npm/. `deno pack` turns the sources into JavaScript and
- * declarations; what it cannot say about them is added here, and npm packs the result.
+ * `deno task build:npm`: builds the npm package in npm/. `deno pack` compiles the sources to JavaScript
+ * and declarations; this module completes the manifest, and npm packs the result.
  */
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { createGunzip } from "node:zlib";
 import { unpackTar } from "modern-tar/fs";
 
-/** The parts that matter here of the manifest that `deno pack` writes. */
+/** The fields of the manifest of `deno pack` that this module reads. */
 export interface PackedManifest {
   readonly exports: Readonly<Record<string, unknown>>;
   readonly dependencies: Readonly<Record<string, string>>;
@@ -16,12 +16,13 @@ export interface PackedManifest {
 
 const ROOT = new URL("../", import.meta.url);
 
-/** The program of a package that has the entry `./cli`, without its extension. */
+/** The path of the command, without extension, in a package with the entry `./cli`. */
 const PROGRAM = "src/cli/bin";
 
 /**
- * What npm is told beyond that manifest. RxJS becomes a peer, as in Angular's own packages, since its
- * types are in the public API: an app keeps its one copy of it, or is told that it does not fit.
+ * Completes the manifest for npm. RxJS becomes a peer dependency, as in Angular's own packages, since
+ * its types are in the public API: an app has one copy of it, and npm reports a version that does not
+ * fit.
  */
 export function npmManifest(packed: PackedManifest): Record<string, unknown> {
   const { rxjs, ...dependencies } = packed.dependencies;
@@ -51,20 +52,20 @@ function hasProgram({ exports }: PackedManifest): boolean {
 }
 
 /**
- * The program in JavaScript. `deno pack` leaves it as it is, since no entry reaches it: a shebang and
- * statements without types, which import what the package has as `.js`.
+ * Converts the command to JavaScript. `deno pack` copies it unchanged, since no entry imports it: it has
+ * a shebang and no types, and imports modules that are `.js` in the package.
  */
-export function nodeProgram(source: string): string {
+export function toNodeProgram(source: string): string {
   return source.replaceAll(/(from "\.[^"]*)\.ts"/g, '$1.js"');
 }
 
-/** Builds the package in a directory that is there, and gives its tarball's path. */
+/** Builds the package in an existing directory and returns the path of the tarball. */
 export async function buildNpm(directory: string): Promise<string> {
   const packed = `${directory}/packed.tgz`;
-  // No source maps, since they would name this machine's paths; what is packed reads like its source.
+  // Source maps would contain paths of this machine.
   const flags = ["--quiet", "--allow-dirty", "--no-source-maps", "--output", packed];
   await run(Deno.execPath(), "pack", ...flags);
-  // By default it asks how many processors there are, which takes a permission.
+  // Its default is the number of processors, which Deno needs a permission to read.
   const unpack = unpackTar(directory, { concurrency: 8 });
   await pipeline(createReadStream(packed), createGunzip(), unpack);
   await Deno.remove(packed);
@@ -76,7 +77,7 @@ export async function buildNpm(directory: string): Promise<string> {
   if (hasProgram(packedManifest)) {
     const program = `${directory}/package/${PROGRAM}`;
     const source = await Deno.readTextFile(`${program}.ts`);
-    await Deno.writeTextFile(`${program}.js`, nodeProgram(source));
+    await Deno.writeTextFile(`${program}.js`, toNodeProgram(source));
     await Deno.remove(`${program}.ts`);
   }
   const name = await run("npm", "pack", `${directory}/package`, "--pack-destination", directory);

@@ -1,7 +1,7 @@
 /**
- * `deno task doc:lint`: `deno doc --lint`, with every npm package an empty module. As of Deno 2.9 it
- * skips the types of remote modules (denoland/deno#34339) but not of npm packages, as they are files
- * in its cache, so that each `Observable` in a signature would be a private type.
+ * `deno task doc:lint`: runs `deno doc --lint` with an empty module for every npm package. Deno 2.9 skips
+ * the types of remote modules (denoland/deno#34339) but not those of npm packages, which are files in its
+ * cache: it would report each `Observable` in a signature as a private type.
  */
 import config from "../deno.json" with { type: "json" };
 

@@ -1,6 +1,6 @@
 /**
- * Where tests get `@std/*` from: from JSR, as deno.json declares it; where JSR can't be reached, from
- * the modules in tests/std/ that stand in for it; or from a checkout of denoland/std.
+ * Selects the source of `@std/*`: JSR, as in deno.json; the modules in tests/std/, where JSR cannot be
+ * reached; or a checkout of denoland/std.
  */
 import { pathToFileURL } from "node:url";
 import config from "../deno.json" with { type: "json" };
@@ -11,9 +11,9 @@ const LOCAL = new URL("tests/std/", ROOT);
 const JSR_TIMEOUT_MS = 10_000;
 
 /**
- * Takes a leading `--jsr`, `--local` or `--std DIRECTORY` off the arguments, else finds out whether JSR
- * can be reached, prints which source it is, and returns the flags that make a `deno` subcommand use
- * it.
+ * Returns the flags with which a `deno` subcommand uses the selected source of `@std/*`, and the other
+ * arguments. A leading `--jsr`, `--local` or `--std DIRECTORY` selects the source, else whether JSR can be
+ * reached. Prints the source.
  */
 export async function stdFlags(
   args: readonly string[],
@@ -22,9 +22,9 @@ export async function stdFlags(
   const [choice, ...others] = args;
   switch (choice) {
     case "--jsr":
-      return { flags: await jsrFlags("as chosen", directory), args: others };
+      return { flags: await jsrFlags("selected", directory), args: others };
     case "--local":
-      return { flags: await localFlags("as chosen", directory), args: others };
+      return { flags: await localFlags("selected", directory), args: others };
     case "--std": {
       const [checkout, ...rest] = others;
       if (checkout === undefined) {
@@ -37,7 +37,7 @@ export async function stdFlags(
     default: {
       const flags = await reachesJsr()
         ? await jsrFlags("it can be reached", directory)
-        : await localFlags("JSR can't be reached", directory);
+        : await localFlags("JSR cannot be reached", directory);
       return { flags, args: [...args] };
     }
   }
@@ -55,8 +55,8 @@ async function reachesJsr(): Promise<boolean> {
 
 async function jsrFlags(reason: string, directory: string): Promise<string[]> {
   console.log(`@std/* comes from JSR: ${reason}.`);
-  // deno.lock pins npm packages only, so that machines with and without JSR agree on it: what JSR
-  // adds goes to a copy.
+  // deno.lock pins npm packages only, so that it is the same on machines with and without JSR. Packages
+  // of JSR are added to a copy.
   await Deno.copyFile(new URL("deno.lock", ROOT), `${directory}/deno.lock`);
   return [`--lock=${directory}/deno.lock`];
 }
@@ -66,16 +66,16 @@ async function localFlags(reason: string, directory: string): Promise<string[]> 
   return await mapFlags(await localModules(LOCAL), directory);
 }
 
-/** Specifiers, such as `@std/testing/time`, and the addresses of their modules. */
+/** The addresses of modules by specifier, such as `@std/testing/time`. */
 type Modules = Readonly<Record<string, string>>;
 
 async function mapFlags(std: Modules, directory: string): Promise<string[]> {
-  const imports = importMap(config.imports, std, ROOT);
+  const imports = toImportMap(config.imports, std, ROOT);
   await Deno.writeTextFile(`${directory}/import_map.json`, JSON.stringify({ imports }));
   return [`--import-map=${directory}/import_map.json`];
 }
 
-/** The modules below a directory, by path: `assert.ts` is `@std/assert`. */
+/** Finds the modules below a directory: `assert.ts` is `@std/assert`. */
 async function localModules(directory: URL, prefix = "@std/"): Promise<Modules> {
   const modules: Record<string, string> = {};
   for await (const { name, isDirectory } of Deno.readDir(directory)) {
@@ -87,20 +87,22 @@ async function localModules(directory: URL, prefix = "@std/"): Promise<Modules> 
 }
 
 /**
- * What the packages of a denoland/std checkout export. They import each other by these specifiers
- * too, so that all of `@std` comes from the checkout.
+ * Finds the exports of all packages in a checkout of denoland/std. The packages import each other by
+ * these specifiers too, so that all of `@std` comes from the checkout.
  */
 export async function checkoutModules(checkout: URL): Promise<Modules> {
   const modules: Record<string, string> = {};
   for await (const { name: folder, isDirectory } of Deno.readDir(checkout)) {
-    const home = new URL(`${folder}/`, checkout);
-    const manifest = isDirectory ? await readIfPresent(new URL("deno.json", home)) : undefined;
+    const packageUrl = new URL(`${folder}/`, checkout);
+    const manifest = isDirectory
+      ? await readIfPresent(new URL("deno.json", packageUrl))
+      : undefined;
     if (manifest === undefined) continue;
     const { name, exports }: PackageManifest = JSON.parse(manifest);
     if (name === undefined || exports === undefined) continue;
     const entries = typeof exports === "string" ? { ".": exports } : exports;
     for (const [entry, path] of Object.entries(entries)) {
-      modules[name + entry.slice(1)] = new URL(path, home).href;
+      modules[name + entry.slice(1)] = new URL(path, packageUrl).href;
     }
   }
   return modules;
@@ -121,10 +123,10 @@ async function readIfPresent(file: URL): Promise<string | undefined> {
 }
 
 /**
- * deno.json's imports in an import map's own terms: a package's subpaths have an entry of their own,
- * addresses are absolute, and `@std/*` is what `std` has.
+ * Converts the imports of deno.json to those of an import map: the subpaths of a package have an entry of
+ * their own, addresses are absolute, and `@std/*` comes from `std`.
  */
-export function importMap(
+export function toImportMap(
   imports: Readonly<Record<string, string>>,
   std: Modules,
   root: URL,

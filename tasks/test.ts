@@ -1,6 +1,6 @@
 /**
- * `deno task test [--jsr | --local | --std DIRECTORY] [deno test's own arguments]`: without the latter
- * it runs everything.
+ * `deno task test [--jsr | --local | --std DIRECTORY] [arguments of deno test]`: runs the given tests;
+ * without arguments all tests, with coverage.
  */
 import { stripVTControlCharacters } from "node:util";
 import { stdFlags } from "./std_source.ts";
@@ -8,7 +8,7 @@ import { stdFlags } from "./std_source.ts";
 const SOURCES = new URL("../src/", import.meta.url);
 const TIME_LIMIT = new URL("../tests/time_limit.ts", import.meta.url);
 
-/** What tests may do: talk to servers of their own, and write to a directory that goes afterwards. */
+/** The permissions of tests: servers on this host, and a directory that is removed afterwards. */
 const permissions = (directory: string) => [
   "--allow-env",
   "--allow-net=127.0.0.1,localhost",
@@ -17,10 +17,10 @@ const permissions = (directory: string) => [
   `--allow-write=${directory}`,
 ];
 
-/** Deno's closing line in the form that continuous integration reads: `12 passed, 0 failed`. */
+/** Converts the last line of Deno's output to the form that CI reads: `12 passed, 0 failed`. */
 export function closingLine(output: string): string | undefined {
   const closing = /^(?:ok|FAILED) \| (\d+) passed.*? \| (\d+) failed(?:.*? \| (\d+) ignored)?/gm;
-  // The last one: a test may run Deno's tests itself.
+  // The last match: a test may run `deno test` itself.
   const counts = [...stripVTControlCharacters(output).matchAll(closing)].at(-1);
   if (counts === undefined) return undefined;
   const [, passed, failed, ignored] = counts;
@@ -30,27 +30,27 @@ export function closingLine(output: string): string | undefined {
 async function runTests(directory: string): Promise<number> {
   const { flags, args } = await stdFlags(Deno.args, directory);
   const coverage = `${directory}/coverage`;
-  const whole = args.length === 0;
+  const isFullRun = args.length === 0;
   const tests = new Deno.Command(Deno.execPath(), {
     args: [
       "test",
       ...flags,
       ...permissions(directory),
       `--preload=${TIME_LIMIT}`,
-      ...(whole ? [`--coverage=${coverage}`, "--coverage-raw-data-only"] : []),
+      ...(isFullRun ? [`--coverage=${coverage}`, "--coverage-raw-data-only"] : []),
       ...args,
     ],
     env: { TMPDIR: directory, TEMP: directory },
     stdout: "piped",
   }).spawn();
-  const [screen, record] = tests.stdout.tee();
+  const [terminalStream, outputStream] = tests.stdout.tee();
   const [output] = await Promise.all([
-    new Response(record).text(),
-    screen.pipeTo(Deno.stdout.writable, { preventClose: true }),
+    new Response(outputStream).text(),
+    terminalStream.pipeTo(Deno.stdout.writable, { preventClose: true }),
   ]);
   const closing = closingLine(output);
   if (closing !== undefined) {
-    if (whole) await printCoverage(coverage);
+    if (isFullRun) await printCoverage(coverage);
     console.log(closing);
   }
   return (await tests.status).code;

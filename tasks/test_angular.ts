@@ -1,7 +1,7 @@
 /**
- * `deno task test:angular [--screenshots]`: builds the Angular example and runs its unit tests, weighs
- * what this package adds to it, and tries the console out in Chromium. With `--screenshots` it takes
- * those for the README anew.
+ * `deno task test:angular [--screenshots]`: builds the Angular example, runs its unit tests, weighs what
+ * this package adds to it, and tests the console in Chromium. With `--screenshots` it replaces those of
+ * its README.
  */
 import { printBundleCost } from "../examples/angular/bundle_cost.ts";
 import { installApp, npmRun } from "./angular.ts";
@@ -32,11 +32,11 @@ async function testInBrowser(): Promise<boolean> {
   }
 }
 
-/** Puts the README's component where readme.spec.ts tests it. */
+/** Writes the README's component into the app, where readme.spec.ts tests it. */
 async function extractReadmeComponent(): Promise<void> {
   const readme = await Deno.readTextFile(new URL("../README.md", import.meta.url));
   const [, component] = /```ts ignore\n(import \{ Component[^]*?)```/.exec(readme) ?? [];
-  if (component === undefined) throw new Error("The README has no Angular component");
+  if (component === undefined) throw new Error("README.md has no Angular component");
   const path = new URL("../examples/angular/src/app/readme-component.ts", import.meta.url);
   await Deno.writeTextFile(path, component);
 }
@@ -46,5 +46,5 @@ await extractReadmeComponent();
 await npmRun("test");
 await npmRun("build");
 const isLight = await printBundleCost();
-const works = await testInBrowser();
-if (!isLight || !works) Deno.exitCode = 1;
+const isWorking = await testInBrowser();
+if (!isLight || !isWorking) Deno.exitCode = 1;

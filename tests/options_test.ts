@@ -57,7 +57,7 @@ Deno.test("without a key the error names the option and the environment variable
   const { message } = refused({});
   assertEquals(
     message,
-    "apiKey: is missing; pass the option apiKey or set the environment variable HPCAI_API_KEY",
+    "apiKey is missing. Pass the option apiKey, or set the environment variable HPCAI_API_KEY.",
   );
 });
 
@@ -86,8 +86,8 @@ async function outcomeWith(permissions: readonly string[], options: string): Pro
 Deno.test("a key that Deno may not read is reported as unreadable, without a prompt", async () => {
   assertEquals(
     await outcomeWith([], "{}"),
-    "InvalidArgumentError apiKey: cannot be read from HPCAI_API_KEY, since Deno lacks the permission; " +
-      "run with --allow-env=HPCAI_API_KEY,HPCAI_BASE_URL, or pass the option apiKey",
+    "InvalidArgumentError apiKey cannot be read from HPCAI_API_KEY, since Deno lacks the permission. " +
+      "Run with --allow-env=HPCAI_API_KEY,HPCAI_BASE_URL, or pass the option apiKey.",
   );
 });
 
@@ -95,8 +95,8 @@ Deno.test("a key from the environment does not go to the default host while HPCA
   const keyAlone = ["--allow-env=HPCAI_API_KEY"];
   assertEquals(
     await outcomeWith(keyAlone, "{}"),
-    "InvalidArgumentError baseUrl: cannot be read from HPCAI_BASE_URL, since Deno lacks the " +
-      "permission; run with --allow-env=HPCAI_API_KEY,HPCAI_BASE_URL, or pass the option baseUrl",
+    "InvalidArgumentError baseUrl cannot be read from HPCAI_BASE_URL, since Deno lacks the " +
+      "permission. Run with --allow-env=HPCAI_API_KEY,HPCAI_BASE_URL, or pass the option baseUrl.",
   );
   assertEquals(
     await outcomeWith(keyAlone, '{ baseUrl: "https://given.example" }'),
@@ -165,7 +165,7 @@ for (
 
 for (
   const [baseUrl, problem] of [
-    ["https://user:pass@h.example/", /holds credentials/],
+    ["https://user:pass@h.example/", /contains credentials/],
     ["https://h.example/?token=pass", /query or a fragment/],
     ["https://h.example/#pass", /query or a fragment/],
     ["ftp://h.example/", /neither https: nor http:/],

@@ -6,7 +6,6 @@
  */
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { apiProxy, type Upstream } from "../api_proxy.ts";
-import { paced } from "../paced.ts";
 import { builtApp } from "./built_app.ts";
 
 const API_PREFIX = "/hpcai";
@@ -38,13 +37,10 @@ function findUpstream(): Upstream {
     maxPageSize: 20,
     archiveBytes: 64 * 1024 ** 2,
     latencyMs: 150,
+    bytesPerSecond: NETWORK_BYTES_PER_SECOND,
   });
   keepTraining(fake);
-  return {
-    apiKey: fake.apiKey,
-    baseUrl: DEFAULT_BASE_URL,
-    fetch: async (input, init) => paced(await fake.fetch(input, init), NETWORK_BYTES_PER_SECOND),
-  };
+  return { apiKey: fake.apiKey, baseUrl: DEFAULT_BASE_URL, fetch: fake.fetch };
 }
 
 /** Saves a checkpoint of the latest run now and then, so that there is something to watch. */

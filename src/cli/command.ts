@@ -85,7 +85,7 @@ function client$(
   terminal: Terminal,
 ): Observable<RestClient> {
   if (options.demo) {
-    return defer(() => import("./demo.ts")).pipe(map(({ demoClient }) => demoClient()));
+    return defer(() => import("./demo.ts")).pipe(map(({ demoClient }) => demoClient(host)));
   }
   return apiKey$(host, options.apiKeyFile, terminal).pipe(
     map((apiKey) =>

@@ -4,6 +4,7 @@ import {
   AuthenticationError,
   type ConnectionObstacle,
   DownloadInterruptedError,
+  HpcaiError,
   InternalServerError,
   InvalidArchiveError,
   InvalidArgumentError,
@@ -108,7 +109,8 @@ export function toFailure(error: unknown): Failure {
   if (error instanceof UnsafeArchiveError) {
     return failure("Nothing was written. Do not trust where it comes from.", EXIT_CODES.failure);
   }
-  return failure("Run it again with --debug to see more.", EXIT_CODES.failure);
+  const advice = error instanceof HpcaiError ? error.advice : undefined;
+  return failure(advice ?? "Run it again with --debug to see more.", EXIT_CODES.failure);
 }
 
 /** Whether Deno refuses something for want of a permission. */
@@ -117,43 +119,38 @@ export function isMissingPermission(error: unknown): boolean {
 }
 
 function ofArgument(error: InvalidArgumentError): Failure {
-  const message = sentence(error).replace(`${error.argument}: `, "");
-  // What comes after the semicolon names the library's option.
-  const [problem = message] = message.split("; ");
+  const { reason, problem } = error;
   const failure = (text: string, advice: string, exitCode: ExitCode = EXIT_CODES.usage) =>
     new Failure(text, advice, exitCode, { cause: error });
   const isReplaceable = error instanceof PathExistsError;
   switch (error.argument) {
     case "path":
       return failure(
-        problem,
+        reason,
         isReplaceable ? "Pass --force to replace it, or -o to name another." : NAME_ANOTHER,
       );
     case "directory":
       return failure(
-        problem,
+        reason,
         isReplaceable
           ? "Pass --force to delete it with all that is in it, or -o to name another."
           : NAME_ANOTHER,
       );
     case "apiKey":
-      return failure(`The API key ${problem}.`, KEY_ADVICE, EXIT_CODES.authentication);
+      return failure(`The API key ${reason}.`, KEY_ADVICE, EXIT_CODES.authentication);
     case "baseUrl":
-      return failure(`The base URL ${problem}.`, BASE_URL_ADVICE);
+      return failure(`The base URL ${reason}.`, BASE_URL_ADVICE);
     case "intervalMs":
-      return failure(`The interval ${message}.`, "See --help.");
+      return failure(`The interval ${reason}.`, "See --help.");
     default:
-      return failure(message, "See --help.");
+      return failure(problem, "See --help.");
   }
 }
 
 /** The message without the request, which is --debug's to show. */
 export function sentence(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error instanceof ApiStatusError || error instanceof ApiConnectionError) {
-    return error.message.replace(` (${error.method} ${error.requestUrl})`, "");
-  }
-  return error.message;
+  if (error instanceof HpcaiError) return error.problem;
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** All that is known of an error and its causes, a line each. */
@@ -171,13 +168,11 @@ export function explain(error: unknown): string[] {
       lines.push(String(at));
       continue;
     }
-    const request = "method" in at && "requestUrl" in at ? ` (${at.method} ${at.requestUrl})` : "";
-    const message = at.message.replace(request, "");
     const facts = ["status", "code", "retryAfterMs", "shouldRetry", "obstacle"].flatMap((name) => {
       const value = Reflect.get(at, name);
       return value === undefined ? [] : [` ${name}=${value}`];
     });
-    lines.push(`${at.name}: ${message}${request}${facts.join("")}`);
+    lines.push(`${at.name}: ${at.message}${facts.join("")}`);
   }
   return lines;
 }

@@ -40,7 +40,7 @@ export function readArchiveEntry$(
     if (typeof path !== "string" || normalizeEntryName(path) === "") {
       throw new InvalidArgumentError(
         "path",
-        `must be the name of a file in the archive, but is ${show(path)}`,
+        `must be the name of a file in the archive, got ${show(path)}`,
       );
     }
     const { maxBytes, ...settings } = entriesSettings(options, DEFAULT_MAX_ENTRY_BYTES);

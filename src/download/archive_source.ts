@@ -6,7 +6,7 @@ import {
   exchange,
   type ExchangeContext,
   redirected,
-  shownRequest,
+  requestInfo,
 } from "../transport/exchange.ts";
 import { readJson } from "../transport/read_json.ts";
 import type { Redact } from "../transport/redact.ts";
@@ -46,11 +46,21 @@ export interface ArchiveSource extends ArchivePosition {
 /** Statuses that an archive has while the server still builds it. */
 const PREPARING_STATUSES: readonly number[] = [425, 503];
 
+const ADVICE: Readonly<Record<number, string>> = {
+  404:
+    "List the checkpoints of the run with listCheckpoints$; the checkpoint may have been deleted.",
+  410: "The archive no longer exists. Choose another checkpoint from listCheckpoints$.",
+  425: "The archive is still being built. Retry later, or increase prepareTimeoutMs.",
+  501: "The server does not support archives. Check baseUrl.",
+};
+
 /** Compressed again on the way, an archive would have neither length nor ranges, and come slower. */
 const ARCHIVE_HEADERS = { "Accept": "application/gzip", "Accept-Encoding": "identity" } as const;
 
 const PARTIAL_CONTENT = 206;
 const RANGE_NOT_SATISFIABLE = 416;
+/** Which error statuses are read, and what to do about others. */
+const EXPECTED = { alsoAccepted: [RANGE_NOT_SATISFIABLE], adviceFor: ADVICE } as const;
 
 /**
  * Asks for a checkpoint's archive, or for the rest of it. Emits once, when the headers of the archive
@@ -75,7 +85,7 @@ export function openArchive$(
     method: "GET",
     path: ["training_runs", trainingRunId, "checkpoints", ...checkpointId.split("/"), "archive"],
     headers: { ...ARCHIVE_HEADERS, ...rangeHeaders(position) },
-    alsoAccepted: [RANGE_NOT_SATISFIABLE],
+    ...EXPECTED,
     patience: { statuses: PREPARING_STATUSES, ...preparation },
     retryForMs,
   }, (answer, context) => readArchive(answer, context, position));
@@ -95,8 +105,8 @@ async function readArchive(
     return archiveSource(answer, context, position);
   }
   const { url } = await readJson(signedUrl)(answer, context);
-  const signed = await exchange(redirected(answer.request, url, context), context);
-  await requireSuccess(signed, context, [RANGE_NOT_SATISFIABLE]);
+  const signed = await exchange(redirected(answer, url, context), context);
+  await requireSuccess(signed, context, { alsoAccepted: [RANGE_NOT_SATISFIABLE] });
   return archiveSource(signed, context, position);
 }
 
@@ -121,7 +131,7 @@ async function archiveSource(
     if (position.loaded === 0) {
       const got = `a part of it, with status ${status}`;
       const problem = "expected the whole archive";
-      throw new ApiResponseValidationError(problem, "", got, shownRequest(request, redact));
+      throw new ApiResponseValidationError(problem, "", got, requestInfo(answer, redact));
     }
     // The range does not fit what is there: the whole archive, then, and see what can be done.
     return archiveSource(await wholeArchive(request, context), context, {
@@ -134,7 +144,7 @@ async function archiveSource(
     await discardBody(response);
     const problem = "expected the bytes of an archive";
     const got = body === null ? "" : `a body of type ${type}`;
-    throw new ApiResponseValidationError(problem, "", got, shownRequest(request, redact));
+    throw new ApiResponseValidationError(problem, "", got, requestInfo(answer, redact));
   }
   return { body, end: undefined, ...announced(response, position), loaded: 0, redact, abort };
 }
@@ -144,7 +154,7 @@ async function wholeArchive(
   context: ExchangeContext,
 ): Promise<Answer> {
   const answer = await exchange({ ...request, headers }, context);
-  await requireSuccess(answer, context);
+  await requireSuccess(answer, context, {});
   return answer;
 }
 

@@ -66,7 +66,7 @@ function invalidStream(to: unknown): InvalidArgumentError {
   return new InvalidArgumentError(
     "to",
     isLocked
-      ? "must be a WritableStream that nobody else writes to, but it is locked"
-      : `must be a WritableStream, but is ${show(to)}`,
+      ? "must be a WritableStream that is not locked"
+      : `must be a WritableStream, got ${show(to)}`,
   );
 }

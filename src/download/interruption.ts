@@ -28,5 +28,5 @@ export class SinkError extends HpcaiError {
 /** Reports a connection that fails after the first byte as an interrupted download. */
 export function toInterruption(error: unknown, { loaded, total }: ArchivePosition): unknown {
   if (loaded === 0 || !(error instanceof ApiConnectionError)) return error;
-  return new DownloadInterruptedError(error.message, loaded, total, { cause: error });
+  return new DownloadInterruptedError(error.problem, loaded, total, { cause: error });
 }

@@ -67,7 +67,7 @@ export function pumpInto(
 
   const requireWithinLimit = (bytes: number): void => {
     if (bytes <= maxBytes) return;
-    throw new LimitExceededError("maxBytes", maxBytes, "The archive has more bytes than allowed");
+    throw new LimitExceededError("maxBytes", maxBytes, "The archive");
   };
 
   const pump$ = (source: ArchiveSource, progress: Progress) =>
@@ -131,7 +131,7 @@ export function pumpInto(
         } catch (error) {
           const isOfOneSource = followedFrom === 0 && start === 0 && sunk <= read;
           if (isOfOneSource || !(error instanceof InvalidArchiveError)) throw error;
-          throw interruption(error.message, { isDamaged: true, cause: error });
+          throw interruption(error.problem, { isDamaged: true, cause: error });
         }
       };
 

@@ -83,7 +83,9 @@ async function writeStaged(
     const { type, size } = entry;
     if (bytes + size > maxBytes) {
       const reason = `the files have more than ${maxBytes} bytes (maxBytes)`;
-      throw new UnsafeArchiveError(entry.path, reason);
+      throw new UnsafeArchiveError(entry.path, reason, {
+        advice: "Increase maxBytes if that size is expected.",
+      });
     }
     const path = await writer.write(entry);
     if (path === undefined) continue;
@@ -99,11 +101,14 @@ export async function requireFree(directory: string, overwrite: boolean): Promis
   if (found === undefined) return;
   if (found.kind !== "directory") {
     const problem = `${show(directory)} is a ${found.kind}, not a directory`;
-    throw new InvalidArgumentError("directory", problem);
+    throw new InvalidArgumentError("directory", problem, {
+      advice: "Choose another directory; only directories are replaced.",
+    });
   }
   if (overwrite) return;
   throw new PathExistsError(
     "directory",
-    `${show(directory)} exists; choose another, or replace it with the option overwrite`,
+    `${show(directory)} exists`,
+    { advice: "Choose another directory, or replace it with the option overwrite." },
   );
 }

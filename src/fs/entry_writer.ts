@@ -53,6 +53,7 @@ export function entryWriter(root: string, strip: number, maxEntries: number): En
         throw new UnsafeArchiveError(
           entry,
           `it needs more than ${maxEntries} entries (maxEntries)`,
+          { advice: "Increase maxEntries if so many are expected." },
         );
       }
       await unlessTaken(mkdir(join(root, path)), entry);

@@ -111,7 +111,7 @@ function extractSettings(options: ExtractOptions): ExtractSettings {
   requireInteger("maxBytes", maxBytes, 0);
   requireInteger("maxRatio", maxRatio, 1);
   if (filter !== undefined && typeof filter !== "function") {
-    throw new InvalidArgumentError("filter", `must be a function, but is ${show(filter)}`);
+    throw new InvalidArgumentError("filter", `must be a function, got ${show(filter)}`);
   }
   return {
     ...transferSettings(transfer),
@@ -126,7 +126,7 @@ function extractSettings(options: ExtractOptions): ExtractSettings {
 
 function requireDirectory(directory: unknown): void {
   if (typeof directory === "string" && directory !== "" && !directory.includes("\0")) return;
-  throw new InvalidArgumentError("directory", `must be a path, but is ${show(directory)}`);
+  throw new InvalidArgumentError("directory", `must be a path, got ${show(directory)}`);
 }
 
 function extract$(
@@ -185,7 +185,9 @@ async function* selectEntries(
   for await (const entry of entries) {
     if (++count > maxEntries) {
       const reason = `the archive has more than ${maxEntries} entries (maxEntries)`;
-      throw new UnsafeArchiveError(entry.path, reason);
+      throw new UnsafeArchiveError(entry.path, reason, {
+        advice: "Increase maxEntries if so many are expected.",
+      });
     }
     if (filter?.(entry) !== false) yield entry;
   }

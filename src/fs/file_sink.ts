@@ -82,7 +82,7 @@ export function fileSink(path: string, options: FileSinkOptions = {}): WritableS
     write: (chunk) =>
       step(async () => {
         if (!(chunk instanceof Uint8Array)) {
-          throw new InvalidArgumentError("chunk", `must be a Uint8Array, but is ${show(chunk)}`);
+          throw new InvalidArgumentError("chunk", `must be a Uint8Array, got ${show(chunk)}`);
         }
         file ??= await openTemporaryFile(dirname(path));
         await file.append(chunk);

@@ -23,7 +23,7 @@ export async function nameFile(
 ): Promise<void> {
   const replaced = await statusOf(to);
   requireReplaceable(to, replaced);
-  if (replaced !== undefined && !overwrite) throw createdMeanwhileError(to);
+  if (replaced !== undefined && !overwrite) throw createdError(to);
   await requireIdentity(from, identity);
   await (overwrite ? rename(from, to) : linkOrRename(from, to, identity));
   await requireIdentity(to, identity);
@@ -37,27 +37,32 @@ async function linkOrRename(from: string, to: string, identity: string): Promise
     if (isErrno(error, "ENOENT")) throw error;
     if (!isErrno(error, "EEXIST")) return await rename(from, to); // It cannot make hard links.
     // Over a network, the second attempt of one that succeeded may be what fails.
-    if ((await statusOf(to))?.identity !== identity) throw createdMeanwhileError(to);
+    if ((await statusOf(to))?.identity !== identity) throw createdError(to);
   }
 }
 
 async function requireIdentity(path: string, identity: string): Promise<void> {
   if ((await statusOf(path))?.identity === identity) return;
-  throw new HpcaiError(`Cannot save ${path}: another process has replaced the file`);
+  throw new HpcaiError(`Cannot save ${path}: another process has replaced the file`, {
+    advice: "Run it again once no other process uses the file.",
+  });
 }
 
 /** Throws unless what exists at a path is a file, which alone can be replaced. */
 export function requireReplaceable(path: string, found: FileStatus | undefined): void {
   if (found === undefined || found.kind === "file") return;
-  throw new InvalidArgumentError("path", `${path} is a ${found.kind}, not a file`);
+  throw new InvalidArgumentError("path", `${path} is a ${found.kind}, not a file`, {
+    advice: "Choose another path; only regular files are replaced.",
+  });
 }
 
 /** The error for a file that exists, and that `overwrite` would replace. */
 export function existsError(path: string, problem: string): PathExistsError {
-  const advice = "save to another path, or replace it with the option `overwrite`";
-  return new PathExistsError("path", `${path} ${problem}; ${advice}`);
+  return new PathExistsError("path", `${path} ${problem}`, {
+    advice: "Choose another path, or replace the file with the option overwrite.",
+  });
 }
 
-function createdMeanwhileError(path: string): PathExistsError {
+function createdError(path: string): PathExistsError {
   return existsError(path, "was created by another process during the download");
 }

@@ -31,6 +31,7 @@ const POLLS_PER_LEASE = 60;
  * the path is free; if nothing happens for `leaseMs`, its holder is dead and the lock is taken over.
  *
  * @param path The lock's file.
+ * @param target The path that it locks, for messages.
  * @param holder A name that no other holder has.
  * @param leaseMs How long a holder may give no sign of life, in milliseconds.
  * @param signal Ends the wait.
@@ -38,6 +39,7 @@ const POLLS_PER_LEASE = 60;
  */
 export async function lockPath(
   path: string,
+  target: string,
   holder: string,
   leaseMs: number,
   signal: AbortSignal,
@@ -46,15 +48,21 @@ export async function lockPath(
     signal.throwIfAborted();
     try {
       const file = await createPrivateFile(path);
-      return hold(path, file, (await statusOfOpen(file)).identity, leaseMs);
+      return hold(path, target, file, (await statusOfOpen(file)).identity, leaseMs);
     } catch (error) {
       if (!isErrno(error, "EEXIST")) throw error;
     }
-    await waitUntilFree(path, `${path}.${holder}`, leaseMs, signal);
+    await waitUntilFree(path, target, `${path}.${holder}`, leaseMs, signal);
   }
 }
 
-function hold(path: string, file: FileHandle, identity: string, leaseMs: number): PathLock {
+function hold(
+  path: string,
+  target: string,
+  file: FileHandle,
+  identity: string,
+  leaseMs: number,
+): PathLock {
   let renewedAt = performance.now();
   let isLost = false;
   const confirm = async () => {
@@ -62,7 +70,8 @@ function hold(path: string, file: FileHandle, identity: string, leaseMs: number)
     isLost ||= (await statusOf(path))?.identity !== identity;
     if (isLost) {
       throw new HpcaiError(
-        "Another process has taken over, since this one gave no sign of life. Run it again to resume.",
+        `Cannot write ${target}: another process has taken over, since this one did not renew its lock`,
+        { advice: "Run it again to resume." },
       );
     }
   };
@@ -98,6 +107,7 @@ function hold(path: string, file: FileHandle, identity: string, leaseMs: number)
 
 async function waitUntilFree(
   path: string,
+  target: string,
   stale: string,
   leaseMs: number,
   signal: AbortSignal,
@@ -105,7 +115,9 @@ async function waitUntilFree(
   const seen = await statusOf(path);
   if (seen === undefined) return;
   if (seen.kind !== "file") {
-    throw new HpcaiError(`Cannot lock ${path}: it is a ${seen.kind}, not a file. Remove it.`);
+    throw new HpcaiError(`Cannot lock ${path}: it is a ${seen.kind}, not a file`, {
+      advice: `Remove ${path}.`,
+    });
   }
   // Counted, not timed: a machine that was suspended has to see the holder do nothing after that.
   for (let poll = 0; poll < POLLS_PER_LEASE; poll++) {
@@ -113,9 +125,9 @@ async function waitUntilFree(
     const current = await statusOf(path);
     if (current === undefined) return;
     if (current.identity !== seen.identity || current.mtimeMs !== seen.mtimeMs) {
-      throw new HpcaiError(
-        "Another process is saving there. Wait for its end, or choose another path.",
-      );
+      throw new HpcaiError(`Cannot write ${target}: another process is writing it`, {
+        advice: "Wait for it to end, or choose another path.",
+      });
     }
   }
   // Moved first, so that of two who take over one does not remove the other's lock.

@@ -162,5 +162,5 @@ function opened$(open: (signal: AbortSignal) => Promise<SavedFile>): Observable<
 /** Throws unless `path` can be that of a file. */
 export function requireFilePath(path: unknown): void {
   if (typeof path === "string" && /[^/\\]$/.test(path)) return;
-  throw new InvalidArgumentError("path", `must be the path of a file, but is ${show(path)}`);
+  throw new InvalidArgumentError("path", `must be the path of a file, got ${show(path)}`);
 }

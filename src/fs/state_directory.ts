@@ -120,6 +120,7 @@ async function uidIn(root: string): Promise<number | undefined> {
 
 function unusable(path: string, problem: string): HpcaiError {
   return new HpcaiError(
-    `Cannot keep state in ${path}: it ${problem}. Remove it, or choose another directory.`,
+    `Cannot keep state in ${path}: it ${problem}`,
+    { advice: "Remove it, or choose another directory." },
   );
 }

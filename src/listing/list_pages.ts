@@ -101,7 +101,7 @@ function throwInconsistent$<T>(
   advice: string,
 ): Observable<never> {
   return throwError(() =>
-    new InconsistentListingError(`Cannot list all ${noun}: ${reason}. ${advice}`)
+    new InconsistentListingError(`Cannot list all ${noun}: ${reason}`, { advice })
   );
 }
 

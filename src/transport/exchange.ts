@@ -1,14 +1,16 @@
 import { show } from "../arguments.ts";
 import {
   ApiConnectionError,
+  type ApiConnectionErrorOptions,
   ApiRedirectError,
+  type ApiRequestInfo,
   type ConnectionObstacle,
-  type RequestContext,
 } from "../errors.ts";
-import { insecurity, type ResolvedOptions } from "../options.ts";
+import { environmentProxy, insecurity, type ResolvedOptions, type UrlFault } from "../options.ts";
 import { discardBody } from "./bounded_text.ts";
 import { connectionObstacle } from "./connection_obstacle.ts";
 import { type Redact, redactedCause, type Redactor, shownUrl } from "./redact.ts";
+import { requestIdOf } from "./request_id.ts";
 
 /** A request as it goes out. */
 export interface OutgoingRequest {
@@ -57,10 +59,11 @@ export async function exchange(
   const response = await send(request, context);
   if (response.type === "opaqueredirect") {
     throw redirectError(
-      "Cannot follow a redirect in a page, since browsers hide its target. Reach the API through a " +
-        `proxy on the page's own origin, or have the server respond with JSON, {"url": "…"}`,
-      request,
+      "Cannot follow a redirect in a page, since browsers hide its target",
+      { request, response },
       context,
+      "Reach the API through a proxy on the page's own origin, or have the server respond with " +
+        'JSON, {"url": "…"}.',
     );
   }
   const location = response.headers.get("Location");
@@ -68,11 +71,11 @@ export async function exchange(
     return { response, request };
   }
   await discardBody(response);
-  const target = redirected(request, location, context);
+  const target = redirected({ request, response }, location, context);
   if (request.method !== "GET" && (response.status === 303 || !target.isTrusted)) {
     throw redirectError(
       `Cannot follow a redirect of a ${request.method} request`,
-      request,
+      { request, response },
       context,
     );
   }
@@ -82,43 +85,45 @@ export async function exchange(
 /**
  * The request that goes to where a server points instead.
  *
- * @param request The request that was answered so.
+ * @param answer The response that points there, and its request.
  * @param location Where the server points: a URL, or one relative to the request's.
  * @throws {ApiRedirectError} if it must not be followed: it is one too many, is no URL, holds credentials, or would
  * go over `http:` where that is not allowed or where `https:` was used before.
  */
 export function redirected(
-  request: OutgoingRequest,
+  answer: Answer,
   location: string,
   context: ExchangeContext,
 ): OutgoingRequest {
+  const { request } = answer;
   const { options, redact, hideQuery } = context;
   if (request.redirectsLeft === 0) {
     throw redirectError(
       `The server redirects more than ${MAX_REDIRECTS} times`,
-      request,
+      answer,
       context,
     );
   }
   if (!URL.canParse(location, request.url)) {
     throw redirectError(
       "The target of the redirect is no URL",
-      request,
+      answer,
       context,
     );
   }
   const url = new URL(location, request.url);
   hideQuery(url);
-  const fault = url.username !== "" || url.password !== ""
-    ? "holds credentials"
+  const fault: UrlFault | undefined = url.username !== "" || url.password !== ""
+    ? { reason: "contains credentials" }
     : request.url.protocol === "https:" && url.protocol === "http:"
-    ? "falls from https: to http:"
+    ? { reason: "falls from https: to http:" }
     : insecurity(url, options.allowInsecureHttp);
   if (fault !== undefined) {
     throw redirectError(
-      `Cannot follow the redirect to ${redact(shownUrl(url))}: it ${fault}`,
-      request,
+      `Cannot follow the redirect to ${redact(shownUrl(url))}: it ${fault.reason}`,
+      answer,
       context,
+      fault.advice,
     );
   }
   const isTrusted = request.isTrusted && url.origin === options.baseUrl.origin;
@@ -127,15 +132,23 @@ export function redirected(
 
 function redirectError(
   problem: string,
-  request: OutgoingRequest,
+  answer: Answer,
   { redact }: ExchangeContext,
+  advice?: string,
 ): ApiRedirectError {
-  return new ApiRedirectError(problem, shownRequest(request, redact));
+  return new ApiRedirectError(problem, requestInfo(answer, redact), { advice });
 }
 
-/** A request as errors may show it. */
-export function shownRequest({ method, url }: OutgoingRequest, redact: Redact): RequestContext {
-  return { method, requestUrl: redact(shownUrl(url)) };
+/** What errors may show of a request, and of its response where there is one. */
+export function requestInfo(
+  { request: { method, url }, response }: { request: OutgoingRequest; response?: Response },
+  redact: Redact,
+): ApiRequestInfo {
+  return {
+    method,
+    requestUrl: redact(shownUrl(url)),
+    requestId: requestIdOf(response?.headers, redact),
+  };
 }
 
 async function send(request: OutgoingRequest, context: ExchangeContext): Promise<Response> {
@@ -159,9 +172,10 @@ async function send(request: OutgoingRequest, context: ExchangeContext): Promise
     throw new TypeError(`expected an unread Response, got ${show(response)}`);
   } catch (error) {
     const cause = redactedCause(error, redact);
-    const obstacle = isFaulty ? "fetch" : connectionObstacle(cause, url);
+    const obstacle = isFaulty ? "fetch" : await connectionObstacle(cause, url);
     const problem = obstacle ? PROBLEMS[obstacle] : "The connection failed";
-    throw connectionError(problem, cause, request, redact, obstacle);
+    const advice = await connectionAdvice(obstacle, url, options);
+    throw connectionError(problem, cause, { request }, redact, { obstacle, advice });
   }
 }
 
@@ -178,18 +192,38 @@ function isUnreadResponse(value: Partial<Response> | null | undefined): boolean 
     !value.bodyUsed;
 }
 
+/** What to do about a failed connection. */
+async function connectionAdvice(
+  obstacle: ConnectionObstacle | undefined,
+  url: URL,
+  { hasDefaultFetch }: ResolvedOptions,
+): Promise<string> {
+  const general = "Check the network and baseUrl.";
+  const mayIgnoreProxy = hasDefaultFetch && environmentProxy() !== undefined;
+  // Not loaded for what is retried, unless there is more to look into.
+  if (obstacle === undefined && !mayIgnoreProxy) return general;
+  try {
+    const { obstacleAdvice, ignoredProxyAdvice } = await import("./connection_advice.ts");
+    return obstacle
+      ? obstacleAdvice(obstacle, url)
+      : ignoredProxyAdvice(url, globalThis) ?? general;
+  } catch {
+    return general;
+  }
+}
+
 /** The error for a cause, already free of secrets, that ended a request while it was in flight. */
 export function connectionError(
   problem: string,
   cause: unknown,
-  request: OutgoingRequest,
+  exchange: { readonly request: OutgoingRequest; readonly response?: Response },
   redact: Redact,
-  obstacle?: ConnectionObstacle,
+  options?: ApiConnectionErrorOptions,
 ): ApiConnectionError {
   return new ApiConnectionError(
     `${problem}: ${deepestReason(cause)}`,
-    shownRequest(request, redact),
-    { cause, obstacle },
+    requestInfo(exchange, redact),
+    { cause, ...options },
   );
 }
 

@@ -1,7 +1,7 @@
 import { ApiResponseValidationError, LimitExceededError } from "../errors.ts";
 import { type Decode, JsonFault } from "../json.ts";
 import { boundedText } from "./bounded_text.ts";
-import { type Answer, connectionError, type ExchangeContext, shownRequest } from "./exchange.ts";
+import { type Answer, connectionError, type ExchangeContext, requestInfo } from "./exchange.ts";
 import { redactedCause } from "./redact.ts";
 import { excerpt } from "./status_error.ts";
 import type { ReadAnswer } from "./transport.ts";
@@ -22,7 +22,7 @@ export function readJson<T>(decode: Decode<T>): ReadAnswer<T> {
         problem,
         path,
         excerpt(text, context.redact),
-        shownRequest(answer.request, context.redact),
+        requestInfo(answer, context.redact),
       );
     if (text.trim() === "") throw invalid("expected JSON, but the body is empty");
     let json: unknown;
@@ -41,18 +41,15 @@ export function readJson<T>(decode: Decode<T>): ReadAnswer<T> {
 }
 
 async function bodyText(
-  { response, request }: Answer,
+  answer: Answer,
   { options: { maxJsonBytes }, redact }: ExchangeContext,
 ): Promise<string> {
-  const { text, isWhole } = await boundedText(response, maxJsonBytes).catch((error) => {
+  const { text, isWhole } = await boundedText(answer.response, maxJsonBytes).catch((error) => {
     const cause = redactedCause(error, redact);
-    throw connectionError("The connection was lost during the response", cause, request, redact);
+    throw connectionError("The connection was lost during the response", cause, answer, redact);
   });
   if (isWhole) return text;
-  const { method, requestUrl } = shownRequest(request, redact);
-  throw new LimitExceededError(
-    "maxJsonBytes",
-    maxJsonBytes,
-    `The response to ${method} ${requestUrl} is too large`,
-  );
+  const { method, requestUrl } = requestInfo(answer, redact);
+  const subject = `The response to ${method} ${requestUrl}`;
+  throw new LimitExceededError("maxJsonBytes", maxJsonBytes, subject);
 }

@@ -1,7 +1,13 @@
-import { type ApiStatus, type ApiStatusError, apiStatusError } from "../errors.ts";
+import {
+  type ApiRequestInfo,
+  type ApiStatus,
+  type ApiStatusError,
+  apiStatusError,
+} from "../errors.ts";
 import { isObject } from "../json.ts";
 import { boundedText } from "./bounded_text.ts";
 import type { Redact } from "./redact.ts";
+import { statusAdvice } from "./status_advice.ts";
 
 /** No error message needs more of a body than this. */
 const MAX_ERROR_BODY_BYTES = 64 * 1024;
@@ -16,23 +22,38 @@ const EXCERPT_CHARACTERS = 200;
  * @param response The answer, its body unread.
  * @param request Which request it answers.
  * @param redact Takes the secrets out of what the server wrote.
+ * @param adviceFor What to do about statuses that have a meaning of their own at the endpoint.
  */
 export async function statusError(
   response: Response,
-  request: Pick<ApiStatus, "method" | "requestUrl" | "isRedirected">,
+  request: ApiRequestInfo & Pick<ApiStatus, "isRedirected">,
   redact: Redact,
+  adviceFor: Readonly<Record<number, string>> = {},
 ): Promise<ApiStatusError> {
   const { text } = await boundedText(response, MAX_ERROR_BODY_BYTES).catch(() => ({ text: "" }));
-  const { headers } = response;
+  const { headers, status } = response;
   const shouldRetry = headers.get("x-should-retry");
+  const waitMs = milliseconds(headers.get("retry-after-ms"), 1) ??
+    retryAfterMs(headers.get("Retry-After"));
   return apiStatusError({
     ...request,
     ...describe(text, redact),
-    status: response.status,
-    retryAfterMs: milliseconds(headers.get("retry-after-ms"), 1) ??
-      retryAfterMs(headers.get("Retry-After")),
+    status,
+    headers: redactedHeaders(headers, redact),
+    advice: adviceFor[status] ?? statusAdvice(status, request.isRedirected ?? false, waitMs),
+    retryAfterMs: waitMs,
     shouldRetry: shouldRetry === "true" || (shouldRetry === "false" ? false : undefined),
   });
+}
+
+/** A copy of headers without secrets and cookies. */
+function redactedHeaders(headers: Headers, redact: Redact): Headers {
+  const copy = new Headers();
+  headers.forEach((value, name) => {
+    // A name that repeats a secret has no form without it.
+    if (name !== "set-cookie" && redact(name) === name) copy.append(name, redact(value));
+  });
+  return copy;
 }
 
 /** The error code in the XML of S3, Google Cloud Storage and Azure. */
@@ -64,9 +85,11 @@ function describe(text: string, redact: Redact): Description {
   };
 }
 
-/** A text without the control characters that would upset a terminal or a log. */
+/** A text on one line, without control characters and without a full stop at its end. */
 function oneLine(text: unknown): string | undefined {
-  return typeof text === "string" ? text.replace(/[\s\p{Cc}]+/gu, " ").trim() : undefined;
+  return typeof text === "string"
+    ? text.replace(/[\s\p{Cc}]+/gu, " ").trim().replace(/\.$/, "")
+    : undefined;
 }
 
 /** Joins FastAPI's list of faults, `[{loc: ["query", "limit"], msg: "…"}]`, to one sentence. */

@@ -25,7 +25,7 @@ import {
   exchange,
   type ExchangeContext,
   MAX_REDIRECTS,
-  shownRequest,
+  requestInfo,
 } from "./exchange.ts";
 import { redactor, shownUrl } from "./redact.ts";
 import { isTransient, type Patience, retryTransient } from "./retry.ts";
@@ -41,6 +41,8 @@ export interface ApiRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** Error statuses that `read` takes all the same. */
   readonly alsoAccepted?: readonly number[];
+  /** What to do about error statuses that have a meaning of their own at the endpoint. */
+  readonly adviceFor?: Readonly<Record<number, string>>;
   /** A state of the server to wait for without counting it as a failure. */
   readonly patience?: Patience;
   /** How long after its first failure it is still retried, in milliseconds. Default `maxElapsedMs`. */
@@ -188,7 +190,7 @@ async function answer<T>(
     redirectsLeft: MAX_REDIRECTS,
   }, context);
   onResponse(answer.response.status);
-  await requireSuccess(answer, context, request.alsoAccepted);
+  await requireSuccess(answer, context, request);
   return read(answer, context);
 }
 
@@ -196,12 +198,17 @@ async function answer<T>(
 export async function requireSuccess(
   answer: Answer,
   { redact }: ExchangeContext,
-  alsoAccepted: readonly number[] = [],
+  { alsoAccepted = [], adviceFor }: Pick<ApiRequest, "alsoAccepted" | "adviceFor">,
 ): Promise<void> {
   const { response, request } = answer;
   if (response.ok || alsoAccepted.includes(response.status)) return;
   const isRedirected = request.redirectsLeft < MAX_REDIRECTS;
-  throw await statusError(response, { ...shownRequest(request, redact), isRedirected }, redact);
+  throw await statusError(
+    response,
+    { ...requestInfo(answer, redact), isRedirected },
+    redact,
+    adviceFor,
+  );
 }
 
 async function keyFrom(
@@ -213,7 +220,7 @@ async function keyFrom(
   } catch (cause) {
     if (cause instanceof InvalidArgumentError) throw cause;
     const reason = redactor(undefined, headers).redact(deepestReason(cause));
-    throw new InvalidArgumentError("apiKey", `the function failed: ${reason}`, { cause });
+    throw new InvalidArgumentError("apiKey", `is a function that failed: ${reason}`, { cause });
   }
 }
 
@@ -243,7 +250,11 @@ function timeoutError(
   { method }: ApiRequest,
   requestUrl: string,
 ): ApiTimeoutError {
-  return new ApiTimeoutError(`The request timed out after ${timeoutMs} ms`, { method, requestUrl });
+  return new ApiTimeoutError(
+    `The request timed out after ${timeoutMs} ms`,
+    { method, requestUrl },
+    { advice: "Increase timeoutMs if the server needs longer." },
+  );
 }
 
 /** Calls a function now and gives its outcome, value or error, as often as it is asked for. */

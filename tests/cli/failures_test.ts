@@ -106,7 +106,10 @@ Deno.test("--debug tells of requests, and the error's class, status, method and 
   const url = String.raw`http://127\.0\.0\.1:\d+/api/v1/training_runs/nope`;
   assertMatch(stderr, new RegExp(`^debug: request 1\\.1 GET ${url}$`, "m"));
   assertMatch(stderr, new RegExp(`^debug: response 1\\.1 GET ${url} 404 \\d+ ms$`, "m"));
-  assertMatch(stderr, new RegExp(`^debug: NotFoundError: .* \\(GET ${url}\\) status=404`, "m"));
+  assertMatch(
+    stderr,
+    new RegExp(`^debug: NotFoundError: .* \\(GET ${url}\\)\\. .* status=404`, "m"),
+  );
 });
 
 Deno.test("no output holds the key or a signed URL's query, also with --debug", async () => {
@@ -131,12 +134,12 @@ Deno.test("a refused value is told in a whole sentence, with the option to mend 
   assertEquals(
     await stderr("run", "list", "--base-url", "http://example.com"),
     "error: The base URL would send secrets in clear text, since it is http: to a host that is " +
-      "not loopback.\n" +
+      "not loopback, got http://example.com.\n" +
       "Pass one such as https://www.hpc-ai.com/finetunesdk in --base-url or HPCAI_BASE_URL.\n",
   );
   assertMatch(
     await stderr("run", "watch", "--interval", "0s"),
-    /^error: The interval must be a number of milliseconds from 1 to \d+, but is 0\.\n/,
+    /^error: The interval must be a number of milliseconds from 1 to \d+, got 0\.\n/,
   );
 });
 

@@ -161,7 +161,7 @@ Deno.test("a concurrency of 0 fails before a download begins", () => {
     const download = cold<TransferEvent>("|");
     const { message } = new InvalidArgumentError(
       "concurrency",
-      "must be a positive integer, but is 0",
+      "must be a positive integer, got 0",
     );
     const failure$ = of(download).pipe(
       totalProgress(0),

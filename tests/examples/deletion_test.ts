@@ -13,7 +13,7 @@ Deno.test("delete_checkpoint deletes", async () => {
   assertEquals([code, stdout], [0, "Checkpoint step_0010 deleted successfully\n"]);
 });
 
-Deno.test("delete_checkpoint says what the server says when it fails", async () => {
+Deno.test("delete_checkpoint prints the error of the server", async () => {
   const { code, stdout, stderr } = await run("delete_checkpoint", RUN, "nope");
   assertEquals([code, stdout], [1, ""]);
   assertStringIncludes(
@@ -27,10 +27,13 @@ Deno.test("delete_checkpoint_by_path deletes", async () => {
   assertEquals([code, stdout], [0, `Checkpoint ${PATH} deleted successfully\n`]);
 });
 
-Deno.test("delete_checkpoint_by_path says what is wrong with a path", async () => {
+Deno.test("delete_checkpoint_by_path prints why a path is invalid", async () => {
   const { code, stderr } = await run("delete_checkpoint_by_path", "step_0010");
   assertEquals(code, 1);
-  assertStringIncludes(stderr, 'Failed to delete checkpoint: checkpointPath: "step_0010" is not');
+  assertStringIncludes(
+    stderr,
+    "Failed to delete checkpoint: checkpointPath must be a checkpoint path",
+  );
 });
 
 Deno.test("safe_delete finds the checkpoint, warns, and deletes", async () => {
@@ -46,7 +49,7 @@ Deno.test("safe_delete finds the checkpoint, warns, and deletes", async () => {
   );
 });
 
-Deno.test("safe_delete deletes nothing that does not exist", async () => {
+Deno.test("safe_delete reports a checkpoint that does not exist", async () => {
   const { code, stdout } = await run("safe_delete", RUN, "nope");
   assertEquals([code, stdout], [0, "Checkpoint nope does not exist\n"]);
 });
@@ -64,7 +67,7 @@ Deno.test("safe_delete_by_path finds the checkpoint, warns, and deletes", async 
   );
 });
 
-Deno.test("safe_delete_by_path deletes nothing that does not exist", async () => {
+Deno.test("safe_delete_by_path reports a checkpoint that does not exist", async () => {
   const sampler = `hpcai://${RUN}/sampler_weights/step_0010`;
   const { code, stdout } = await run("safe_delete_by_path", sampler);
   assertEquals([code, stdout], [0, `Checkpoint ${sampler} does not exist\n`]);
@@ -78,11 +81,13 @@ for (
     "safe_delete_by_path",
   ]
 ) {
-  Deno.test(`with a key, ${example} does not choose by itself what to delete`, async () => {
-    const { code, stdout, stderr } = await runTask("example", [`examples/${example}.ts`], {
-      env: { HPCAI_API_KEY: "key" },
-    });
-    assertEquals([code, stdout], [2, ""]);
-    assertStringIncludes(stderr, "nothing was deleted");
+  Deno.test(`${example} with a service deletes nothing without arguments`, async () => {
+    for (const env of [{ HPCAI_API_KEY: "key" }, { HPCAI_BASE_URL: "http://127.0.0.1:9" }]) {
+      const { code, stdout, stderr } = await runTask("example", [`examples/${example}.ts`], {
+        env,
+      });
+      assertEquals([code, stdout], [2, ""]);
+      assertStringIncludes(stderr, "Nothing was deleted.");
+    }
   });
 }

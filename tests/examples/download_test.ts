@@ -1,22 +1,18 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { FakeHpcai } from "@hpcai/rx/testing";
-import { type Outcome, runTask, taskCommand } from "./run_task.ts";
+import { inTemporaryDirectory, type Outcome, runTask, taskCommand } from "./run_task.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 
-/** Runs an example in a directory of its own. */
-async function saving(
+/** Runs an example in a directory of its own and passes the outcome to a function. */
+function runInDirectory(
   example: string,
   args: readonly string[],
   check: (directory: string, outcome: Outcome) => Promise<void>,
 ): Promise<void> {
-  const directory = await Deno.makeTempDir();
-  try {
-    const task = [`examples/${example}.ts`, ...args];
-    await check(directory, await runTask("example:save", task, { cwd: directory }));
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
+  return inTemporaryDirectory(async (cwd) =>
+    check(cwd, await runTask("example:save", [`examples/${example}.ts`, ...args], { cwd }))
+  );
 }
 
 async function fileNames(directory: string): Promise<string[]> {
@@ -31,7 +27,7 @@ async function assertIsArchive(path: string, fake: FakeHpcai, checkpointId: stri
 }
 
 Deno.test("download_checkpoint saves the archive, byte for byte", async () => {
-  await saving("download_checkpoint", [], async (directory, { code, stdout }) => {
+  await runInDirectory("download_checkpoint", [], async (directory, { code, stdout }) => {
     assertEquals([code, stdout], [
       0,
       "Checkpoint downloaded to: ./checkpoints/checkpoint_step_0010.tar.gz\nFile size: 1.00 MB\n",
@@ -45,16 +41,20 @@ Deno.test("download_checkpoint saves the archive, byte for byte", async () => {
   });
 });
 
-Deno.test("download_checkpoint leaves no file where the download fails", async () => {
-  await saving("download_checkpoint", [RUN, "nope"], async (directory, { code, stderr }) => {
-    assertEquals(code, 1);
-    assertStringIncludes(stderr, `Checkpoint nope not found in ${RUN}`);
-    assertEquals(await fileNames(`${directory}/checkpoints`), []);
-  });
+Deno.test("download_checkpoint leaves no file after a failed download", async () => {
+  await runInDirectory(
+    "download_checkpoint",
+    [RUN, "nope"],
+    async (directory, { code, stderr }) => {
+      assertEquals(code, 1);
+      assertStringIncludes(stderr, `Checkpoint nope not found in ${RUN}`);
+      assertEquals(await fileNames(`${directory}/checkpoints`), []);
+    },
+  );
 });
 
-Deno.test("download_checkpoint_by_path saves under a name made of the path", async () => {
-  await saving("download_checkpoint_by_path", [], async (directory, { code, stdout }) => {
+Deno.test("download_checkpoint_by_path derives the file name from the path", async () => {
+  await runInDirectory("download_checkpoint_by_path", [], async (directory, { code, stdout }) => {
     assertEquals(code, 0);
     const name = `hpcai_${RUN}_weights_step_0010.tar.gz`;
     assertStringIncludes(stdout, `Checkpoint downloaded to: ./checkpoints/${name}\n`);
@@ -62,8 +62,8 @@ Deno.test("download_checkpoint_by_path saves under a name made of the path", asy
   });
 });
 
-Deno.test("download_several saves every checkpoint of a run and counts them together", async () => {
-  await saving("download_several", [], async (directory, { code, stdout }) => {
+Deno.test("download_several saves every checkpoint of a run and prints the total progress", async () => {
+  await runInDirectory("download_several", [], async (directory, { code, stdout }) => {
     assertEquals(code, 0);
     assertMatch(
       stdout,
@@ -79,7 +79,7 @@ Deno.test("download_several saves every checkpoint of a run and counts them toge
   });
 });
 
-Deno.test("cancel_download aborts when its time is up", async () => {
+Deno.test("cancel_download aborts after the given time", async () => {
   const path = `hpcai://${RUN}/weights/final`;
   const { code, stdout } = await runTask("example", ["examples/cancel_download.ts", path, "0.3"]);
   assertEquals(code, 0);
@@ -93,7 +93,7 @@ Deno.test("cancel_download aborts at Ctrl-C", async () => {
   const program = taskCommand("example", args).spawn();
   let output = "";
   for await (const text of program.stdout.pipeThrough(new TextDecoderStream())) {
-    // The first line shows that the download has begun.
+    // The first line shows that the download has started.
     if (output === "") program.kill("SIGINT");
     output += text;
   }

@@ -17,7 +17,7 @@ Deno.test("list_training_runs prints the first page, the total, and LoRA ranks",
   assertEquals(output.match(/^ {2}- /gm)?.length, 10);
 });
 
-Deno.test("filter_by_base_model finds a model's runs and no other", async () => {
+Deno.test("filter_by_base_model prints only the runs of the model", async () => {
   const output = await outputOf("filter_by_base_model");
   assertStringIncludes(output, "Found 6 training runs for Qwen/Qwen3-8B:\n");
   assertStringIncludes(output, `  - ${RUN} (LoRA rank: 32)\n`);
@@ -31,7 +31,7 @@ Deno.test("filter_by_base_model takes the model as an argument", async () => {
   );
 });
 
-Deno.test("get_training_run prints all that is known of a run", async () => {
+Deno.test("get_training_run prints the details of a run", async () => {
   assertEquals(
     await outputOf("get_training_run"),
     `Training Run ID: ${RUN}
@@ -69,7 +69,7 @@ Deno.test("list_checkpoints prints type, id, time and path of each", async () =>
   );
 });
 
-Deno.test("latest_checkpoint finds the one that was saved last", async () => {
+Deno.test("latest_checkpoint prints the checkpoint that was saved last", async () => {
   assertEquals(
     await outputOf("latest_checkpoint"),
     `Latest checkpoint: final
@@ -80,29 +80,30 @@ Deno.test("latest_checkpoint finds the one that was saved last", async () => {
   );
 });
 
-Deno.test("search_as_you_type aborts what is superseded, and answers what stands there at last", async () => {
+Deno.test("search_as_you_type aborts superseded searches and prints the result of the last one", async () => {
   const output = await outputOf("search_as_you_type");
-  assertStringIncludes(output, "q: superseded, its requests are aborted\n");
+  assertStringIncludes(output, "q: superseded, requests aborted\n");
   assertEquals(output.trimEnd().split("\n").at(-1), "qwen3-32b: 60 training runs");
 });
 
-Deno.test("watch_checkpoints prints what is there and what comes, up to the one that is waited for", async () => {
+Deno.test("watch_checkpoints prints each checkpoint until the expected one is added", async () => {
   const service = new FakeHpcai({ trainingRuns: 1 });
-  let looks = 0;
+  let polls = 0;
   await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     (request) => {
-      if (++looks === 3) service.addCheckpoint(RUN, { checkpointId: "step_0030" });
+      if (++polls === 3) service.addCheckpoint(RUN, { checkpointId: "step_0030" });
       return service.handler(request);
     },
   );
-  const origin = `127.0.0.1:${server.addr.port}`;
   const { stdout } = await runTask(
     "example",
     ["examples/watch_checkpoints.ts", RUN, "step_0030", "0.01"],
     {
-      env: { HPCAI_API_KEY: service.apiKey, HPCAI_BASE_URL: `http://${origin}` },
-      allowNet: origin,
+      env: {
+        HPCAI_API_KEY: service.apiKey,
+        HPCAI_BASE_URL: `http://127.0.0.1:${server.addr.port}`,
+      },
     },
   );
   assertEquals(
@@ -114,19 +115,17 @@ added: training final
 added: training step_0030
 `,
   );
-  assertEquals(looks, 3);
+  assertEquals(polls, 3);
 });
 
-Deno.test("with a key, an example talks to the service and not to the fake inside it", async () => {
+Deno.test("an example with a key reads from the service instead of the embedded API", async () => {
   const service = new FakeHpcai({ trainingRuns: 3 });
   await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     service.handler,
   );
-  const origin = `127.0.0.1:${server.addr.port}`;
   const { stdout } = await runTask("example", ["examples/list_training_runs.ts"], {
-    env: { HPCAI_API_KEY: service.apiKey, HPCAI_BASE_URL: `http://${origin}` },
-    allowNet: origin,
+    env: { HPCAI_API_KEY: service.apiKey, HPCAI_BASE_URL: `http://127.0.0.1:${server.addr.port}` },
   });
   assertStringIncludes(stdout, "Found 3 training runs\nTotal available: 3\n");
   assertEquals(service.requests.length, 1);

@@ -3,28 +3,29 @@ import config from "../../deno.json" with { type: "json" };
 
 const ROOT = new URL("../../", import.meta.url);
 
-/** How to run a task of deno.json. */
+/** The tasks that run an example. */
+export type ExampleTask = "demo" | "example" | "example:save";
+
+/** Where and how a task runs. */
 export interface RunTaskOptions {
-  /** Default: the repository. */
+  /** The working directory. Default: the repository. */
   readonly cwd?: string;
-  /** Set besides what this process has, of which everything of HPC-AI is left out. */
+  /** Environment variables in addition to those of this process, without its `HPCAI_…`. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Network permissions in addition to the task's. */
-  readonly allowNet?: string;
-  /** A command that runs the task's, such as one that gives it a terminal. */
+  /** A command that runs the command of the task, such as one that provides a terminal. */
   readonly within?: readonly string[];
 }
 
-/** What a program printed, and how it ended. */
+/** The output and the exit code of a program. */
 export interface Outcome {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Runs a task to its end, with the very permissions that deno.json gives it. */
+/** Runs a task to its end with exactly the permissions that deno.json grants. */
 export async function runTask(
-  task: "demo" | "example" | "example:save",
+  task: ExampleTask,
   args: readonly string[] = [],
   options: RunTaskOptions = {},
 ): Promise<Outcome> {
@@ -33,21 +34,17 @@ export async function runTask(
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-/** The command of a task: paths of programs are made absolute, so that any directory will do. */
+/** The command of a task, with absolute paths of programs, so that it runs in any directory. */
 export function taskCommand(
-  task: "demo" | "example" | "example:save",
+  task: ExampleTask,
   args: readonly string[] = [],
-  { cwd = fileURLToPath(ROOT), env = {}, allowNet, within = [] }: RunTaskOptions = {},
+  { cwd = fileURLToPath(ROOT), env = {}, within = [] }: RunTaskOptions = {},
 ): Deno.Command {
   const [, ...words] = [...config.tasks[task].command.split(" "), ...args];
-  const own = words.map((word) =>
-    word.startsWith("examples/")
-      ? fileURLToPath(new URL(word, ROOT))
-      : allowNet !== undefined && word.startsWith("--allow-net=")
-      ? `${word},${allowNet}`
-      : word
+  const absolute = words.map((word) =>
+    word.startsWith("examples/") ? fileURLToPath(new URL(word, ROOT)) : word
   );
-  const [command = Deno.execPath(), ...rest] = [...within, Deno.execPath(), ...own];
+  const [command = Deno.execPath(), ...rest] = [...within, Deno.execPath(), ...absolute];
   return new Deno.Command(command, {
     args: rest,
     cwd,
@@ -57,6 +54,18 @@ export function taskCommand(
     stdout: "piped",
     stderr: "piped",
   });
+}
+
+/** Calls a function with a new directory, which is removed afterwards. */
+export async function inTemporaryDirectory<T>(
+  run: (directory: string) => Promise<T>,
+): Promise<T> {
+  const directory = await Deno.makeTempDir();
+  try {
+    return await run(directory);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
 }
 
 function environmentWithoutHpcai(): Record<string, string> {

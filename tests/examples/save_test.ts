@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { createHash } from "node:crypto";
 import { stateOf } from "../fs/path_state.ts";
-import { runTask, taskCommand } from "./run_task.ts";
+import { inTemporaryDirectory, runTask, taskCommand } from "./run_task.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const NAME = `hpcai_${RUN}_weights_step_0010.tar.gz`;
@@ -11,17 +11,8 @@ function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-async function inDirectory(run: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir();
-  try {
-    await run(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
-
-Deno.test("save_with_progress draws a bar and prints the SHA-256 of what it saved", async () => {
-  await inDirectory(async (cwd) => {
+Deno.test("save_with_progress draws a bar and prints the SHA-256 of the file", async () => {
+  await inTemporaryDirectory(async (cwd) => {
     const { code, stdout } = await runTask("example:save", ["examples/save_with_progress.ts"], {
       cwd,
     });
@@ -34,19 +25,24 @@ Deno.test("save_with_progress draws a bar and prints the SHA-256 of what it save
   });
 });
 
-Deno.test("extract_checkpoint writes the files of the archive, and says where", async () => {
-  await inDirectory(async (cwd) => {
-    const { code, stdout } = await runTask("example:save", ["examples/extract_checkpoint.ts"], {
-      cwd,
+for (
+  const [example, name] of [
+    ["extract_checkpoint", "extracted_final"],
+    ["extract_checkpoint_by_path", `extracted_hpcai_${RUN}_weights_final`],
+  ]
+) {
+  Deno.test(`${example} writes the files of the archive and prints the directory`, async () => {
+    await inTemporaryDirectory(async (cwd) => {
+      const { code, stdout } = await runTask("example:save", [`examples/${example}.ts`], { cwd });
+      assertEquals(code, 0);
+      const directory = `checkpoints/${name}`;
+      assertEquals(stdout.trimEnd().split("\n").at(-1), `Checkpoint extracted to: ./${directory}`);
+      const config = JSON.parse(await Deno.readTextFile(`${cwd}/${directory}/adapter_config.json`));
+      assertEquals(config.base_model_name_or_path, "Qwen/Qwen3-8B");
+      assertMatch(stdout, /^\d+ bytes: adapter_model\.safetensors$/m);
     });
-    assertEquals(code, 0);
-    const directory = `checkpoints/hpcai_${RUN}_weights_final`;
-    assertEquals(stdout.trimEnd().split("\n").at(-1), `Checkpoint extracted to: ./${directory}`);
-    const config = JSON.parse(await Deno.readTextFile(`${cwd}/${directory}/adapter_config.json`));
-    assertEquals(config.base_model_name_or_path, "Qwen/Qwen3-8B");
-    assertMatch(stdout, /^\d+ bytes: adapter_model\.safetensors$/m);
   });
-});
+}
 
 Deno.test("read_adapter_config prints one file of a 2 GiB archive", async () => {
   const { code, stdout } = await runTask("example", ["examples/read_adapter_config.ts"]);
@@ -54,8 +50,8 @@ Deno.test("read_adapter_config prints one file of a 2 GiB archive", async () => 
   assertMatch(stdout, /base_model_name_or_path: "Qwen\/Qwen3-8B"/);
 });
 
-/** Sends a signal once that some bytes have come. */
-async function interrupted(cwd: string, signal: Deno.Signal): Promise<string> {
+/** Runs the example, sends a signal after the first megabyte and returns the output. */
+async function interrupt(cwd: string, signal: Deno.Signal): Promise<string> {
   const program = taskCommand("example:save", ["examples/resume_after_interrupt.ts"], { cwd })
     .spawn();
   let output = "";
@@ -63,7 +59,7 @@ async function interrupted(cwd: string, signal: Deno.Signal): Promise<string> {
   for await (const text of program.stdout.pipeThrough(new TextDecoderStream())) {
     output += text;
     if (isRunning && /^[1-9]\d*\.\d MB$/m.test(output)) {
-      // Once: a second one would end it before what has come is on the disk.
+      // Once: a second signal would end the program before the received bytes are on disk.
       isRunning = false;
       program.kill(signal);
     }
@@ -73,16 +69,16 @@ async function interrupted(cwd: string, signal: Deno.Signal): Promise<string> {
   return output;
 }
 
-Deno.test("resume_after_interrupt goes on after Ctrl-C, and after it was killed", async () => {
-  await inDirectory(async (cwd) => {
-    assertMatch(await interrupted(cwd, "SIGINT"), /^Interrupted; run it again to go on\.$/m);
+Deno.test("resume_after_interrupt resumes after Ctrl-C and after SIGKILL", async () => {
+  await inTemporaryDirectory(async (cwd) => {
+    assertMatch(await interrupt(cwd, "SIGINT"), /^Interrupted\. Run it again to resume\.$/m);
     const partBytes = () => {
       const record = `${stateOf(`${cwd}/checkpoints/${NAME}`)}/part.json`;
       return JSON.parse(Deno.readTextFileSync(record)).synced;
     };
     const first = partBytes();
     assert(first > 0);
-    assert(!(await interrupted(cwd, "SIGKILL")).includes("Complete"));
+    assert(!(await interrupt(cwd, "SIGKILL")).includes("Complete"));
     assert(partBytes() >= first);
     const { code, stdout } = await runTask("example:save", ["examples/resume_after_interrupt.ts"], {
       cwd,

@@ -1,13 +1,13 @@
 /**
- * Runs schedules in a process of their own, several at a time, and prints a line of JSON about each:
- * `child.ts <ChildOptions as JSON>`. It ends by itself, once nothing keeps it alive.
+ * `child.ts <ChildOptions as JSON>`: runs schedules concurrently and prints lines of JSON. The process
+ * ends without an exit call, so that a remaining timer or socket is detected.
  */
 import process from "node:process";
 import { archiveSets } from "./archive.ts";
 import { runSchedule, type ScheduleResult } from "./run_schedule.ts";
 import { scheduleOf } from "./schedule.ts";
 
-/** What it is told. */
+/** The argument of the process. */
 export interface ChildOptions {
   readonly seed: number;
   readonly numbers: readonly number[];
@@ -16,7 +16,7 @@ export interface ChildOptions {
   readonly directory: string;
 }
 
-/** What it prints. */
+/** A line of its output. */
 export type ChildLine =
   | { readonly started: number }
   | { readonly result: ScheduleResult }
@@ -24,7 +24,7 @@ export type ChildLine =
   | { readonly uncaught: string }
   | { readonly done: true };
 
-/** How the process ends after an exception that nothing has caught. */
+/** The exit code after an uncaught exception. */
 export const UNCAUGHT_EXIT_CODE = 70;
 
 function print(line: ChildLine): void {
@@ -43,10 +43,10 @@ process.on("uncaughtException", (error) => {
 
 const { seed, numbers, concurrency, directory }: ChildOptions = JSON.parse(process.argv[2] ?? "");
 const sets = archiveSets();
-const left = [...numbers];
+const queue = [...numbers];
 
-async function work(): Promise<void> {
-  for (let number = left.shift(); number !== undefined; number = left.shift()) {
+async function runQueue(): Promise<void> {
+  for (let number = queue.shift(); number !== undefined; number = queue.shift()) {
     const schedule = scheduleOf(seed, number, sets.length);
     const archives = sets[schedule.archiveSet];
     if (archives === undefined) throw new Error(`No archives ${schedule.archiveSet}`);
@@ -55,5 +55,5 @@ async function work(): Promise<void> {
   }
 }
 
-await Promise.all(Array.from({ length: concurrency }, work));
+await Promise.all(Array.from({ length: concurrency }, runQueue));
 print({ done: true });

@@ -1,14 +1,21 @@
-/** The API and the store of one schedule, on raw sockets. */
+/** The API and the store of one schedule, on raw servers. */
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { type SeededRandom, seededRandom } from "../../src/testing/seeded_random.ts";
-import { type ArchiveVersions, isEqual, isPackedAgain, type SourceArchive } from "./archive.ts";
-import { type FaultContext, isLengthSent, type Lie } from "./fault_kinds.ts";
-import { type RawConnection, type RawRequest, RawServer } from "./raw_server.ts";
+import { type ArchiveVersions, isEqual, isRecompressed, type SourceArchive } from "./archive.ts";
+import type { FaultContext, HiddenDefect } from "./fault_kind.ts";
+import { type RawConnection, type RawRequest, RawServer } from "../integration/raw_server.ts";
 import type { Schedule, ScheduledFault } from "./schedule.ts";
-import { send, sendCut, setFraming, type WireResponse, wireResponse } from "./wire_response.ts";
+import {
+  isLengthSent,
+  send,
+  sendCut,
+  setFraming,
+  type WireResponse,
+  wireResponse,
+} from "./wire_response.ts";
 
-/** What the server has of everything. */
+/** The ids and the key of every fault server. */
 export const TRAINING_RUN_ID = "eb78693b-380d-40f8-a709-ffe0da185718";
 export const CHECKPOINT_ID = "final";
 export const API_KEY = "key-of-the-fault-suite";
@@ -28,29 +35,29 @@ const CHECKPOINTS = JSON.stringify({
 });
 
 /**
- * How long faults without an end are repeated, in milliseconds: far longer than a client retries without
- * progress. One that gets a few bytes each time may go on, and is let to its end.
+ * How long endless faults repeat, in milliseconds: far longer than a client retries without progress. A
+ * client that receives a few bytes each time can complete afterwards.
  */
 const ENDLESS_MS = 10_000;
 
-/** A lie that was sent. */
-export interface SentLie {
-  readonly lie: Lie;
-  /** How long the archive was said to be. */
+/** A response with a hidden defect. */
+export interface SentDefect {
+  readonly defect: HiddenDefect;
+  /** The wrong length of the archive in that response. */
   readonly length: number | undefined;
 }
 
-/** What a schedule's server has been through. */
+/** Serves one schedule, and records what a check needs afterwards. */
 export class FaultServer implements AsyncDisposable {
-  /** The archives that it has had, the one of now last. */
+  /** All archives so far, the current one last. */
   readonly versions: SourceArchive[];
-  /** What it said that no client can see. */
-  readonly lies: SentLie[] = [];
-  /** Whether the backup was complete and right at each deletion. */
+  /** The hidden defects so far. */
+  readonly defects: SentDefect[] = [];
+  /** Whether the backup was complete and correct at each deletion. */
   readonly deletions: boolean[] = [];
-  /** One line for each request, for those who look into a failure. */
+  /** One line for each request, for the report of a violation. */
   readonly log: string[] = [];
-  /** Where the backup has to be when the checkpoint is deleted. */
+  /** The path of the backup that has to precede the deletion. */
   backupPath = "";
 
   readonly #schedule: Schedule;
@@ -61,7 +68,7 @@ export class FaultServer implements AsyncDisposable {
   readonly #store: RawServer;
   #etag = 1;
   #responses = 0;
-  #openedAt = 0;
+  #startedAt = 0;
   #isLengthAlwaysSent = true;
 
   constructor(schedule: Schedule, archives: ArchiveVersions) {
@@ -70,35 +77,35 @@ export class FaultServer implements AsyncDisposable {
     this.#random = seededRandom(schedule.seed + schedule.number);
     this.#faults = [...schedule.faults];
     this.versions = [archives.first];
-    const at = (place: "api" | "store"): RawServer => {
+    const rawServer = (place: "api" | "store"): RawServer => {
       const server: RawServer = new RawServer({
-        connected: (connection) => this.#spoilConnection(server, place, connection),
-        requested: (request, connection) => this.#respond(server, request, connection),
+        onConnection: (connection) => this.#failConnection(server, place, connection),
+        onRequest: (request, connection) => this.#respond(server, request, connection),
       });
       return server;
     };
-    this.#api = at("api");
-    this.#store = schedule.traits.isStoredElsewhere ? at("store") : this.#api;
+    this.#api = rawServer("api");
+    this.#store = schedule.traits.hasSeparateStore ? rawServer("store") : this.#api;
   }
 
-  /** Begins to listen. */
+  /** Starts to listen. */
   async listen(): Promise<void> {
-    this.#openedAt = performance.now();
+    this.#startedAt = performance.now();
     await this.#api.listen();
     if (this.#store !== this.#api) await this.#store.listen();
   }
 
-  /** Where the API is. */
+  /** The origin of the API. */
   get baseUrl(): string {
     return this.#api.url;
   }
 
-  /** How many responses are still being sent. */
+  /** How many responses are in flight. */
   get responding(): number {
     return this.#api.responding + (this.#store === this.#api ? 0 : this.#store.responding);
   }
 
-  /** Replaces the archive, as between two saves. */
+  /** Replaces the archive, and its ETag if `tag` is `"new"`. */
   replace(by: "sameLength" | "otherLength", tag: "new" | "same" = "new"): void {
     this.versions.push(this.#archives[by]);
     if (tag === "new") {
@@ -108,7 +115,8 @@ export class FaultServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#api.close(), this.#store.close()]);
+    const servers = new Set([this.#api, this.#store]);
+    await Promise.all([...servers].map((server) => server[Symbol.asyncDispose]()));
   }
 
   get #source(): SourceArchive {
@@ -125,14 +133,14 @@ export class FaultServer implements AsyncDisposable {
     }[this.#schedule.traits.etag];
   }
 
-  #spoilConnection(server: RawServer, place: "api" | "store", connection: RawConnection): boolean {
+  #failConnection(server: RawServer, place: "api" | "store", connection: RawConnection): boolean {
     const fault = this.#faults[0];
     if (!fault?.kind.isBeforeRequest || fault.at !== place) return false;
-    this.#takeFault(place);
+    this.#nextFault(place);
     const request = { method: "GET", target: ARCHIVE_PATH, headers: new Map() };
-    const sound = this.#soundArchive(request);
-    this.log.push(`a connection: ${fault.kind.name}`);
-    void fault.kind.run(this.#context(server, fault, request, connection, sound));
+    const response = this.#archiveResponse(request);
+    this.log.push(`connection: ${fault.kind.name}`);
+    void fault.kind.run(this.#context(server, fault, request, connection, response));
     return true;
   }
 
@@ -151,35 +159,35 @@ export class FaultServer implements AsyncDisposable {
       this.log.push(line);
       return send(connection, this.#random, this.#otherResponse(method, path));
     }
-    const isOfStore = path === STORE_PATH || this.#schedule.traits.way === "bytes";
-    const sound = isOfStore ? this.#soundArchive(request) : this.#soundReference();
-    const fault = this.#takeFault(path === STORE_PATH ? "store" : "api");
-    this.log.push(`${line}: ${fault?.kind.name ?? "sound"}`);
+    const isArchiveResponse = path === STORE_PATH || this.#schedule.traits.delivery === "bytes";
+    const response = isArchiveResponse ? this.#archiveResponse(request) : this.#referenceResponse();
+    const fault = this.#nextFault(path === STORE_PATH ? "store" : "api");
+    this.log.push(`${line}: ${fault?.kind.name ?? "correct"}`);
     if (fault === undefined) {
-      await send(connection, this.#random, sound);
+      await send(connection, this.#random, response);
     } else {
       const { framing } = fault.kind;
-      if (framing !== undefined && sound.framing !== framing) setFraming(sound, framing);
-      await fault.kind.run(this.#context(server, fault, request, connection, sound));
-      if (sound.isLast && connection.isOpen) connection.end();
+      if (framing !== undefined && response.framing !== framing) setFraming(response, framing);
+      await fault.kind.run(this.#context(server, fault, request, connection, response));
+      if (response.isLast && connection.isOpen) connection.end();
     }
-    this.#isLengthAlwaysSent &&= !isOfStore || isLengthSent(sound);
+    this.#isLengthAlwaysSent &&= !isArchiveResponse || isLengthSent(response);
   }
 
-  #takeFault(place: "api" | "store"): ScheduledFault | undefined {
+  #nextFault(place: "api" | "store"): ScheduledFault | undefined {
     const [fault] = this.#faults;
     if (fault?.at !== place) return undefined;
     this.#faults.shift();
-    const isEndless = this.#schedule.isEndless && performance.now() - this.#openedAt < ENDLESS_MS;
+    const isEndless = this.#schedule.isEndless && performance.now() - this.#startedAt < ENDLESS_MS;
     if (isEndless) this.#faults.push(fault);
     return fault;
   }
 
   async #respondCut(request: RawRequest, connection: RawConnection, line: string): Promise<void> {
-    this.log.push(`${line}: cut there`);
-    const sound = this.#soundArchive(request);
-    const length = this.#random.int(sound.body.length);
-    await sendCut(connection, this.#random, sound, length, this.#random.pick(["fin", "rst"]));
+    this.log.push(`${line}: cut`);
+    const response = this.#archiveResponse(request);
+    const length = this.#random.int(response.body.length);
+    await sendCut(connection, this.#random, response, length, this.#random.pick(["fin", "rst"]));
   }
 
   #context(
@@ -187,7 +195,7 @@ export class FaultServer implements AsyncDisposable {
     { seed }: ScheduledFault,
     request: RawRequest,
     connection: RawConnection,
-    sound: WireResponse,
+    response: WireResponse,
   ): FaultContext {
     const tag = () => this.#tag;
     const source = () => this.#source;
@@ -195,7 +203,7 @@ export class FaultServer implements AsyncDisposable {
     return {
       request,
       connection,
-      sound,
+      response,
       requestedFrom,
       random: seededRandom(seed),
       stored: {
@@ -210,66 +218,66 @@ export class FaultServer implements AsyncDisposable {
       isLengthKnown: requestedFrom > 0 && this.#isLengthAlwaysSent,
       cutUrl: `${this.#store.url}${STORE_PATH}?cut`,
       refuse: (durationMs) => server.refuse(durationMs),
-      lie: (lie, length) => this.lies.push({ lie, length }),
+      recordDefect: (defect, length) => this.defects.push({ defect, length }),
     };
   }
 
-  /** The archive, or the range of it that was asked for. */
-  #soundArchive(request: RawRequest): WireResponse {
+  /** The archive, or the requested range of it. */
+  #archiveResponse(request: RawRequest): WireResponse {
     this.#responses++;
-    const { framing, isKeptAlive, hasRanges, heedsIfRange } = this.#schedule.traits;
-    const { packed } = this.#source;
+    const { framing, isKeepAlive, hasRanges, hasIfRange } = this.#schedule.traits;
+    const { gzip } = this.#source;
     const etag = this.#tag;
     const headers: [string, string][] = [["Content-Type", "application/gzip"]];
     if (etag !== undefined) headers.push(["ETag", etag]);
     if (hasRanges) headers.push(["Accept-Ranges", "bytes"]);
     const range = hasRanges ? rangeOf(request) : undefined;
     const ifRange = request.headers.get("if-range");
-    const isSame = ifRange === undefined || ifRange === etag && !ifRange.startsWith("W/");
-    if (range === undefined || heedsIfRange && !isSame) {
-      return wireResponse("200 OK", headers, packed, { framing, isKeptAlive });
+    const isSameVersion = ifRange === undefined || ifRange === etag && !ifRange.startsWith("W/");
+    if (range === undefined || hasIfRange && !isSameVersion) {
+      return wireResponse("200 OK", headers, gzip, { framing, isKeepAlive });
     }
     const { first } = range;
-    const last = Math.min(range.last ?? Infinity, packed.length - 1);
-    if (first >= packed.length) {
-      headers.push(["Content-Range", `bytes */${packed.length}`]);
-      return wireResponse("416 Range Not Satisfiable", headers, "", { isKeptAlive });
+    const last = Math.min(range.last ?? Infinity, gzip.length - 1);
+    if (first >= gzip.length) {
+      headers.push(["Content-Range", `bytes */${gzip.length}`]);
+      return wireResponse("416 Range Not Satisfiable", headers, "", { isKeepAlive });
     }
-    headers.push(["Content-Range", `bytes ${first}-${last}/${packed.length}`]);
-    const body = packed.subarray(first, last + 1);
-    const options = { framing, isKeptAlive, offset: first };
+    headers.push(["Content-Range", `bytes ${first}-${last}/${gzip.length}`]);
+    const body = gzip.subarray(first, last + 1);
+    const options = { framing, isKeepAlive, offset: first };
     return wireResponse("206 Partial Content", headers, body, options);
   }
 
-  /** What leads to the store. */
-  #soundReference(): WireResponse {
-    const { isKeptAlive, way } = this.#schedule.traits;
+  /** A redirect or JSON with a URL of the store. */
+  #referenceResponse(): WireResponse {
+    const { isKeepAlive, delivery } = this.#schedule.traits;
     const url = `${this.#store.url}${STORE_PATH}?signature=${this.#random.uuid()}`;
-    if (way === "redirect") {
-      return wireResponse("302 Found", [["Location", url]], "", { isKeptAlive });
+    if (delivery === "redirect") {
+      return wireResponse("302 Found", [["Location", url]], "", { isKeepAlive });
     }
     const headers: [string, string][] = [["Content-Type", "application/json"]];
-    return wireResponse("200 OK", headers, JSON.stringify({ url }), { isKeptAlive });
+    return wireResponse("200 OK", headers, JSON.stringify({ url }), { isKeepAlive });
   }
 
   #otherResponse(method: string, path: string): WireResponse {
-    const { isKeptAlive } = this.#schedule.traits;
+    const { isKeepAlive } = this.#schedule.traits;
     const json: [string, string][] = [["Content-Type", "application/json"]];
     if (method === "GET" && path === RUN_PATH) {
-      return wireResponse("200 OK", json, CHECKPOINTS, { isKeptAlive });
+      return wireResponse("200 OK", json, CHECKPOINTS, { isKeepAlive });
     }
     if (method === "DELETE" && path === CHECKPOINT_PATH) {
       this.deletions.push(this.#isBackedUp());
-      return wireResponse("204 No Content", [], "", { isKeptAlive });
+      return wireResponse("204 No Content", [], "", { isKeepAlive });
     }
-    return wireResponse("404 Not Found", json, '{"error": "not_found"}', { isKeptAlive });
+    return wireResponse("404 Not Found", json, '{"error": "not_found"}', { isKeepAlive });
   }
 
   #isBackedUp(): boolean {
     try {
       const backup = readFileSync(this.backupPath);
       return this.versions.some((version) =>
-        isEqual(version.packed, backup) || isPackedAgain(backup, version)
+        isEqual(version.gzip, backup) || isRecompressed(backup, version)
       );
     } catch {
       return false;
@@ -277,14 +285,14 @@ export class FaultServer implements AsyncDisposable {
   }
 }
 
-/** The range that a request asks for; only those that this client can ask for. */
+/** The range of a request, in the form that this client sends. */
 function rangeOf({ headers }: RawRequest): { first: number; last: number | undefined } | undefined {
   const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(headers.get("range") ?? "") ?? [];
   if (first === undefined) return undefined;
   return { first: Number(first), last: last ? Number(last) : undefined };
 }
 
-/** Waits until a condition holds, no longer than a limit; whether it does. */
+/** Waits until a condition holds, no longer than a limit; returns whether it does. */
 export async function waitUntil(isTrue: () => boolean, limitMs: number): Promise<boolean> {
   for (let waited = 0; waited < limitMs; waited += 20) {
     if (isTrue()) return true;

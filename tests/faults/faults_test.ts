@@ -17,24 +17,24 @@ assert(ARCHIVES !== undefined);
 const ARCHIVE_PATH =
   `/api/v1/training_runs/${TRAINING_RUN_ID}/checkpoints/${CHECKPOINT_ID}/archive`;
 
-const SOUND: ServerTraits = {
+const DEFAULT_TRAITS: ServerTraits = {
   framing: "length",
   etag: "strong",
-  isKeptAlive: false,
+  isKeepAlive: false,
   hasRanges: true,
-  heedsIfRange: true,
-  way: "bytes",
-  isStoredElsewhere: false,
+  hasIfRange: true,
+  delivery: "bytes",
+  hasSeparateStore: false,
 };
 
-/** A schedule that has only the faults that are named. */
+/** A schedule with the named faults only. */
 function scheduleWith(names: readonly string[], traits: Partial<ServerTraits> = {}): Schedule {
   return {
     ...scheduleOf(1, 0, 1),
     operation: "save",
     isVerified: false,
     isEndless: false,
-    traits: { ...SOUND, ...traits },
+    traits: { ...DEFAULT_TRAITS, ...traits },
     faults: names.map((name) => {
       const kind = FAULT_KINDS.find((kind) => kind.name === name);
       assert(kind !== undefined, name);
@@ -43,7 +43,7 @@ function scheduleWith(names: readonly string[], traits: Partial<ServerTraits> = 
   };
 }
 
-/** Sends one request over bare TCP and gives all that comes back, and how the connection ended. */
+/** Sends one request over TCP; returns the response and how the connection ends. */
 async function exchange(
   server: FaultServer,
   headers: readonly string[] = [],
@@ -76,8 +76,8 @@ Deno.test("archiveSets makes archives that gzip and GNU tar read", async () => {
   const directory = await Deno.makeTempDir();
   try {
     for (const versions of archiveSets()) {
-      for (const { packed, tar, files, tarEnd } of Object.values(versions)) {
-        await Deno.writeFile(`${directory}/a.tar.gz`, packed);
+      for (const { gzip, tar, files, tarEnd } of Object.values(versions)) {
+        await Deno.writeFile(`${directory}/a.tar.gz`, gzip);
         const run = (...args: string[]) =>
           new Deno.Command("tar", {
             args: [...args, "-f", `${directory}/a.tar.gz`],
@@ -88,10 +88,10 @@ Deno.test("archiveSets makes archives that gzip and GNU tar read", async () => {
         for (const [name, hash] of files) {
           assertEquals(sha256(await Deno.readFile(`${directory}/${name}`)), hash);
         }
-        assert(isEqual(gunzipSync(packed), tar));
-        // Up to there the tar has its two zero blocks, and no more.
+        assert(isEqual(gunzipSync(gzip), tar));
+        // Up to that position the tar contains its two zero blocks and nothing after them.
         const { Z_SYNC_FLUSH } = constants;
-        const beginning = gunzipSync(packed.subarray(0, tarEnd), { finishFlush: Z_SYNC_FLUSH });
+        const beginning = gunzipSync(gzip.subarray(0, tarEnd), { finishFlush: Z_SYNC_FLUSH });
         assert(isEqual(beginning, tar.subarray(0, beginning.length)));
         assert(beginning.subarray(-2 * TAR_BLOCK).every((byte: number) => byte === 0));
         assert(beginning.at(-2 * TAR_BLOCK - TAR_BLOCK) !== 0);
@@ -106,7 +106,7 @@ Deno.test("scheduleOf gives the same schedule for the same numbers", () => {
   assertEquals(scheduleOf(3, 17, 4), scheduleOf(3, 17, 4));
 });
 
-Deno.test("schedules in sequence have each of more than 40 kinds with and without length, strong ETag and keep-alive", () => {
+Deno.test("scheduleOf combines each of more than 40 kinds with and without length, strong ETag and keep-alive", () => {
   assertGreater(FAULT_KINDS.length, 40);
   assertEquals(new Set(FAULT_KINDS.map(({ name }) => name)).size, FAULT_KINDS.length);
   const schedules = Array.from(
@@ -116,62 +116,62 @@ Deno.test("schedules in sequence have each of more than 40 kinds with and withou
   for (const { subject, faults } of schedules) {
     assert(faults.some(({ kind }) => kind === subject), subject.name);
   }
-  const combinations = schedules.map(({ subject, traits: { framing, etag, isKeptAlive } }) =>
-    // Some kinds need one way of saying where a body ends.
-    [subject.name, subject.framing ?? framing === "length", etag === "strong", isKeptAlive].join()
+  const combinations = schedules.map(({ subject, traits: { framing, etag, isKeepAlive } }) =>
+    // Some kinds require a framing.
+    [subject.name, subject.framing ?? framing === "length", etag === "strong", isKeepAlive].join()
   );
   const ofKinds = FAULT_KINDS.map(({ framing }) => framing === undefined ? 8 : 4);
   assertEquals(new Set(combinations).size, ofKinds.reduce((sum, count) => sum + count, 0));
 });
 
-Deno.test("a fault server without faults gives the archive, ranges of it, and says when it has changed", async () => {
+Deno.test("FaultServer without faults sends the archive, ranges of it, and a 200 for another ETag", async () => {
   const schedule = scheduleWith([]);
   const { first } = ARCHIVES;
-  const whole = await respond(schedule);
-  assertStringIncludes(whole.head, "HTTP/1.1 200 OK");
-  assertStringIncludes(whole.head, `Content-Length: ${first.packed.length}`);
-  assert(isEqual(whole.body, first.packed));
+  const complete = await respond(schedule);
+  assertStringIncludes(complete.head, "HTTP/1.1 200 OK");
+  assertStringIncludes(complete.head, `Content-Length: ${first.gzip.length}`);
+  assert(isEqual(complete.body, first.gzip));
   const rest = await respond(schedule, ["Range: bytes=70000-", 'If-Range: "v1"']);
   assertStringIncludes(rest.head, "HTTP/1.1 206 Partial Content");
-  const last = first.packed.length - 1;
-  assertStringIncludes(rest.head, `Content-Range: bytes 70000-${last}/${first.packed.length}`);
-  assert(isEqual(rest.body, first.packed.subarray(70_000)));
+  const last = first.gzip.length - 1;
+  assertStringIncludes(rest.head, `Content-Range: bytes 70000-${last}/${first.gzip.length}`);
+  assert(isEqual(rest.body, first.gzip.subarray(70_000)));
   const other = await respond(schedule, ["Range: bytes=70000-", 'If-Range: "v0"']);
   assertStringIncludes(other.head, "HTTP/1.1 200 OK");
 });
 
-Deno.test("a fault server cuts a body by FIN or by RST, as its kind says", async () => {
+Deno.test("FaultServer cuts a body by FIN or by RST", async () => {
   for (const [name, ending] of [["cut by FIN", "fin"], ["cut by RST", "rst"]] as const) {
     const response = await respond(scheduleWith([name]));
     assertEquals(response.ending, ending);
     // A reset can overtake the headers.
-    if (ending === "fin") assertGreater(ARCHIVES.first.packed.length, response.body.length);
+    if (ending === "fin") assertGreater(ARCHIVES.first.gzip.length, response.body.length);
   }
 });
 
-Deno.test("a fault server can end a chunked body early, in due form", async () => {
+Deno.test("FaultServer ends a chunked body early with a last chunk", async () => {
   const { body, ending } = await respond(
-    scheduleWith(["a last chunk that comes early"], { framing: "chunked" }),
+    scheduleWith(["an early last chunk"], { framing: "chunked" }),
   );
   assertEquals(ending, "fin");
-  assertGreater(ARCHIVES.first.packed.length, body.length);
+  assertGreater(ARCHIVES.first.gzip.length, body.length);
   assertEquals(Buffer.from(body.subarray(-5)).toString(), "0\r\n\r\n");
 });
 
-Deno.test("a fault server records the lies that only reading the archive through can find", async () => {
+Deno.test("FaultServer records hidden defects", async () => {
   await using server = new FaultServer(
-    scheduleWith(["a Content-Length too small, and met"]),
+    scheduleWith(["a Content-Length and a body too short"]),
     ARCHIVES,
   );
   await server.listen();
   const { head, body } = await exchange(server);
   assertStringIncludes(head, `Content-Length: ${body.length}`);
-  assertEquals(server.lies, [{ lie: "short", length: body.length }]);
-  assert(isEqual(body, ARCHIVES.first.packed.subarray(0, body.length)));
+  assertEquals(server.defects, [{ defect: "short", length: body.length }]);
+  assert(isEqual(body, ARCHIVES.first.gzip.subarray(0, body.length)));
 });
 
-/** Saves whatever comes, as a client does that trusts everything. */
-const trustingSaverAt = (baseUrl: string): typeof saveArchive$ => (_client, _checkpoint, path) =>
+/** Saves every body as an archive, without any check. */
+const uncheckedSaverAt = (baseUrl: string): typeof saveArchive$ => (_client, _checkpoint, path) =>
   defer(async (): Promise<SaveEvent> => {
     try {
       const bytes = await (await fetch(`${baseUrl}${ARCHIVE_PATH}`)).bytes();
@@ -184,51 +184,54 @@ const trustingSaverAt = (baseUrl: string): typeof saveArchive$ => (_client, _che
     }
   });
 
-async function faultsOf(schedule: Schedule, saverAt?: typeof trustingSaverAt): Promise<string[]> {
+async function violationsOf(
+  schedule: Schedule,
+  saverAt?: typeof uncheckedSaverAt,
+): Promise<string[]> {
   assert(ARCHIVES !== undefined);
   const directory = await Deno.makeTempDir();
   try {
-    const { faults } = await runSchedule(schedule, ARCHIVES, directory, saverAt);
-    return faults.map(({ fault }) => fault);
+    const { violations } = await runSchedule(schedule, ARCHIVES, directory, saverAt);
+    return violations.map(({ violation }) => violation);
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
 }
 
-Deno.test("runSchedule finds the wrong files of a client that trusts the end of a stream", async () => {
+Deno.test("runSchedule detects the wrong files of a client without checks", async () => {
   const names = [
-    "a last chunk that comes early",
+    "an early last chunk",
     "a close-delimited body ends early",
     "500",
     "200 with HTML",
   ];
   for (const name of names) {
-    assertEquals(await faultsOf(scheduleWith([name]), trustingSaverAt), ["wrong"], name);
+    assertEquals(await violationsOf(scheduleWith([name]), uncheckedSaverAt), ["wrong"], name);
   }
-  assertEquals(await faultsOf(scheduleWith([]), trustingSaverAt), []);
+  assertEquals(await violationsOf(scheduleWith([]), uncheckedSaverAt), []);
 });
 
-Deno.test("runSchedule finds errors without a class, and files that are left behind", async () => {
-  const throwing = (): typeof saveArchive$ => () =>
+Deno.test("runSchedule detects errors of other classes, and remaining files", async () => {
+  const untypedSaver = (): typeof saveArchive$ => () =>
     defer((): Promise<SaveEvent> => Promise.reject(new TypeError("untyped")));
-  assertEquals(await faultsOf(scheduleWith([]), throwing), ["untyped"]);
-  const littering = (): typeof saveArchive$ => (_client, _checkpoint, path) =>
+  assertEquals(await violationsOf(scheduleWith([]), untypedSaver), ["untyped"]);
+  const litteringSaver = (): typeof saveArchive$ => (_client, _checkpoint, path) =>
     defer(async (): Promise<SaveEvent> => {
       await Deno.writeTextFile(`${path}.tmp`, "");
       throw new HpcaiError("Cannot save");
     });
-  assertEquals(await faultsOf(scheduleWith([]), littering), ["leftovers"]);
+  assertEquals(await violationsOf(scheduleWith([]), litteringSaver), ["leftovers"]);
 });
 
-Deno.test("runSchedule finds nothing wrong with what saveArchive$ does after a cut", async () => {
-  assertEquals(await faultsOf(scheduleWith(["cut by FIN", "no response"])), []);
+Deno.test("runSchedule reports no violation of saveArchive$ after a cut", async () => {
+  assertEquals(await violationsOf(scheduleWith(["cut by FIN", "no response"])), []);
 });
 
-Deno.test("extractArchive$ ends where what it reads fails while the transfer restarts it", async () => {
+Deno.test("extractArchive$ fails when the archive is malformed while the transfer restarts", async () => {
   const name = "other bytes under the same strong ETag after a cut";
   for (let seed = 0; seed < 8; seed++) {
     const schedule = scheduleWith([name], { framing: "chunked" });
     const faults = schedule.faults.map((fault) => ({ ...fault, seed }));
-    assertEquals(await faultsOf({ ...schedule, operation: "extract", faults }), []);
+    assertEquals(await violationsOf({ ...schedule, operation: "extract", faults }), []);
   }
 });

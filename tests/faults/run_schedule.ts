@@ -1,4 +1,4 @@
-/** Runs the client under one schedule and judges what came out of it. */
+/** Runs the client under one schedule and checks the result. */
 import { type DownloadEvent, type DownloadOptions, HpcaiError, RestClient } from "@hpcai/rx";
 import {
   deleteWithBackup$,
@@ -16,16 +16,16 @@ import {
   type ArchiveVersions,
   isBeginning,
   isEqual,
-  isPackedAgain,
+  isRecompressed,
   isSameTar,
   sha256,
 } from "./archive.ts";
 import { API_KEY, CHECKPOINT_ID, FaultServer, TRAINING_RUN_ID, waitUntil } from "./fault_server.ts";
-import type { Lie } from "./fault_kinds.ts";
+import type { HiddenDefect } from "./fault_kind.ts";
 import type { Schedule } from "./schedule.ts";
 
-/** What is wrong, each of which must not happen. */
-export type Fault =
+/** A result that must not occur. */
+export type Violation =
   | "wrong"
   | "untyped"
   | "unhandled"
@@ -35,53 +35,53 @@ export type Fault =
   | "sockets"
   | "crash";
 
-/** What came out of a schedule. */
+/** The result of a schedule. */
 export interface ScheduleResult {
   readonly number: number;
-  /** `complete`, or the class of the error, for each time that the client was run. */
+  /** `complete`, or the class of the error, for each operation of the client. */
   readonly endings: readonly string[];
-  /** What must not be, with the particulars. */
-  readonly faults: readonly { readonly fault: Fault; readonly problem: string }[];
-  /** The lie for which a wrong file is excused, and what the same schedule gave with `verify`. */
-  readonly lie?: { readonly lie: Lie; readonly verified: "detected" | "right" | "wrong" };
-  /** The requests; only where there is a fault. */
+  readonly violations: readonly { readonly violation: Violation; readonly problem: string }[];
+  /** The hidden defect that explains a wrong file, and the result of the same schedule with `verify`. */
+  readonly defect?: {
+    readonly defect: HiddenDefect;
+    readonly verified: "detected" | "correct" | "wrong";
+  };
+  /** The requests, if there is a violation. */
   readonly log?: readonly string[];
 }
 
-/** No byte for so long is a stall. */
 const IDLE_TIMEOUT_MS = 400;
 const TIMEOUT_MS = 1_500;
 const PREPARE_TIMEOUT_MS = 3_000;
 
-/** How long an operation may take: far more than all retries and stalls together. */
+/** The time limit of an operation: far more than all retries and stalls together. */
 const WATCHDOG_MS = 30_000;
 
-/** How long the client has to close what it has opened. */
+/** The time limit for closing sockets and removing temporary files. */
 const SETTLE_MS = 2_000;
 
 const SLOW_WRITE_MS = 15;
 
-/** The times within which all is retried. */
 const RETRY = { initialDelayMs: 1, maxDelayMs: 20, maxElapsedMs: 4_000, maxInterruptionMs: 4_000 };
 
 const CHECKPOINT = { trainingRunId: TRAINING_RUN_ID, checkpointId: CHECKPOINT_ID };
 
 type AnyEvent = DownloadEvent | SaveEvent | ExtractEvent | DeleteWithBackupEvent;
 
-/** How one run of the client ended. */
+/** The result of one operation of the client. */
 interface Run {
   readonly ending: "complete" | "failed" | "cancelled" | "hung";
   readonly error: unknown;
   readonly last: AnyEvent | undefined;
 }
 
-/** Makes what saves archives from the API that is at a URL. */
+/** Creates a function that saves archives from the API at `baseUrl`. */
 export type SaverFactory = (baseUrl: string) => typeof saveArchive$;
 
 /**
- * Runs a schedule in a directory that is its own.
+ * Runs a schedule in a directory of its own.
  *
- * @param saverAt Another way to save, to see whether what it does wrong is found.
+ * @param saverAt Replaces `saveArchive$`, to test that violations are detected.
  */
 export async function runSchedule(
   schedule: Schedule,
@@ -91,16 +91,19 @@ export async function runSchedule(
 ): Promise<ScheduleResult> {
   const run = (schedule: Schedule, name: string) =>
     new ScheduleRun(schedule, archives, `${directory}/${name}`, saverAt).run();
-  const result = await run(schedule, "as-is");
-  const { excuse } = result;
-  if (excuse === undefined) return result;
-  const again = await run({ ...schedule, isVerified: true }, "verified");
-  const isWrong = again.faults.length > 0 || again.excuse !== undefined;
-  const wasRight = again.endings.at(-1) === "complete";
+  const result = await run(schedule, "unverified");
+  const { acceptedDefect } = result;
+  if (acceptedDefect === undefined) return result;
+  const verified = await run({ ...schedule, isVerified: true }, "verified");
+  const isWrong = verified.violations.length > 0 || verified.acceptedDefect !== undefined;
+  const isComplete = verified.endings.at(-1) === "complete";
   return {
     ...result,
-    faults: [...result.faults, ...again.faults],
-    lie: { lie: excuse, verified: isWrong ? "wrong" : wasRight ? "right" : "detected" },
+    violations: [...result.violations, ...verified.violations],
+    defect: {
+      defect: acceptedDefect,
+      verified: isWrong ? "wrong" : isComplete ? "correct" : "detected",
+    },
   };
 }
 
@@ -110,8 +113,8 @@ class ScheduleRun {
   readonly #server: FaultServer;
   readonly #saverAt: SaverFactory;
   readonly #endings: string[] = [];
-  readonly #faults: { fault: Fault; problem: string }[] = [];
-  #excuse: Lie | undefined;
+  readonly #violations: { violation: Violation; problem: string }[] = [];
+  #acceptedDefect: HiddenDefect | undefined;
 
   constructor(
     schedule: Schedule,
@@ -125,7 +128,7 @@ class ScheduleRun {
     this.#server = new FaultServer(schedule, archives);
   }
 
-  async run(): Promise<ScheduleResult & { readonly excuse: Lie | undefined }> {
+  async run(): Promise<ScheduleResult & { readonly acceptedDefect: HiddenDefect | undefined }> {
     await mkdir(this.#directory, { recursive: true });
     await this.#server.listen();
     const client = new RestClient({
@@ -135,29 +138,29 @@ class ScheduleRun {
       retry: RETRY,
     });
     try {
-      await this.#operate(client);
+      await this.#perform(client);
       if (!await waitUntil(() => this.#server.responding === 0, SETTLE_MS)) {
-        this.#blame("sockets", `${this.#server.responding} connections are left open`);
+        this.#report("sockets", `${this.#server.responding} connections are open`);
       }
     } finally {
       await this.#server[Symbol.asyncDispose]();
     }
-    // Where it was cancelled, the client may still be at work there; the parent removes the rest.
+    // A cancelled client can still be writing there. The parent process removes the rest.
     await rm(this.#directory, { recursive: true, force: true }).catch(() => {});
     return {
       number: this.#schedule.number,
       endings: this.#endings,
-      faults: this.#faults,
-      excuse: this.#excuse,
-      ...(this.#faults.length > 0 ? { log: this.#server.log } : {}),
+      violations: this.#violations,
+      acceptedDefect: this.#acceptedDefect,
+      ...(this.#violations.length > 0 ? { log: this.#server.log } : {}),
     };
   }
 
-  #blame(fault: Fault, problem: string): void {
-    this.#faults.push({ fault, problem });
+  #report(violation: Violation, problem: string): void {
+    this.#violations.push({ violation, problem });
   }
 
-  async #operate(client: RestClient): Promise<void> {
+  async #perform(client: RestClient): Promise<void> {
     const { operation, isVerified: verify } = this.#schedule;
     const options = {
       idleTimeoutMs: IDLE_TIMEOUT_MS,
@@ -172,13 +175,13 @@ class ScheduleRun {
     const extract = () => extractArchive$(client, CHECKPOINT, target, options);
     switch (operation) {
       case "save":
-        return this.#judgeSaved(path, await this.#run(save()));
+        return this.#checkSaved(path, await this.#run(save()));
       case "save, cancel":
-        return this.#judgeSaved(path, await this.#run(save(), true));
+        return this.#checkSaved(path, await this.#run(save(), true));
       case "save, cancel, save": {
-        // At once, without a look at what the first one has left.
+        // Immediately, without a check of the files of the first operation.
         const first = await this.#run(save(), true);
-        return this.#judgeSaved(path, await this.#run(save()), first.ending === "complete");
+        return this.#checkSaved(path, await this.#run(save()), first.ending === "complete");
       }
       case "save twice":
         return this.#saveTwice(path, save);
@@ -187,7 +190,7 @@ class ScheduleRun {
         const body = run.last?.type === "complete" && "body" in run.last
           ? run.last.body
           : undefined;
-        if (run.ending === "complete") this.#judgeBytes(body ?? new Uint8Array(), run);
+        if (run.ending === "complete") this.#checkBytes(body ?? new Uint8Array(), run);
         return;
       }
       case "download into a stream":
@@ -197,21 +200,21 @@ class ScheduleRun {
       case "download, cancel":
         return this.#download(client, options, 1, true);
       case "extract":
-        return this.#judgeExtracted(target, await this.#run(extract()));
+        return this.#checkExtracted(target, await this.#run(extract()));
       case "extract, cancel, extract": {
         const first = await this.#run(extract(), true);
-        await this.#judgeExtracted(target, first);
+        await this.#checkExtracted(target, first);
         if (first.ending === "cancelled") {
-          await this.#judgeExtracted(target, await this.#run(extract()));
+          await this.#checkExtracted(target, await this.#run(extract()));
         }
         return;
       }
       case "delete with backup": {
         this.#server.backupPath = path;
         const backup$ = deleteWithBackup$(client, CHECKPOINT, path, options);
-        await this.#judgeSaved(path, await this.#run(backup$));
+        await this.#checkSaved(path, await this.#run(backup$));
         if (this.#server.deletions.includes(false)) {
-          this.#blame("wrong", "deleted without a backup that is complete and right");
+          this.#report("wrong", "deleted without a complete and correct backup");
         }
       }
     }
@@ -223,12 +226,12 @@ class ScheduleRun {
   ): Promise<void> {
     const { isReplacedBetween, isOverwritten } = this.#schedule;
     const first = await this.#run(save(false));
-    await this.#judgeSaved(path, first);
+    await this.#checkSaved(path, first);
     if (isReplacedBetween) this.#server.replace("otherLength");
-    await this.#judgeSaved(path, await this.#run(save(isOverwritten)), first.ending === "complete");
+    await this.#checkSaved(path, await this.#run(save(isOverwritten)), first.ending === "complete");
   }
 
-  /** Runs the client to its end, or to when it is cancelled. */
+  /** Runs an operation until it ends or is cancelled. */
   async #run(events$: Observable<AnyEvent>, isCancelled = false): Promise<Run> {
     const { cancelAfter } = this.#schedule;
     let last: AnyEvent | undefined;
@@ -255,7 +258,7 @@ class ScheduleRun {
           progress(event);
           events++;
           if (isCancelled && "events" in cancelAfter && events === cancelAfter.events) {
-            // Also within the first event, before there is anything to unsubscribe from.
+            // In a microtask, because the first event can precede the subscription.
             queueMicrotask(() => cancel("cancelled"));
           }
         },
@@ -264,14 +267,14 @@ class ScheduleRun {
       });
     });
     this.#endings.push(run.ending === "failed" ? nameOf(run.error) : run.ending);
-    if (run.ending === "hung") this.#blame("hung", `not done after ${WATCHDOG_MS} ms`);
+    if (run.ending === "hung") this.#report("hung", `not complete after ${WATCHDOG_MS} ms`);
     if (run.ending === "failed" && !(run.error instanceof HpcaiError)) {
-      this.#blame("untyped", stackOf(run.error));
+      this.#report("untyped", stackOf(run.error));
     }
     return run;
   }
 
-  /** Checks that progress stays within the total, and goes back only with a reason. */
+  /** Checks that progress stays within the total and decreases only after a restart. */
   #watchProgress(): (event: AnyEvent) => void {
     let before = 0;
     let isRestarted = false;
@@ -280,10 +283,10 @@ class ScheduleRun {
       if (event.type !== "progress" && event.type !== "preparing") return;
       const { loaded, total } = event;
       if (total !== undefined && loaded > total) {
-        this.#blame("progress", `${loaded} of ${total} bytes`);
+        this.#report("progress", `${loaded} of ${total} bytes`);
       }
       if (loaded < before && !isRestarted) {
-        this.#blame("progress", `back from ${before} to ${loaded} bytes without a reason`);
+        this.#report("progress", `from ${before} back to ${loaded} bytes without a restart`);
       }
       if (loaded < before) isRestarted = false;
       before = loaded;
@@ -312,110 +315,112 @@ class ScheduleRun {
     });
     const run = await this.#run(client.download$(CHECKPOINT, { ...options, to }), isCancelled);
     if (!await waitUntil(() => sink.state !== "open", SETTLE_MS)) {
-      this.#blame("leftovers", `the stream is neither closed nor aborted (${run.ending})`);
+      this.#report("leftovers", `the stream is neither closed nor aborted (${run.ending})`);
     }
-    // A stream that was closed is taken for complete by whoever reads from it.
+    // A closed stream means that its data is complete.
     if (run.ending === "complete" || sink.state === "closed") {
-      this.#judgeBytes(Buffer.concat(chunks), run);
+      this.#checkBytes(Buffer.concat(chunks), run);
     }
     if (run.ending === "complete" && sink.state !== "closed") {
-      this.#blame("wrong", `complete, but the stream is ${sink.state}`);
+      this.#report("wrong", `complete, but the stream is ${sink.state}`);
     }
   }
 
-  /** Judges a directory that was saved into. `hadFile` tells whether there was a file before. */
-  async #judgeSaved(path: string, run: Run, hadFile = false): Promise<void> {
-    // One that was cancelled may still be giving the file its name.
-    await this.#judgeLeftovers(strayFiles);
+  /** Checks a directory after a save. `hadFile`: whether the file existed before. */
+  async #checkSaved(path: string, run: Run, hadFile = false): Promise<void> {
+    // A cancelled save can still be renaming the file.
+    await this.#checkLeftovers(strayFiles);
     const saved = await readFile(path).catch(() => undefined);
-    if (saved !== undefined) this.#judgeBytes(saved, run);
+    if (saved !== undefined) this.#checkBytes(saved, run);
     if (saved === undefined && (run.ending === "complete" || hadFile)) {
-      this.#blame("wrong", `no file after ${run.ending}`);
+      this.#report("wrong", `no file after ${run.ending}`);
     }
     const { last } = run;
     if (run.ending === "complete" && saved !== undefined && last !== undefined) {
       if (last.type !== "complete" && last.type !== "deleted") {
-        this.#blame("wrong", `complete without the event`);
+        this.#report("wrong", `complete without its event`);
       } else if (
         !("sha256" in last) || last.sha256 !== sha256(saved) || last.size !== saved.length
       ) {
-        this.#blame(
+        this.#report(
           "wrong",
-          `the event says ${JSON.stringify(last)}, the file has ${saved.length}`,
+          `the event is ${JSON.stringify(last)}, the file has ${saved.length} bytes`,
         );
       }
     }
   }
 
-  async #judgeExtracted(target: string, run: Run): Promise<void> {
+  async #checkExtracted(target: string, run: Run): Promise<void> {
     const names = await filesIn(target);
     if (run.ending !== "complete") {
-      if (names.length > 0) await this.#judgeTree(target, names);
+      if (names.length > 0) await this.#checkTree(target, names);
     } else {
-      await this.#judgeTree(target, names);
+      await this.#checkTree(target, names);
     }
-    await this.#judgeLeftovers((names) => names.filter((name) => !name.startsWith("final/")));
+    await this.#checkLeftovers((names) => names.filter((name) => !name.startsWith("final/")));
   }
 
-  async #judgeTree(target: string, names: readonly string[]): Promise<void> {
+  async #checkTree(target: string, names: readonly string[]): Promise<void> {
     const hashes = await Promise.all(
       names.map(async (name) => [name, sha256(await readFile(join(target, name)))] as const),
     );
     const isOf = (files: ReadonlyMap<string, string>) =>
       files.size === hashes.length && hashes.every(([name, hash]) => files.get(name) === hash);
     if (this.#server.versions.some(({ files }) => isOf(files))) return;
-    // Zeros are a tar without entries, as GNU tar has it too.
-    if (names.length === 0 && this.#server.lies.some(({ lie }) => lie === "no archive")) return;
-    this.#blame("wrong", `the directory has ${JSON.stringify(names)} with other bytes`);
+    // Zeros are a tar without entries; GNU tar extracts it without an error, too.
+    if (names.length === 0 && this.#server.defects.some(({ defect }) => defect === "no archive")) {
+      return;
+    }
+    this.#report("wrong", `the directory has ${JSON.stringify(names)} with other bytes`);
   }
 
-  /** Judges the bytes of a file under its final name, or of a stream that was closed. */
-  #judgeBytes(bytes: Uint8Array, { ending, last }: Run): void {
-    const { versions, lies } = this.#server;
+  /** Checks the bytes of a file under its final name, or of a closed stream. */
+  #checkBytes(bytes: Uint8Array, { ending, last }: Run): void {
+    const { versions, defects } = this.#server;
     const { isVerified, operation } = this.#schedule;
-    if (versions.some(({ packed }) => isEqual(packed, bytes))) return;
+    if (versions.some(({ gzip }) => isEqual(gzip, bytes))) return;
     const format = last !== undefined && "format" in last ? last.format : undefined;
-    // Where the server has it compressed by Content-Encoding, the event has to say so.
+    // An archive decompressed from a content coding is reported as a tar.
     if (format === "tar" && versions.some(({ tar }) => isSameTar(bytes, tar))) return;
-    if (versions.some((version) => isPackedAgain(bytes, version))) return;
-    const excuse = lies.find(({ lie, length }) => {
-      switch (lie) {
+    if (versions.some((version) => isRecompressed(bytes, version))) return;
+    const sent = defects.find(({ defect, length }) => {
+      switch (defect) {
         case "short":
           return length === bytes.length &&
-            versions.some(({ packed }) => isBeginning(bytes, packed));
+            versions.some(({ gzip }) => isBeginning(bytes, gzip));
         case "altered":
-          return versions.some(({ packed }) => packed.length === bytes.length);
+          return versions.some(({ gzip }) => gzip.length === bytes.length);
         case "no archive":
           return length === bytes.length && format === "unknown";
       }
     });
-    if (excuse !== undefined && !isVerified && operation !== "delete with backup") {
-      this.#excuse = excuse.lie;
+    if (sent !== undefined && !isVerified && operation !== "delete with backup") {
+      this.#acceptedDefect = sent.defect;
       return;
     }
-    const lengths = versions.map(({ packed }) => packed.length);
-    const beginning = versions.some(({ packed }) => isBeginning(bytes, packed));
+    const lengths = versions.map(({ gzip }) => gzip.length);
+    const beginning = versions.some(({ gzip }) => isBeginning(bytes, gzip));
     const tar = versions.some(({ tar }) => isEqual(tar, bytes));
     const what = tar ? "the bare tar" : beginning ? "only the beginning" : "other bytes";
-    this.#blame("wrong", `${ending}: ${bytes.length} bytes of ${lengths.join("/")}, ${what}`);
+    this.#report("wrong", `${ending}: ${bytes.length} bytes of ${lengths.join("/")}, ${what}`);
   }
 
-  /** Waits for what is still being removed. */
-  async #judgeLeftovers(stray: (names: readonly string[]) => string[]): Promise<void> {
-    let left: string[] = [];
+  /** Waits until no unexpected files remain. */
+  async #checkLeftovers(stray: (names: readonly string[]) => string[]): Promise<void> {
+    let remaining: string[] = [];
     for (let waited = 0; waited < SETTLE_MS; waited += 50) {
-      left = stray(await filesIn(this.#directory));
-      if (left.length === 0) return;
+      remaining = stray(await filesIn(this.#directory));
+      if (remaining.length === 0) return;
       await delay(50);
     }
-    this.#blame("leftovers", left.join(", "));
+    this.#report("leftovers", remaining.join(", "));
   }
 }
 
-/** The state of a save as it is documented: what can be resumed from, and which archive a file is. */
+/** The documented state of a save: data to resume from, and the archive that a file contains. */
 const SAVE_STATE = /^\.hpcai-rx(\/[0-9a-f]+\.[0-9a-f]+\/(part|part\.json|file\.json))?$/;
 
-/** What saving leaves that it should not. */
+/** The files that a save must not leave. */
 function strayFiles(names: readonly string[]): string[] {
   return names.filter((name) => name !== "final.tar.gz" && !SAVE_STATE.test(name));
 }

@@ -1,9 +1,10 @@
-/** What happens in one run of the fault suite, all of it from two numbers. */
+/** One run of the fault suite, derived from a seed and a number. */
 import { hashText, type SeededRandom, seededRandom } from "../../src/testing/seeded_random.ts";
-import { FAULT_KINDS, type FaultKind } from "./fault_kinds.ts";
+import type { FaultKind } from "./fault_kind.ts";
+import { FAULT_KINDS } from "./fault_kinds.ts";
 import type { Framing } from "./wire_response.ts";
 
-/** What the client does. */
+/** The operation of the client. */
 export type Operation =
   | "save"
   | "save, cancel"
@@ -17,52 +18,52 @@ export type Operation =
   | "extract, cancel, extract"
   | "delete with backup";
 
-/** What the server is like where it does not fail. */
+/** The properties of the server apart from its faults. */
 export interface ServerTraits {
   readonly framing: Framing;
-  /** `changing` gives each response a strong tag of its own. */
+  /** `"changing"`: each response has another strong ETag. */
   readonly etag: "strong" | "weak" | "none" | "changing";
-  readonly isKeptAlive: boolean;
+  readonly isKeepAlive: boolean;
   readonly hasRanges: boolean;
-  readonly heedsIfRange: boolean;
-  /** How it gives the archive: itself, by a redirect, or by a URL in JSON. */
-  readonly way: "bytes" | "redirect" | "json";
-  readonly isStoredElsewhere: boolean;
+  readonly hasIfRange: boolean;
+  /** The archive itself, a redirect to it, or JSON with its URL. */
+  readonly delivery: "bytes" | "redirect" | "json";
+  readonly hasSeparateStore: boolean;
 }
 
-/** One fault, at one response. */
+/** A fault of one response. */
 export interface ScheduledFault {
   readonly kind: FaultKind;
-  /** Of its random choices. */
+  /** The seed of its random choices. */
   readonly seed: number;
-  /** Which of the responses that lead to the archive it spoils. */
+  /** The server whose response it changes. */
   readonly at: "api" | "store";
 }
 
-/** A whole run. */
+/** A complete run. */
 export interface Schedule {
   readonly seed: number;
   readonly number: number;
-  /** The kind that it is about; the other faults vary what comes before and after. */
+  /** The kind that the schedule tests; the other faults vary what precedes and follows it. */
   readonly subject: FaultKind;
   readonly operation: Operation;
   readonly traits: ServerTraits;
-  /** In their order; after them come sound responses, unless they are endless. */
+  /** In their order. Correct responses follow, unless the faults are endless. */
   readonly faults: readonly ScheduledFault[];
   readonly isEndless: boolean;
   readonly archiveSet: number;
   readonly isVerified: boolean;
-  /** When the client cancels, where it does: after so many events, or after so many milliseconds. */
+  /** The number of events, or the milliseconds, after which the client cancels. */
   readonly cancelAfter: { readonly events: number } | { readonly ms: number };
-  /** Whether the archive is replaced between two saves, and the second one may overwrite. */
+  /** Whether the archive is replaced between two saves, and whether the second one overwrites. */
   readonly isReplacedBetween: boolean;
   readonly isOverwritten: boolean;
 }
 
-/** With length, strong ETag, keep-alive, each or not. */
+/** With and without each of length, strong ETag and keep-alive. */
 const COMBINATIONS = 8;
 
-/** So many schedules in sequence have each kind with each combination. */
+/** The number of schedules in sequence that contain each kind with each combination. */
 export const ALL_COMBINATIONS: number = COMBINATIONS * FAULT_KINDS.length;
 
 const SAVES: [Operation, ...Operation[]] = [
@@ -96,19 +97,19 @@ const kindNamed = (name: string): FaultKind => {
 const CUTS: [FaultKind, ...FaultKind[]] = [
   kindNamed("cut by FIN"),
   kindNamed("cut by RST"),
-  kindNamed("silence within the body"),
+  kindNamed("a stall within the body"),
 ];
 
 /**
- * Makes the schedule of a number. As many schedules in sequence as there are kinds are about each kind
- * once; eight times as many have each combination of length, ETag and keep-alive with it.
+ * The schedule of a number. Schedules in sequence test one kind after the other, and repeat that with
+ * each combination of length, ETag and keep-alive.
  */
 export function scheduleOf(seed: number, number: number, archiveSets: number): Schedule {
   const random = seededRandom(hashText(`${seed} ${number}`));
   const round = Math.floor(number / FAULT_KINDS.length);
-  const order = shuffled(seededRandom(hashText(`${seed} order`)), FAULT_KINDS);
+  const order = shuffle(seededRandom(hashText(`${seed} order`)), FAULT_KINDS);
   const kind = order[number % order.length] ?? CUTS[0];
-  // Each kind begins with another combination, so that a few rounds have all of them.
+  // Each kind starts with another combination, so that a few rounds contain all of them.
   const combination = (round + hashText(`${seed} ${kind.name}`)) % COMBINATIONS;
 
   const operation = operationFor(random, kind);
@@ -120,9 +121,9 @@ export function scheduleOf(seed: number, number: number, archiveSets: number): S
     operation,
     traits,
     faults: faultsFor(random, kind, operation, traits),
-    isEndless: kind.lie === undefined && random.int(12) === 0,
+    isEndless: kind.defect === undefined && random.int(12) === 0,
     archiveSet: random.int(archiveSets),
-    isVerified: kind.lie === undefined && random.int(5) === 0,
+    isVerified: kind.defect === undefined && random.int(5) === 0,
     cancelAfter: random.int(2) === 0 ? { events: 1 + random.int(12) } : { ms: random.int(120) },
     isReplacedBetween: random.int(3) === 0,
     isOverwritten: random.int(2) === 0,
@@ -131,22 +132,22 @@ export function scheduleOf(seed: number, number: number, archiveSets: number): S
 
 function operationFor(random: SeededRandom, kind: FaultKind): Operation {
   if (kind.isForSlowReader && random.int(2) === 0) return "download into a slow stream";
-  return kind.lie === undefined ? random.pick(OPERATIONS) : random.pick(SAVES);
+  return kind.defect === undefined ? random.pick(OPERATIONS) : random.pick(SAVES);
 }
 
 function traitsFor(random: SeededRandom, kind: FaultKind, combination: number): ServerTraits {
   const hasLength = (combination & 1) !== 0;
   const hasStrongEtag = (combination & 2) !== 0;
-  const isKeptAlive = (combination & 4) !== 0;
-  const withoutLength: Framing = isKeptAlive ? "chunked" : random.pick(["chunked", "close"]);
+  const isKeepAlive = (combination & 4) !== 0;
+  const withoutLength: Framing = isKeepAlive ? "chunked" : random.pick(["chunked", "close"]);
   return {
     framing: kind.framing ?? (hasLength ? "length" : withoutLength),
     etag: hasStrongEtag ? "strong" : random.pick(["weak", "none", "changing"]),
-    isKeptAlive,
+    isKeepAlive,
     hasRanges: kind.isAfterCut === true || random.int(5) > 0,
-    heedsIfRange: random.int(6) > 0,
-    way: random.pick(["bytes", "bytes", "redirect", "json"]),
-    isStoredElsewhere: random.int(2) === 0,
+    hasIfRange: random.int(6) > 0,
+    delivery: random.pick(["bytes", "bytes", "redirect", "json"]),
+    hasSeparateStore: random.int(2) === 0,
   };
 }
 
@@ -154,46 +155,47 @@ function faultsFor(
   random: SeededRandom,
   kind: FaultKind,
   operation: Operation,
-  { way }: ServerTraits,
+  { delivery }: ServerTraits,
 ): ScheduledFault[] {
   const scheduled = (kind: FaultKind): ScheduledFault => {
-    const isOfApi = kind.isOfApi || way === "bytes" ||
-      kind.lie === undefined && !kind.isAfterCut && random.int(6) === 0;
-    return { kind, seed: random.int(2 ** 31), at: isOfApi ? "api" : "store" };
+    const isApiFault = kind.isApiFault || delivery === "bytes" ||
+      kind.defect === undefined && !kind.isAfterCut && random.int(6) === 0;
+    return { kind, seed: random.int(2 ** 31), at: isApiFault ? "api" : "store" };
   };
   const faults = kind.isAfterCut
     ? [scheduled(random.pick(CUTS)), scheduled(kind)]
     : [scheduled(kind)];
-  // What is not the subject must not excuse a wrong file.
-  const others = FAULT_KINDS.filter(({ lie }) => lie === undefined);
+  // Only the subject can have a hidden defect, which permits a wrong file.
+  const others = FAULT_KINDS.filter(({ defect }) => defect === undefined);
   const more = operation === "save twice" ? 1 + random.int(3) : random.int(4);
-  for (let count = 0; kind.lie === undefined && count < more; count++) {
+  for (let count = 0; kind.defect === undefined && count < more; count++) {
     faults.push(scheduled(others[random.int(others.length)] ?? kind));
   }
   return faults;
 }
 
-function shuffled<T>(random: SeededRandom, values: readonly T[]): T[] {
-  const shuffled = [...values];
-  for (let last = shuffled.length - 1; last > 0; last--) {
+function shuffle<T>(random: SeededRandom, values: readonly T[]): T[] {
+  const result = [...values];
+  for (let last = result.length - 1; last > 0; last--) {
     const other = random.int(last + 1);
-    [shuffled[last], shuffled[other]] = [shuffled[other] as T, shuffled[last] as T];
+    // Both indices are within the array.
+    [result[last], result[other]] = [result[other] as T, result[last] as T];
   }
-  return shuffled;
+  return result;
 }
 
-/** One line that says what a schedule is. */
+/** A schedule in one line. */
 export function describe({ operation, traits, faults, isEndless, isVerified }: Schedule): string {
-  const { framing, etag, isKeptAlive, hasRanges, heedsIfRange, way } = traits;
+  const { framing, etag, isKeepAlive, hasRanges, hasIfRange, delivery } = traits;
   const server = [
     framing,
     `etag ${etag}`,
-    isKeptAlive ? "keep-alive" : "close",
-    hasRanges ? (heedsIfRange ? "ranges" : "ranges without If-Range") : "no ranges",
-    way,
+    isKeepAlive ? "keep-alive" : "close",
+    hasRanges ? (hasIfRange ? "ranges" : "ranges without If-Range") : "no ranges",
+    delivery,
   ].join(", ");
   const names = faults.map(({ kind, at }) =>
-    at === "api" && way !== "bytes" ? `${kind.name} (API)` : kind.name
+    at === "api" && delivery !== "bytes" ? `${kind.name} (API)` : kind.name
   );
   return `${operation}${isVerified ? ", verified" : ""} [${server}] ${names.join(" → ")}${
     isEndless ? " …" : ""

@@ -1,37 +1,38 @@
-/** Responses as they go over the wire, sound or not. */
+/** Responses as bytes, correct or faulty. */
+import { concatenate } from "../../src/testing/concatenate.ts";
 import type { SeededRandom } from "../../src/testing/seeded_random.ts";
-import type { RawConnection } from "./raw_server.ts";
+import type { RawConnection } from "../integration/raw_server.ts";
 
-/** How a recipient finds the end of a body (RFC 9112, section 6.3). */
+/** How the end of a body is marked (RFC 9112, section 6.3). */
 export type Framing = "length" | "chunked" | "close";
 
-/** A response before it is sent. What a sound server would send, until a fault changes it. */
+/** A response before it is sent: correct until a fault changes it. */
 export interface WireResponse {
-  /** Such as `HTTP/1.1 200 OK`. */
+  /** For example `HTTP/1.1 200 OK`. */
   statusLine: string;
-  /** In the order in which they are sent; without those that say how long the body is. */
+  /** The headers in their order, except those in `lengthHeaders`. */
   headers: [name: string, value: string][];
-  /** `Content-Length` and `Transfer-Encoding`, as they are sent. */
+  /** `Content-Length` and `Transfer-Encoding`. */
   lengthHeaders: [name: string, value: string][];
   body: Uint8Array;
   framing: Framing;
   /** Whether the connection is closed after the response. */
   isLast: boolean;
-  /** Which byte of the archive the first one of the body is. */
+  /** The position of the first byte of the body in the archive. */
   offset: number;
 }
 
 /** How a connection is closed. */
 export type Ending = "fin" | "rst";
 
-/** Makes a response that is sound. */
+/** A correct response. */
 export function wireResponse(
   status: string,
   headers: [name: string, value: string][],
   body: Uint8Array | string,
-  { framing = "length", isKeptAlive = true, offset = 0 }: {
+  { framing = "length", isKeepAlive = true, offset = 0 }: {
     readonly framing?: Framing;
-    readonly isKeptAlive?: boolean;
+    readonly isKeepAlive?: boolean;
     readonly offset?: number;
   } = {},
 ): WireResponse {
@@ -39,28 +40,28 @@ export function wireResponse(
   return {
     statusLine: `HTTP/1.1 ${status}`,
     headers,
-    // RFC 9110, section 8.6: these have none.
+    // RFC 9110, section 8.6: these statuses have no length.
     lengthHeaders: /^(204|304)/.test(status) ? [] : lengthHeaders(framing, bytes),
     body: bytes,
     framing,
-    isLast: framing === "close" || !isKeptAlive,
+    isLast: framing === "close" || !isKeepAlive,
     offset,
   };
 }
 
-/** Sets, replaces or removes a header. */
+/** Sets a header, or removes it where `value` is `undefined`. */
 export function setHeader(response: WireResponse, name: string, value: string | undefined): void {
-  response.headers = response.headers.filter(([given]) => given !== name);
+  response.headers = response.headers.filter(([other]) => other !== name);
   if (value !== undefined) response.headers.push([name, value]);
 }
 
-/** Gives a response another body, in the same framing. */
+/** Replaces the body and keeps the framing. */
 export function setBody(response: WireResponse, body: Uint8Array): void {
   response.body = body;
   response.lengthHeaders = lengthHeaders(response.framing, body);
 }
 
-/** Has a response delimit its body in another way. */
+/** Replaces the framing. */
 export function setFraming(response: WireResponse, framing: Framing): void {
   response.framing = framing;
   response.isLast ||= framing === "close";
@@ -78,13 +79,13 @@ function lengthHeaders(framing: Framing, body: Uint8Array): [name: string, value
   }
 }
 
-/** Status line and headers, with the empty line after them. */
+/** The status line, the headers and the empty line after them. */
 export function head({ statusLine, headers, lengthHeaders, isLast }: WireResponse): string {
   const lines = [...headers, ...lengthHeaders, ["Connection", isLast ? "close" : "keep-alive"]];
   return [statusLine, ...lines.map(([name, value]) => `${name}: ${value}`), "", ""].join("\r\n");
 }
 
-/** Sends a whole response. */
+/** Sends a complete response. */
 export async function send(
   connection: RawConnection,
   random: SeededRandom,
@@ -96,7 +97,7 @@ export async function send(
   if (response.isLast) connection.end();
 }
 
-/** Sends a response of whose body no more than `length` bytes come before the connection is closed. */
+/** Sends a response, and closes the connection after `length` bytes of its body. */
 export async function sendCut(
   connection: RawConnection,
   random: SeededRandom,
@@ -115,28 +116,31 @@ export function close(connection: RawConnection, ending: Ending): void {
   else connection.reset();
 }
 
-/** Sends the first bytes of a body, in pieces of any size, and nothing after them. */
+/** Sends at most `maxLength` bytes of a body in random writes, without the end of its framing. */
 export async function sendBytes(
   connection: RawConnection,
   random: SeededRandom,
   { body, framing }: WireResponse,
-  atMost: number,
+  maxLength: number,
 ): Promise<void> {
-  const length = Math.min(atMost, body.length);
-  const most = random.pick([1_500, 16_384, 65_536, 1_000_000]);
+  const length = Math.min(maxLength, body.length);
+  const maxWrite = random.pick([1_500, 16_384, 65_536, 1_000_000]);
   for (let from = 0; from < length && connection.isOpen;) {
-    const piece = body.subarray(from, Math.min(length, from + 1 + random.int(most)));
-    await connection.write(framing === "chunked" ? chunk(piece) : piece);
-    from += piece.length;
+    const bytes = body.subarray(from, Math.min(length, from + 1 + random.int(maxWrite)));
+    await connection.write(framing === "chunked" ? chunk(bytes) : bytes);
+    from += bytes.length;
   }
 }
 
 /** A chunk of the chunked transfer coding (RFC 9112, section 7.1). */
 export function chunk(bytes: Uint8Array, extension = ""): Uint8Array {
-  const start = new TextEncoder().encode(`${bytes.length.toString(16)}${extension}\r\n`);
-  const whole = new Uint8Array(start.length + bytes.length + 2);
-  whole.set(start);
-  whole.set(bytes, start.length);
-  whole.set([13, 10], start.length + bytes.length);
-  return whole;
+  const encoder = new TextEncoder();
+  const start = encoder.encode(`${bytes.length.toString(16)}${extension}\r\n`);
+  return concatenate([start, bytes, encoder.encode("\r\n")]);
+}
+
+/** Whether a response contains the length of the archive. */
+export function isLengthSent({ framing, headers, lengthHeaders }: WireResponse): boolean {
+  return framing === "length" && lengthHeaders.length > 0 ||
+    headers.some(([name]) => name === "Content-Range");
 }

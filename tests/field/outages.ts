@@ -1,29 +1,28 @@
 /**
- * `deno task test:outages [SECONDS …]`: what a server that is down for a while does to calls and to
- * transfers. Each outage has a server of its own, which closes its socket and all connections; ten calls
- * and ten transfers meet it. Calls have to outlast 20 s, transfers that have begun 60 s.
+ * `deno task test:outages [SECONDS …]`: ten calls and ten transfers for each outage of a server, which
+ * closes its socket and all connections. Calls have to succeed despite an outage of 20 s, transfers
+ * despite one of 60 s.
  */
 import { ApiConnectionError, RestClient } from "@hpcai/rx";
 import { saveArchive$ } from "@hpcai/rx/fs";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { filter, firstValueFrom, lastValueFrom, map } from "rxjs";
-import { paced } from "../../examples/paced.ts";
 
 const DEFAULT_OUTAGES_S = [1, 10, 20, 60];
 const COUNT = 10;
 const ARCHIVE_BYTES = 2 * 1024 ** 2;
-/** A transfer takes eight seconds; the outage begins in the middle. */
+/** A transfer takes eight seconds; the outage starts half-way. */
 const BYTES_PER_SECOND = ARCHIVE_BYTES / 8;
 const BEFORE_MS = 3_000;
-const CALLS_OUTLAST_S = 20;
+const MAX_OUTAGE_OF_CALLS_S = 20;
 
-/** What became of one call or transfer. */
+/** The result of a call or a transfer. */
 interface Outcome {
   readonly error: unknown;
   readonly seconds: number;
 }
 
-/** A server that can go away and come back at the same port. */
+/** A server that can stop and start again at the same port. */
 function startServer(handler: (request: Request) => Promise<Response>) {
   let stopping = new AbortController();
   const listen = (port: number) => {
@@ -43,26 +42,21 @@ function startServer(handler: (request: Request) => Promise<Response>) {
   };
 }
 
-async function outcome(run: () => Promise<unknown>): Promise<Outcome> {
+async function measure(run: () => Promise<unknown>): Promise<Outcome> {
   const startedAt = performance.now();
   const error = await run().then(() => undefined, (error: unknown) => error);
   return { error, seconds: (performance.now() - startedAt) / 1000 };
 }
 
-async function meetOutage(seconds: number, directory: string) {
-  const fake = new FakeHpcai({ archiveBytes: ARCHIVE_BYTES });
-  const server = startServer(async (request) => {
-    const response = await fake.handler(request);
-    return response.headers.get("Content-Type") === "application/gzip"
-      ? paced(response, BYTES_PER_SECOND)
-      : response;
-  });
+async function runOutage(seconds: number, directory: string) {
+  const fake = new FakeHpcai({ archiveBytes: ARCHIVE_BYTES, bytesPerSecond: BYTES_PER_SECOND });
+  const server = startServer(fake.handler);
   const [trainingRunId = ""] = fake.trainingRunIds;
   const checkpointId = fake.checkpoints(trainingRunId)[0]?.checkpointId ?? "";
   const archive = fake.archive(trainingRunId, checkpointId).slice();
   const client = () => new RestClient({ apiKey: fake.apiKey, baseUrl: server.url });
   const transfers = Array.from({ length: COUNT }, (_, index) =>
-    outcome(async () => {
+    measure(async () => {
       const ids = { trainingRunId, checkpointId };
       const path = `${directory}/${seconds}-${index}.tar.gz`;
       const bytes = index % 2 === 0
@@ -73,15 +67,15 @@ async function meetOutage(seconds: number, directory: string) {
           ),
         )
         : await lastValueFrom(saveArchive$(client(), ids, path)).then(() => Deno.readFile(path));
-      const isSame = bytes?.byteLength === archive.byteLength &&
+      const isEqual = bytes?.byteLength === archive.byteLength &&
         archive.every((byte, position) => byte === bytes[position]);
-      if (!isSame) throw new Error("The bytes are wrong");
+      if (!isEqual) throw new Error("The archive differs");
     }));
   await new Promise((resolve) => setTimeout(resolve, BEFORE_MS));
   await server.stop();
   const calls = Array.from(
     { length: COUNT },
-    () => outcome(() => firstValueFrom(client().listTrainingRuns$())),
+    () => measure(() => firstValueFrom(client().listTrainingRuns$())),
   );
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   server.start();
@@ -105,20 +99,20 @@ function summary(outcomes: readonly Outcome[]): string {
 const outages = Deno.args.length > 0 ? Deno.args.map(Number) : DEFAULT_OUTAGES_S;
 const directory = await Deno.makeTempDir();
 try {
-  const results = await Promise.all(outages.map((seconds) => meetOutage(seconds, directory)));
+  const results = await Promise.all(outages.map((seconds) => runOutage(seconds, directory)));
   console.table(
     Object.fromEntries(results.map(({ seconds, calls, transfers }) => [
       `${seconds} s down`,
       { "calls succeeded": summary(calls), "transfers succeeded": summary(transfers) },
     ])),
   );
-  const isAsPromised = results.every(({ seconds, calls, transfers }) =>
+  const isPassed = results.every(({ seconds, calls, transfers }) =>
     transfers.every(({ error }) => error === undefined) &&
     calls.every(({ error }) =>
-      error === undefined || seconds > CALLS_OUTLAST_S && error instanceof ApiConnectionError
+      error === undefined || seconds > MAX_OUTAGE_OF_CALLS_S && error instanceof ApiConnectionError
     )
   );
-  if (!isAsPromised) Deno.exitCode = 1;
+  if (!isPassed) Deno.exitCode = 1;
 } finally {
   await Deno.remove(directory, { recursive: true });
 }

@@ -1,21 +1,22 @@
 /**
- * `deno task test:field`: the client behind the HTTP servers of the field, all of which have compression
- * on for archives. Shows for each that it would compress, and that the client still learns the length,
- * resumes after a lost connection, and gets the same bytes; below that, what a client gets that lets
- * `fetch` ask for compression. In CI a server that is not installed is a failure; elsewhere it is
- * skipped.
+ * `deno task test:field`: downloads through reverse proxies that compress archives. Fails unless each
+ * proxy compresses on request, and the client still gets the length, resumes after a lost connection,
+ * and gets the same bytes. The table also shows a client without `Accept-Encoding: identity`. A proxy
+ * that is not installed is a failure in CI and is skipped elsewhere.
  */
 import { RestClient, type RestClientOptions } from "@hpcai/rx";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { createHash } from "node:crypto";
 import { lastValueFrom, tap } from "rxjs";
-import { proxy } from "../integration/tcp_proxy.ts";
-import { type Front, FRONTS, isInstalled, startFront } from "./fronts.ts";
+import { serve } from "../integration/loopback_server.ts";
+import { isInstalled, startServerProcess } from "../integration/server_process.ts";
+import { startProxy } from "../integration/tcp_proxy.ts";
+import { REVERSE_PROXIES, type ReverseProxy } from "./reverse_proxies.ts";
 
 const ARCHIVE_BYTES = 64 * 1024 ** 2;
 const CUT_AT_BYTES = ARCHIVE_BYTES / 2;
 
-/** An archive, the server that has it, and what the server was asked for. */
+/** The server of an archive, which records its requests. */
 interface Origin extends AsyncDisposable {
   readonly fake: FakeHpcai;
   readonly port: number;
@@ -26,20 +27,20 @@ interface Origin extends AsyncDisposable {
 
 async function startOrigin(): Promise<Origin> {
   const fake = new FakeHpcai({ archiveBytes: ARCHIVE_BYTES });
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, fake.handler);
+  const server = serve(fake.handler);
   const [trainingRunId = ""] = fake.trainingRunIds;
   const checkpointId = fake.checkpoints(trainingRunId)[0]?.checkpointId ?? "";
-  const archive = await fetch(archiveUrl(`http://127.0.0.1:${server.addr.port}`), {
+  const archive = await fetch(archiveUrl(server.url), {
     headers: { "X-API-Key": fake.apiKey, "Accept-Encoding": "identity" },
   });
   const sha256 = createHash("sha256").update(await archive.bytes()).digest("hex");
   return {
     fake,
-    port: server.addr.port,
+    port: Number(new URL(server.url).port),
     checkpoint: { trainingRunId, checkpointId },
     sha256,
     etag: archive.headers.get("ETag"),
-    [Symbol.asyncDispose]: () => server.shutdown(),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 
   function archiveUrl(url: string): string {
@@ -47,18 +48,18 @@ async function startOrigin(): Promise<Origin> {
   }
 }
 
-/** What became of one download. */
+/** The result of a download. */
 interface Outcome {
   readonly error: unknown;
-  /** What `progress` events gave as the length. */
+  /** The `total` of the progress events. */
   readonly total: number | undefined;
   readonly sha256: string;
   readonly bytesPerSecond: number;
-  /** The ranges that the origin was asked for, with the tag that they were bound to. */
+  /** The `Range` and `If-Range` of each request to the origin. */
   readonly ranges: readonly { range: string | null; ifRange: string | null }[];
 }
 
-/** Downloads into a stream, which cannot take back what it has got. */
+/** Downloads into a stream, which cannot restart. */
 async function download(
   { fake, checkpoint }: Origin,
   baseUrl: string,
@@ -67,7 +68,7 @@ async function download(
   const client = new RestClient({ apiKey: fake.apiKey, baseUrl, ...options });
   const hash = createHash("sha256");
   const to = new WritableStream<Uint8Array>({ write: (chunk) => void hash.update(chunk) });
-  const asked = fake.requests.length;
+  const previousRequests = fake.requests.length;
   const startedAt = performance.now();
   let total: number | undefined;
   let error: unknown;
@@ -84,29 +85,29 @@ async function download(
     total,
     sha256: hash.digest("hex"),
     bytesPerSecond: ARCHIVE_BYTES / (performance.now() - startedAt) * 1000,
-    ranges: fake.requests.slice(asked).map(({ headers }) => ({
+    ranges: fake.requests.slice(previousRequests).map(({ headers }) => ({
       range: headers.get("Range"),
       ifRange: headers.get("If-Range"),
     })),
   };
 }
 
-/** The same through a proxy that resets the first connection half-way. */
+/** Downloads through a TCP proxy that resets the first connection half-way. */
 async function downloadWithCut(
   origin: Origin,
   baseUrl: string,
   options?: RestClientOptions,
 ): Promise<Outcome> {
   let connections = 0;
-  await using cut = await proxy(
+  await using cut = await startProxy(
     baseUrl,
     () => connections++ === 0 ? { bytes: CUT_AT_BYTES, ending: "reset" } : {},
   );
   return await download(origin, cut.url, options);
 }
 
-/** Whether the front compresses the archive for a client that asks for it. */
-async function compresses(
+/** Whether a proxy compresses the archive on request. */
+async function isCompressed(
   { fake, checkpoint: { trainingRunId, checkpointId } }: Origin,
   url: string,
 ): Promise<boolean> {
@@ -121,27 +122,27 @@ async function compresses(
     stderr: "inherit",
   });
   const { success, stdout } = await curl.output();
-  if (!success) throw new Error("curl has failed");
+  if (!success) throw new Error("curl failed");
   return /^content-encoding: gzip\r?$/im.test(new TextDecoder().decode(stdout));
 }
 
-/** What `fetch` does by itself: it asks for any compression that it can decode. */
+/** The platform's `fetch` with its own `Accept-Encoding`, which requests compression. */
 const compressingFetch: typeof fetch = (url, init) => {
   const headers = new Headers(init?.headers);
   headers.delete("Accept-Encoding");
   return fetch(url, { ...init, headers });
 };
 
-/** A row of the table, and what is wrong in it. */
+/** A row of the table, and the failures in it. */
 interface Result {
   readonly row: Readonly<Record<string, string>>;
   readonly problems: readonly string[];
 }
 
-async function tryFront(front: Front, origin: Origin): Promise<Result> {
-  await using running = await startFront(front, origin.port);
-  const isCompressing = await compresses(origin, running.url);
-  const whole = await download(origin, running.url);
+async function testProxy(proxy: ReverseProxy, origin: Origin): Promise<Result> {
+  await using running = await startServerProcess(proxy.program(origin.port));
+  const isCompressing = await isCompressed(origin, running.url);
+  const complete = await download(origin, running.url);
   const cut = await downloadWithCut(origin, running.url);
   const compressed = await download(origin, running.url, { fetch: compressingFetch });
   const compressedCut = await downloadWithCut(origin, running.url, { fetch: compressingFetch });
@@ -149,8 +150,8 @@ async function tryFront(front: Front, origin: Origin): Promise<Result> {
   const [first, second, ...others] = cut.ranges;
   const isResumed = first?.range === null && second?.range?.startsWith("bytes=") === true &&
     second.ifRange === origin.etag && others.length === 0;
-  const isKnown = whole.total === ARCHIVE_BYTES && cut.total === ARCHIVE_BYTES;
-  const isEqual = [whole, cut].every(({ error, sha256 }) =>
+  const isKnown = complete.total === ARCHIVE_BYTES && cut.total === ARCHIVE_BYTES;
+  const isEqual = [complete, cut].every(({ error, sha256 }) =>
     error === undefined && sha256 === origin.sha256
   );
   const isExpected: Record<string, boolean> = {
@@ -160,13 +161,13 @@ async function tryFront(front: Front, origin: Origin): Promise<Result> {
     "sha256 equal": isEqual,
   };
   const problems = Object.entries(isExpected).filter(([, ok]) => !ok).map(([name]) => name);
-  const errors = [whole, cut].flatMap(({ error }) => error === undefined ? [] : [`${error}`]);
+  const errors = [complete, cut].flatMap(({ error }) => error === undefined ? [] : [`${error}`]);
   return {
     row: {
       ...Object.fromEntries(Object.entries(isExpected).map(([name, ok]) => [name, yesNo(ok)])),
-      "MB/s": megabytes(whole),
+      "MB/s": megabytes(complete),
       "header off: length known": yesNo(compressed.total === ARCHIVE_BYTES),
-      "header off: survives the cut": yesNo(compressedCut.error === undefined),
+      "header off: resumed": yesNo(compressedCut.error === undefined),
       "header off: MB/s": megabytes(compressed),
     },
     problems: [...problems, ...errors],
@@ -179,16 +180,16 @@ const megabytes = ({ bytesPerSecond }: Outcome) => (bytesPerSecond / 1e6).toFixe
 await using origin = await startOrigin();
 const rows: Record<string, Result["row"]> = {};
 const problems: string[] = [];
-for (const front of FRONTS) {
-  if (!await isInstalled(front)) {
-    const notice = `${front.name} is not installed (apt-get install ${front.debianPackage})`;
+for (const proxy of REVERSE_PROXIES) {
+  if (!await isInstalled(proxy.program(origin.port).command)) {
+    const notice = `${proxy.name} is not installed (apt-get install ${proxy.debianPackage})`;
     if (Deno.env.get("CI") === "true") problems.push(notice);
     else console.log(`Skipped: ${notice}`);
     continue;
   }
-  const result = await tryFront(front, origin);
-  rows[front.name] = result.row;
-  problems.push(...result.problems.map((problem) => `${front.name}: ${problem}`));
+  const result = await testProxy(proxy, origin);
+  rows[proxy.name] = result.row;
+  problems.push(...result.problems.map((problem) => `${proxy.name}: ${problem}`));
 }
 console.table(rows);
 for (const problem of problems) console.error(`Failed: ${problem}`);

@@ -228,7 +228,11 @@ Deno.test("fileSink names the path when the file system refuses", async () => {
   await Deno.writeTextFile(directory.file, "a file");
   const path = `${directory.file}/inside`;
   const error = await assertRejects(() => write(fileSink(path), bytes(1)), HpcaiError);
-  assertStringIncludes(error.message, `Cannot write ${path}: ENOTDIR`);
+  assertEquals(
+    error.problem,
+    `Cannot write ${path}: a segment of the path is not a directory (ENOTDIR)`,
+  );
+  assertEquals(error.advice, "Choose another path.");
   assertInstanceOf(error.cause, Error);
 });
 

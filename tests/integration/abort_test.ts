@@ -1,37 +1,40 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { type ClientEvent, RestClient } from "@hpcai/rx";
 import { filter, firstValueFrom, type Observable, skipWhile } from "rxjs";
-import { ChunkedAnswer, serve, tarMember } from "./loopback_server.ts";
-import { serveRaw } from "./raw_server.ts";
+import { ChunkedResponse, serve, tarChunk } from "./loopback_server.ts";
+import { serveRaw } from "./raw_responses.ts";
 import { RecordingSink } from "./recording_sink.ts";
 
-// Fails each of these tests if a timer or a connection outlives the unsubscribing.
+// Fails each test whose timers or connections remain after it unsubscribes.
 Deno.test.sanitizer({ ops: true, resources: true });
 
 const apiKey = "key-7d1f";
 const checkpoint = { trainingRunId: "run", checkpointId: "final" };
 
-/** A server that answers nothing and says when a request came and when its client went. */
-function serveSilence() {
-  const arrived = Promise.withResolvers<void>();
-  const left = Promise.withResolvers<void>();
-  const server = serveRaw(async (connection) => {
-    arrived.resolve();
-    await connection.closedByClient();
-    left.resolve();
+/** A server without responses; exposes when a request arrives and when its client disconnects. */
+async function serveSilence() {
+  const requested = Promise.withResolvers<void>();
+  const disconnected = Promise.withResolvers<void>();
+  const server = await serveRaw(async (connection) => {
+    requested.resolve();
+    await connection.closed;
+    disconnected.resolve();
   });
-  return Object.assign(server, { arrived: arrived.promise, left: left.promise });
+  return Object.assign(server, {
+    whenRequested: requested.promise,
+    whenDisconnected: disconnected.promise,
+  });
 }
 
-/** The types of a client's events, as they come. */
+/** Collects the types of the events of a client. */
 function eventTypes({ events$ }: { events$: Observable<ClientEvent> }): string[] {
   const types: string[] = [];
   events$.subscribe(({ type }) => types.push(type));
   return types;
 }
 
-Deno.test("unsubscribing from a request in flight disconnects from the server", async () => {
-  await using server = serveSilence();
+Deno.test("unsubscribe from a request in flight disconnects from the server", async () => {
+  await using server = await serveSilence();
   const client = new RestClient({ apiKey, baseUrl: server.url });
   const types = eventTypes(client);
   const outcomes: unknown[] = [];
@@ -41,43 +44,43 @@ Deno.test("unsubscribing from a request in flight disconnects from the server", 
     error: record,
     complete: () => record("complete"),
   });
-  await server.arrived;
+  await server.whenRequested;
   subscription.unsubscribe();
-  await server.left;
+  await server.whenDisconnected;
   assertEquals(types, ["request", "cancel"]);
   assertEquals(outcomes, []);
 });
 
-Deno.test("unsubscribing within a JSON answer disconnects from the server", async () => {
+Deno.test("unsubscribe during a JSON body disconnects from the server", async () => {
   const chunks = [new TextEncoder().encode('{"checkpoints": [')];
-  const answer = new ChunkedAnswer(
+  const chunked = new ChunkedResponse(
     () => Promise.resolve(chunks.shift() ?? new Uint8Array([0x20])),
     { "Content-Type": "application/json" },
   );
-  await using server = serve(() => answer.response);
+  await using server = serve(() => chunked.response);
   const client = new RestClient({ apiKey, baseUrl: server.url });
-  const answered = firstValueFrom(client.events$.pipe(filter(({ type }) => type === "response")));
+  const response = firstValueFrom(client.events$.pipe(filter(({ type }) => type === "response")));
   const subscription = client.listCheckpoints$("run").subscribe();
-  await answered;
+  await response;
   subscription.unsubscribe();
-  await answer.abandoned;
+  await chunked.whenCanceled;
 });
 
-Deno.test("unsubscribing before an archive's headers disconnects and aborts the sink", async () => {
-  await using server = serveSilence();
+Deno.test("unsubscribe before the headers of an archive disconnects and aborts the sink", async () => {
+  await using server = await serveSilence();
   const client = new RestClient({ apiKey, baseUrl: server.url });
   const sink = new RecordingSink();
   const subscription = client.download$(checkpoint, { to: sink.writable }).subscribe();
-  await server.arrived;
+  await server.whenRequested;
   subscription.unsubscribe();
-  await server.left;
-  assertInstanceOf(await sink.aborted, DOMException);
+  await server.whenDisconnected;
+  assertInstanceOf(await sink.whenAborted, DOMException);
   assertEquals(sink.loaded, 0);
 });
 
-Deno.test("unsubscribing half-way through a download stops the server and the sink", async () => {
-  const answer = new ChunkedAnswer(() => Promise.resolve(tarMember(65_536)));
-  await using server = serve(() => answer.response);
+Deno.test("unsubscribe during a download aborts the response and the sink", async () => {
+  const chunked = new ChunkedResponse(() => Promise.resolve(tarChunk(65_536)));
+  await using server = serve(() => chunked.response);
   const client = new RestClient({ apiKey, baseUrl: server.url });
   const sink = new RecordingSink();
   let emitted = 0;
@@ -90,8 +93,8 @@ Deno.test("unsubscribing half-way through a download stops the server and the si
   await halfWay.promise;
   subscription.unsubscribe();
   const before = { emitted, loaded: sink.loaded };
-  await answer.abandoned;
-  const reason = await sink.aborted;
+  await chunked.whenCanceled;
+  const reason = await sink.whenAborted;
   assertInstanceOf(reason, DOMException);
   assertEquals(reason.name, "AbortError");
   assertEquals({ emitted, loaded: sink.loaded }, before);
@@ -99,39 +102,39 @@ Deno.test("unsubscribing half-way through a download stops the server and the si
   assert(!sink.writable.locked);
 });
 
-Deno.test("unsubscribing from inside the first progress event writes nothing", async () => {
-  const answer = new ChunkedAnswer(() => Promise.resolve(tarMember(65_536)));
-  await using server = serve(() => answer.response);
+Deno.test("unsubscribe in the first progress event writes nothing", async () => {
+  const chunked = new ChunkedResponse(() => Promise.resolve(tarChunk(65_536)));
+  await using server = serve(() => chunked.response);
   const client = new RestClient({ apiKey, baseUrl: server.url });
   const sink = new RecordingSink();
   const first = await firstValueFrom(client.download$(checkpoint, { to: sink.writable }));
   assertEquals([first.type, first.loaded], ["progress", 0]);
-  await answer.abandoned;
-  await sink.aborted;
+  await chunked.whenCanceled;
+  await sink.whenAborted;
   assertEquals(sink.loaded, 0);
 });
 
-Deno.test("unsubscribing reaches the server even while the sink is stuck", async () => {
-  const answer = new ChunkedAnswer(() => Promise.resolve(tarMember(65_536)));
-  await using server = serve(() => answer.response);
+Deno.test("unsubscribe aborts the response while a write is pending", async () => {
+  const chunked = new ChunkedResponse(() => Promise.resolve(tarChunk(65_536)));
+  await using server = serve(() => chunked.response);
   const client = new RestClient({ apiKey, baseUrl: server.url });
-  const stuck = Promise.withResolvers<void>();
-  const unstick = Promise.withResolvers<void>();
+  const writing = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
   const sink = new RecordingSink(() => {
-    stuck.resolve();
-    return unstick.promise;
+    writing.resolve();
+    return release.promise;
   });
   const subscription = client.download$(checkpoint, { to: sink.writable }).subscribe();
-  await stuck.promise;
+  await writing.promise;
   const { loaded } = sink;
   subscription.unsubscribe();
-  await answer.abandoned;
-  unstick.resolve();
-  await sink.aborted;
+  await chunked.whenCanceled;
+  release.resolve();
+  await sink.whenAborted;
   assertEquals(sink.loaded, loaded);
 });
 
-Deno.test("unsubscribing in the wait before a retry sends nothing more", async () => {
+Deno.test("unsubscribe before a retry sends no further request", async () => {
   await using server = serve(() =>
     new Response(null, { status: 503, headers: { "Retry-After": "30" } })
   );

@@ -1,19 +1,24 @@
-import { TAR_BLOCK, tarHeader } from "../../src/testing/tar_header.ts";
-import { type RawAnswer, type RawServer, serveRaw } from "./raw_server.ts";
+import { TAR_BLOCK, TAR_END, tarEntry } from "../../src/testing/tar_header.ts";
+import {
+  type RawResponder,
+  type RawResponseServer,
+  responseText,
+  serveRaw,
+} from "./raw_responses.ts";
 
 /** A strong entity tag. */
 export const ETAG = 'ETag: "a"';
 
 /** The archive that is served: a real `.tar.gz` of 1000 bytes. */
-export const ARCHIVE = await archiveOf(31);
+export const ARCHIVE = await makeArchive(31);
 
 /** Another archive of the same length. */
-export const OTHER_ARCHIVE = await archiveOf(37);
+export const OTHER_ARCHIVE = await makeArchive(37);
 
-/** Makes an archive of one file; a comment in gzip's header brings it to 1000 bytes. */
-async function archiveOf(factor: number): Promise<Uint8Array<ArrayBuffer>> {
+/** Makes an archive with one file; a comment in the gzip header extends it to 1000 bytes. */
+async function makeArchive(factor: number): Promise<Uint8Array<ArrayBuffer>> {
   const file = Uint8Array.from({ length: TAR_BLOCK }, (_, index) => index * factor % 251);
-  const tar = new Blob([tarHeader("file", TAR_BLOCK, 0), file, new Uint8Array(2 * TAR_BLOCK)]);
+  const tar = new Blob([tarEntry("file", file, 0), new Uint8Array(TAR_END)]);
   const gzip = await new Response(tar.stream().pipeThrough(new CompressionStream("gzip"))).bytes();
   const header = gzip.slice(0, 10);
   header[3] = 0x10; // FCOMMENT (RFC 1952, section 2.3.1)
@@ -22,51 +27,46 @@ async function archiveOf(factor: number): Promise<Uint8Array<ArrayBuffer>> {
 }
 
 /** A server of one archive. */
-export interface ArchiveServer extends RawServer {
-  /** What each request asked for: `all`, or `Range` and `If-Range` as they came. */
-  readonly asked: readonly string[];
-  /** The headers of every request. */
-  readonly requestHeaders: readonly Headers[];
+export interface ArchiveServer extends RawResponseServer {
+  /** The range of each request: `all`, or the values of `Range` and `If-Range`. */
+  readonly ranges: readonly string[];
 }
 
-/** Serves over bare TCP: the first request gets the first answer and so on. */
-export function serveArchive(...answers: readonly RawAnswer[]): ArchiveServer {
-  const requestHeaders: Headers[] = [];
-  const server = serveRaw(...answers.map((answer): RawAnswer => async (connection, line) => {
-    requestHeaders.push(await connection.headers());
-    await answer(connection, line);
-  }));
+/** Serves over TCP: the first request gets the first responder, and so on. */
+export async function serveArchive(...responders: readonly RawResponder[]): Promise<ArchiveServer> {
+  const server = await serveRaw(...responders);
   return {
     ...server,
-    requestHeaders,
-    get asked() {
-      return requestHeaders.map((headers) =>
-        headers.has("Range") || headers.has("If-Range")
-          ? `${headers.get("Range")} if ${headers.get("If-Range")}`
+    get ranges() {
+      return server.requests.map(({ headers }) =>
+        headers.has("range") || headers.has("if-range")
+          ? `${headers.get("range")} if ${headers.get("if-range")}`
           : "all"
       );
     },
   };
 }
 
-/** Writes an answer's beginning, and lets the connection go on as `ending` says; default: closed. */
-export function answer(
+/** Sends a status, headers and a body; `ending` continues from there. Default: the connection ends. */
+export function respondWith(
   status: string,
   headers: readonly string[],
   body: Uint8Array<ArrayBuffer> = new Uint8Array(),
-  ending: RawAnswer = (connection) => connection.end(),
-): RawAnswer {
-  return async (connection, line) => {
-    const head = [`HTTP/1.1 ${status}`, ...headers, "Connection: close", "", ""].join("\r\n");
-    await connection.write(head);
+  ending: RawResponder = () => {},
+): RawResponder {
+  return async (connection, request) => {
+    await connection.write(responseText(headers, "", status));
     await connection.write(body);
-    await ending(connection, line);
+    await ending(connection, request);
   };
 }
 
-/** The whole archive, announced with its length, of which no more than `sent` bytes come. */
-export function whole(sent: number = ARCHIVE.byteLength, ...headers: string[]): RawAnswer {
-  return answer(
+/** Sends the length of the complete archive, and its first `sent` bytes. */
+export function fullArchive(
+  sent: number = ARCHIVE.byteLength,
+  ...headers: string[]
+): RawResponder {
+  return respondWith(
     "200 OK",
     [`Content-Length: ${ARCHIVE.byteLength}`, ...headers],
     ARCHIVE.slice(0, sent),
@@ -74,22 +74,23 @@ export function whole(sent: number = ARCHIVE.byteLength, ...headers: string[]): 
 }
 
 /**
- * The archive from `start` up to, not with, `end`, and the headers that go with that but for those
- * that are given, of which no more than the bytes up to `sent` come.
+ * Sends the headers of the range from `start` up to but excluding `end`, and the bytes up to `sent`.
+ *
+ * @param options `contentRange` and `headers` replace the matching `Content-Range` and ETag.
  */
-export function rest(
+export function archiveRange(
   start: number,
-  { end = ARCHIVE.byteLength, sent = end, headers = [ETAG], range }: {
+  { end = ARCHIVE.byteLength, sent = end, headers = [ETAG], contentRange }: {
     readonly end?: number;
     readonly sent?: number;
     readonly headers?: readonly string[];
-    readonly range?: string;
+    readonly contentRange?: string;
   } = {},
-): RawAnswer {
-  return answer(
+): RawResponder {
+  return respondWith(
     "206 Partial Content",
     [
-      `Content-Range: ${range ?? `bytes ${start}-${end - 1}/${ARCHIVE.byteLength}`}`,
+      `Content-Range: ${contentRange ?? `bytes ${start}-${end - 1}/${ARCHIVE.byteLength}`}`,
       `Content-Length: ${end - start}`,
       ...headers,
     ],
@@ -97,15 +98,15 @@ export function rest(
   );
 }
 
-/** The archive in one HTTP chunk, without a length; the last chunk is missing unless `isEnded`. */
-export function chunked(
+/** Sends the archive in one chunk without a length; omits the last chunk unless `isEnded`. */
+export function chunkedArchive(
   sent: number = ARCHIVE.byteLength,
   { isEnded = false, headers = [ETAG] }: {
     readonly isEnded?: boolean;
     readonly headers?: readonly string[];
   } = {},
-): RawAnswer {
-  return answer(
+): RawResponder {
+  return respondWith(
     "200 OK",
     ["Transfer-Encoding: chunked", ...headers],
     ARCHIVE.slice(0, 0),
@@ -113,14 +114,16 @@ export function chunked(
       await connection.write(`${sent.toString(16)}\r\n`);
       await connection.write(ARCHIVE.slice(0, sent));
       await connection.write(`\r\n${isEnded ? "0\r\n\r\n" : ""}`);
-      await connection.end();
     },
   );
 }
 
-/** The answer to a range that begins where the archive of `total` bytes ends. */
-export function unsatisfiable(total: number = ARCHIVE.byteLength, ...headers: string[]): RawAnswer {
-  return answer("416 Range Not Satisfiable", [
+/** The response to a range that starts at the end of the archive of `total` bytes. */
+export function unsatisfiableRange(
+  total: number = ARCHIVE.byteLength,
+  ...headers: string[]
+): RawResponder {
+  return respondWith("416 Range Not Satisfiable", [
     `Content-Range: bytes */${total}`,
     "Content-Length: 0",
     ...headers,

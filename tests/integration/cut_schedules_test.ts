@@ -4,15 +4,15 @@ import { FakeHpcai } from "@hpcai/rx/testing";
 import { from, lastValueFrom, mergeMap, tap, toArray } from "rxjs";
 import { type SeededRandom, seededRandom } from "../../src/testing/seeded_random.ts";
 import { serve } from "./loopback_server.ts";
-import { type Passage, proxy } from "./tcp_proxy.ts";
+import { type ConnectionFault, startProxy } from "./tcp_proxy.ts";
 
 const SCHEDULES = 200;
 const ARCHIVE_BYTES = 1_500_000;
-/** Few enough that no schedule takes its wait for the processor for a stall. */
+/** So low that a wait for the processor is not mistaken for a stall. */
 const CONCURRENCY = 12;
 
-/** A few connections that fail, each after up to half of the archive, and then sound ones. */
-function schedule(random: SeededRandom): Passage[] {
+/** The faults of the first connections, each after up to half of the archive. */
+function randomFaults(random: SeededRandom): ConnectionFault[] {
   return Array.from({ length: 1 + random.int(6) }, () => ({
     bytes: random.int(4) === 0 ? random.int(1_000) : random.int(ARCHIVE_BYTES / 2),
     ending: random.pick(["close", "reset", "reset", "stall"]),
@@ -20,74 +20,74 @@ function schedule(random: SeededRandom): Passage[] {
   }));
 }
 
-/** Downloads once under the schedule that the seed makes, and gives the excess at each cut. */
+/** Downloads with the faults of a seed; returns how many bytes each fault discarded. */
 async function download(seed: number): Promise<number[]> {
   const random = seededRandom(seed);
-  const passages = schedule(random);
+  const faults = randomFaults(random);
   const archiveResponse = random.pick(["bytes", "redirect", "json"] as const);
-  const isKept = random.int(2) === 0;
+  const isIntoMemory = random.int(2) === 0;
 
-  let handler: FakeHpcai["handler"] = () => Promise.reject(new Error("not yet there"));
+  let handler: FakeHpcai["handler"] = () => Promise.reject(new Error("The server is not ready"));
   await using server = serve((request) => handler(request));
-  await using way = await proxy(server.url, () => passages.shift() ?? {});
+  await using proxy = await startProxy(server.url, () => faults.shift() ?? {});
   const fake = new FakeHpcai({
     seed,
     archiveResponse,
     archiveBytes: ARCHIVE_BYTES,
-    storageOrigin: way.url,
+    storageOrigin: proxy.url,
   });
   handler = fake.handler;
   const [trainingRunId = ""] = fake.trainingRunIds;
   const [{ checkpointId } = { checkpointId: "" }] = fake.checkpoints(trainingRunId);
 
-  // One request a connection, so that the two can be counted against each other.
+  // One request for each connection, so that their counts can be compared.
   using http = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
-  /** Where each request began, and what had arrived by then. */
-  const asked: { readonly start: number; readonly loaded: number }[] = [];
+  /** The first byte of each request, and the bytes received before it. */
+  const requests: { readonly start: number; readonly loaded: number }[] = [];
   let loaded = 0;
   const client = new RestClient({
     apiKey: fake.apiKey,
-    baseUrl: archiveResponse === "bytes" ? way.url : server.url,
+    baseUrl: archiveResponse === "bytes" ? proxy.url : server.url,
     retry: { maxRetries: 10, initialDelayMs: 0, maxDelayMs: 0 },
     fetch: (input, init) => {
-      if (String(input).startsWith(way.url)) {
+      if (String(input).startsWith(proxy.url)) {
         const [start = "0"] = /\d+/.exec(new Headers(init?.headers).get("Range") ?? "") ?? [];
-        asked.push({ start: Number(start), loaded });
+        requests.push({ start: Number(start), loaded });
       }
       return fetch(input, { ...init, client: http });
     },
   });
   const { readable, writable: to } = new TransformStream<Uint8Array, Uint8Array<ArrayBuffer>>();
-  const [last, streamed] = await Promise.all([
+  const [last, written] = await Promise.all([
     lastValueFrom(
       client.download$(
         { trainingRunId, checkpointId },
-        { idleTimeoutMs: 100, progressIntervalMs: 0, ...(isKept ? {} : { to }) },
+        { idleTimeoutMs: 100, progressIntervalMs: 0, ...(isIntoMemory ? {} : { to }) },
       ).pipe(tap((event) => loaded = event.loaded)),
     ),
-    isKept ? undefined : new Response(readable).bytes(),
+    isIntoMemory ? undefined : new Response(readable).bytes(),
   ]);
   assert(last.type === "complete");
-  const received = streamed ?? last.body ?? new Uint8Array();
+  const received = written ?? last.body ?? new Uint8Array();
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", received)).toHex();
   assertEquals(digest, await fake.archive(trainingRunId, checkpointId).sha256(), `seed ${seed}`);
-  // So what is sent in vain is only what had not reached the client when the connection broke.
-  for (const { start, loaded } of asked) assertEquals(start, loaded, `seed ${seed}`);
-  assertEquals(way.payloadBytes.length, asked.length);
-  return asked.slice(1).map(({ start }, cut) =>
-    (asked[cut]?.start ?? 0) + (way.payloadBytes[cut] ?? 0) - start
+  // Only bytes that had not reached the client when the connection was lost are sent twice.
+  for (const { start, loaded } of requests) assertEquals(start, loaded, `seed ${seed}`);
+  assertEquals(proxy.payloadBytes.length, requests.length);
+  return requests.slice(1).map(({ start }, cut) =>
+    (requests[cut]?.start ?? 0) + (proxy.payloadBytes[cut] ?? 0) - start
   );
 }
 
-Deno.test(`an archive arrives as it is under ${SCHEDULES} schedules of cuts, resets, stalls and delays`, async () => {
-  const excess = (await lastValueFrom(
+Deno.test(`download$ completes under ${SCHEDULES} schedules of ended, reset, stalled and slow connections`, async () => {
+  const discarded = (await lastValueFrom(
     from(Array(SCHEDULES).keys()).pipe(mergeMap(download, CONCURRENCY), toArray()),
   )).flat();
-  const largest = Math.max(...excess);
+  const largest = Math.max(...discarded);
   console.log(
-    `${SCHEDULES} schedules, ${excess.length} cuts, ` +
-      `${excess.filter((bytes) => bytes > 0).length} of them with bytes sent in vain; ` +
-      `at most ${largest} bytes at one`,
+    `${SCHEDULES} schedules, ${discarded.length} cuts, ` +
+      `${discarded.filter((bytes) => bytes > 0).length} of them with discarded bytes, ` +
+      `at most ${largest} bytes each`,
   );
-  assertGreaterOrEqual(Math.min(...excess), 0);
+  assertGreaterOrEqual(Math.min(...discarded), 0);
 });

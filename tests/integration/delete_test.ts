@@ -8,86 +8,83 @@ import {
   type RetryOptions,
 } from "@hpcai/rx";
 import { lastValueFrom, toArray } from "rxjs";
-import { answerText, type RawAnswer, serveRaw } from "./raw_server.ts";
+import { type RawResponder, sendText, serveRaw } from "./raw_responses.ts";
 
 const apiKey = "key-7d1f";
 
-/** Answers with a status and an empty body. */
-const status = (line: string): RawAnswer => async (connection) => {
-  await connection.write(answerText(["Content-Length: 0"], "", line));
-  await connection.end();
-};
-const GONE = status("404 Not Found");
+/** Sends a status and an empty body. */
+const sendStatus = (status: string): RawResponder => sendText(["Content-Length: 0"], "", status);
+const NOT_FOUND = sendStatus("404 Not Found");
 
-/** Deletes a checkpoint on a server that answers so, and gives what is emitted. */
-async function deletion(
-  answers: readonly RawAnswer[],
+/** Deletes a checkpoint on a server with these responders; returns the emitted values. */
+async function deleteFrom(
+  responders: readonly RawResponder[],
   retry: Partial<RetryOptions> | false = { initialDelayMs: 0 },
 ) {
-  await using server = serveRaw(...answers);
+  await using server = await serveRaw(...responders);
   const client = new RestClient({ apiKey, baseUrl: server.url, retry });
   const emitted = await lastValueFrom(client.deleteCheckpoint$("run", "a/b").pipe(toArray()));
   assertEquals(
-    server.requestLines,
-    answers.map(() => "DELETE /api/v1/training_runs/run/checkpoints/a/b HTTP/1.1"),
+    server.requests.map(({ method, target }) => `${method} ${target}`),
+    responders.map(() => "DELETE /api/v1/training_runs/run/checkpoints/a/b"),
   );
   return emitted;
 }
 
 for (const line of ["204 No Content", "200 OK"]) {
-  Deno.test(`a deletion that is answered with ${line} emits once`, async () => {
-    assertEquals(await deletion([status(line)]), [undefined]);
+  Deno.test(`deleteCheckpoint$ emits once after ${line}`, async () => {
+    assertEquals(await deleteFrom([sendStatus(line)]), [undefined]);
   });
 }
 
-Deno.test("a first 404 is an error", async () => {
-  await assertRejects(() => deletion([GONE]), NotFoundError);
+Deno.test("deleteCheckpoint$ fails with a NotFoundError after a first 404", async () => {
+  await assertRejects(() => deleteFrom([NOT_FOUND]), NotFoundError);
 });
 
-const lostAnswers: Record<string, RawAnswer> = {
+const LOST_RESPONSES: Record<string, RawResponder> = {
   "a connection reset": (connection) => connection.reset(),
   "a connection closed": (connection) => connection.end(),
-  "a 500": status("500 Internal Server Error"),
-  "a 502": status("502 Bad Gateway"),
+  "a 500": sendStatus("500 Internal Server Error"),
+  "a 502": sendStatus("502 Bad Gateway"),
 };
-for (const [what, lost] of Object.entries(lostAnswers)) {
-  Deno.test(`a deletion retried after ${what} treats 404 as success`, async () => {
-    assertEquals(await deletion([lost, GONE]), [undefined]);
+for (const [what, lost] of Object.entries(LOST_RESPONSES)) {
+  Deno.test(`deleteCheckpoint$ treats a 404 after ${what} as success`, async () => {
+    assertEquals(await deleteFrom([lost, NOT_FOUND]), [undefined]);
   });
 }
 
-Deno.test("a deletion retried after a time-out treats 404 as success", async () => {
+Deno.test("deleteCheckpoint$ treats a 404 after a timeout as success", async () => {
   using time = new FakeTime();
-  const silence: RawAnswer = async (connection) => {
+  const timeOut: RawResponder = async (connection) => {
     time.tick(60_000); // the time limit
     time.tick(1); // the wait before the retry
-    await connection.closedByClient();
+    await connection.closed;
   };
-  assertEquals(await deletion([silence, GONE]), [undefined]);
+  assertEquals(await deleteFrom([timeOut, NOT_FOUND]), [undefined]);
 });
 
-Deno.test("a deletion remembers a lost answer through further attempts", async () => {
-  const answers: RawAnswer[] = [
+Deno.test("deleteCheckpoint$ treats a 404 as success when any earlier response was lost", async () => {
+  const responders: RawResponder[] = [
     (connection) => connection.reset(),
-    status("429 Too Many Requests"),
-    GONE,
+    sendStatus("429 Too Many Requests"),
+    NOT_FOUND,
   ];
-  assertEquals(await deletion(answers), [undefined]);
+  assertEquals(await deleteFrom(responders), [undefined]);
 });
 
 for (const line of ["429 Too Many Requests", "409 Conflict", "425 Too Early"]) {
-  Deno.test(`a deletion retried after ${line}, which deletes nothing, treats 404 as an error`, async () => {
-    await assertRejects(() => deletion([status(line), GONE]), NotFoundError);
+  Deno.test(`deleteCheckpoint$ fails with a NotFoundError for a 404 after ${line}, which deletes nothing`, async () => {
+    await assertRejects(() => deleteFrom([sendStatus(line), NOT_FOUND]), NotFoundError);
   });
 }
 
-Deno.test("a lost answer surfaces where nothing is tried again", async () => {
-  await assertRejects(() => deletion([status("500 Oops")], false), InternalServerError);
-  await assertRejects(() => deletion([status("409 Conflict")], false), ConflictError);
+Deno.test("deleteCheckpoint$ without retries fails with the status of a lost response", async () => {
+  await assertRejects(() => deleteFrom([sendStatus("500 Oops")], false), InternalServerError);
+  await assertRejects(() => deleteFrom([sendStatus("409 Conflict")], false), ConflictError);
 });
 
-Deno.test("each subscription is a deletion of its own", async () => {
-  await using server = serveRaw((connection) => connection.reset(), GONE, GONE);
+Deno.test("deleteCheckpoint$ tracks lost responses for each subscription alone", async () => {
+  await using server = await serveRaw((connection) => connection.reset(), NOT_FOUND, NOT_FOUND);
   const client = new RestClient({ apiKey, baseUrl: server.url, retry: { initialDelayMs: 0 } });
   const delete$ = client.deleteCheckpoint$("run", "final");
   assertEquals(await lastValueFrom(delete$), undefined);

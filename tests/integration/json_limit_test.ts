@@ -7,8 +7,8 @@ import {
   type RestClientOptions,
 } from "@hpcai/rx";
 import { firstValueFrom } from "rxjs";
-import { ChunkedAnswer, serve } from "./loopback_server.ts";
-import { answerText, serveRaw } from "./raw_server.ts";
+import { ChunkedResponse, serve } from "./loopback_server.ts";
+import { responseText, serveRaw } from "./raw_responses.ts";
 
 const MIB = 2 ** 20;
 const JSON_TYPE = { "Content-Type": "application/json" };
@@ -24,17 +24,17 @@ const listing = (bytes: number) => '{"checkpoints":[]}'.padEnd(bytes);
 
 Deno.test("a JSON response that never ends is cancelled at maxJsonBytes, and not asked for again", async () => {
   const blanks = new TextEncoder().encode(" ".repeat(65_536));
-  const endless = new ChunkedAnswer(() => Promise.resolve(blanks), JSON_TYPE);
+  const endless = new ChunkedResponse(() => Promise.resolve(blanks), JSON_TYPE);
   await using server = serve(() => endless.response);
   const error = await failureOf(server.url, { maxJsonBytes: MIB });
   assertInstanceOf(error, LimitExceededError);
   assertEquals([error.option, error.limit], ["maxJsonBytes", MIB]);
   assertEquals(
     error.message,
-    `The response to GET ${server.url}/api/v1/training_runs/run/checkpoints is too large; ` +
-      "the option maxJsonBytes sets the limit 1048576",
+    `The response to GET ${server.url}/api/v1/training_runs/run/checkpoints exceeds maxJsonBytes ` +
+      "(1048576). Increase maxJsonBytes if that size is expected.",
   );
-  await endless.abandoned;
+  await endless.whenCanceled;
   assertEquals(server.requests.length, 1);
 });
 
@@ -61,7 +61,7 @@ Deno.test("a JSON response of exactly maxJsonBytes is read, one of a byte more i
 Deno.test("by default a JSON response of 64 MiB is read, and an endless one is not", async () => {
   const blanks = new TextEncoder().encode(" ".repeat(4 * MIB));
   let sent = 0;
-  const endless = new ChunkedAnswer(() => {
+  const endless = new ChunkedResponse(() => {
     sent += blanks.length;
     return Promise.resolve(blanks);
   }, JSON_TYPE);
@@ -91,21 +91,20 @@ Deno.test("the signed URL of an archive, which comes as JSON, is limited too", a
 
 Deno.test("of an endless error body only the beginning is read", async () => {
   const text = new TextEncoder().encode("overloaded ".repeat(6000));
-  const endless = new ChunkedAnswer(() => Promise.resolve(text), JSON_TYPE);
+  const endless = new ChunkedResponse(() => Promise.resolve(text), JSON_TYPE);
   await using server = serve(() => new Response(endless.response.body, { status: 500 }));
   assertInstanceOf(await failureOf(server.url, { retry: false }), InternalServerError);
-  await endless.abandoned;
+  await endless.whenCanceled;
 });
 
 for (const [what, head] of [["error", "500 Oops"], ["redirect", "302 Found"]] as const) {
   Deno.test(`the body of a response (${what}) that comes byte by byte takes no longer than timeoutMs`, async () => {
     const end = Promise.withResolvers<void>();
-    await using server = serveRaw(async (connection) => {
-      await connection.headers();
+    await using server = await serveRaw(async (connection) => {
       const headers = ["Content-Length: 1000", "Location: http://127.0.0.1:1/"];
-      await connection.write(answerText(headers, "", head));
+      await connection.write(responseText(headers, "", head));
       const drip = setInterval(() => connection.write("x").catch(() => {}), 20);
-      await Promise.race([connection.closedByClient(), end.promise]);
+      await Promise.race([connection.closed, end.promise]);
       clearInterval(drip);
     });
     const startedAt = performance.now();

@@ -1,6 +1,6 @@
 /**
- * Everything that a program's log could show of a value: what `console.log`, `JSON.stringify` and
- * the stacks say, with all causes and hidden properties.
+ * Every text that a log can contain of a value: the output of `console.log` and `JSON.stringify`, and
+ * the stacks, with all causes and hidden properties.
  */
 export function everythingShownOf(value: unknown): string {
   return [

@@ -1,5 +1,6 @@
-import { TAR_BLOCK, tarHeader } from "../../src/testing/tar_header.ts";
-/** A request as it came; a `Request` of Deno's server can't be read once it is answered. */
+import { TAR_BLOCK, tarEntry } from "../../src/testing/tar_header.ts";
+
+/** A copy of a request; Deno's `Request` is unreadable after the response. */
 export interface ReceivedRequest {
   readonly method: string;
   readonly url: string;
@@ -8,15 +9,15 @@ export interface ReceivedRequest {
 
 /** A server on a free loopback port. */
 export interface LoopbackServer extends AsyncDisposable {
-  /** Where it is, at `127.0.0.1`. */
+  /** The origin at `127.0.0.1`. */
   readonly url: string;
-  /** The same server under another origin, at `localhost`. */
+  /** Another origin of the same server, at `localhost`. */
   readonly otherUrl: string;
   /** Every request so far. */
   readonly requests: readonly ReceivedRequest[];
 }
 
-/** Serves until the end of the block that holds the server by `await using`. */
+/** Serves until the end of the block that declares the server with `await using`. */
 export function serve(handler: (request: Request) => Response | Promise<Response>): LoopbackServer {
   const requests: ReceivedRequest[] = [];
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
@@ -32,26 +33,26 @@ export function serve(handler: (request: Request) => Response | Promise<Response
   };
 }
 
-/** Answers a body in chunks, each made when the connection takes it. */
-export class ChunkedAnswer {
-  /** Settles when the client has given the body up. */
-  readonly abandoned: Promise<void>;
-  /** The answer. */
+/** A response whose body is produced chunk by chunk, on demand of the connection. */
+export class ChunkedResponse {
+  /** Settles when the client aborts the body. */
+  readonly whenCanceled: Promise<void>;
+  /** The response. */
   readonly response: Response;
   #sentBytes = 0;
 
   /**
-   * Makes the answer.
+   * Creates the response.
    *
-   * @param nextChunk Gives a chunk, or `undefined` at the end.
-   * @param headers The answer's headers.
+   * @param nextChunk Returns a chunk, or `undefined` at the end.
+   * @param headers The response's headers.
    */
   constructor(
     nextChunk: () => Promise<Uint8Array<ArrayBuffer> | undefined>,
     headers: HeadersInit = { "Content-Type": "application/gzip" },
   ) {
-    const abandoned = Promise.withResolvers<void>();
-    this.abandoned = abandoned.promise;
+    const canceled = Promise.withResolvers<void>();
+    this.whenCanceled = canceled.promise;
     const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
       pull: async (controller) => {
         const chunk = await nextChunk();
@@ -59,7 +60,7 @@ export class ChunkedAnswer {
         this.#sentBytes += chunk.byteLength;
         controller.enqueue(chunk);
       },
-      cancel: () => abandoned.resolve(),
+      cancel: () => canceled.resolve(),
     }, { highWaterMark: 0 });
     this.response = new Response(body, { headers });
   }
@@ -70,9 +71,7 @@ export class ChunkedAnswer {
   }
 }
 
-/** A member of a tar, with its header: a chunk of an archive that may have any number of them. */
-export function tarMember(byteLength: number): Uint8Array<ArrayBuffer> {
-  const member = new Uint8Array(byteLength);
-  member.set(tarHeader("member", byteLength - TAR_BLOCK, 0));
-  return member;
+/** A tar entry with its header, `byteLength` bytes in all: a chunk of an archive of any length. */
+export function tarChunk(byteLength: number): Uint8Array<ArrayBuffer> {
+  return tarEntry("entry", new Uint8Array(byteLength - TAR_BLOCK), 0);
 }

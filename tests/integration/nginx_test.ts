@@ -3,79 +3,93 @@ import { DownloadInterruptedError, RestClient } from "@hpcai/rx";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { lastValueFrom, tap } from "rxjs";
 import { serve } from "./loopback_server.ts";
-import { hasNginx, startNginx } from "./nginx.ts";
-import { type Passage, proxy } from "./tcp_proxy.ts";
+import { NGINX, nginxConfiguration } from "./nginx.ts";
+import { isInstalled, type ServerProcess, startServerProcess } from "./server_process.ts";
+import { type ConnectionFault, startProxy } from "./tcp_proxy.ts";
 
 const ARCHIVE_BYTES = 3_000_000;
 
-const isMissing = !await hasNginx();
+const isMissing = !await isInstalled(NGINX.command);
 if (isMissing) {
-  if (Deno.env.get("CI") === "true") throw new Error("There is no nginx, which CI has to have.");
-  console.log("The tests against nginx are skipped, since there is no nginx.");
+  if (Deno.env.get("CI") === "true") throw new Error("nginx is not installed, which CI requires");
+  console.log("Skipped the tests with nginx, which is not installed");
 }
 
-/** A request to nginx, and how many bytes had arrived by then. */
-interface Asked {
+/** A request to nginx, and the bytes that the client had received before it. */
+interface StorageRequest {
   readonly loaded: number;
   readonly headers: Headers;
 }
 
-interface Received {
-  /** The error that the download ended with, if any. */
+interface Outcome {
+  /** The error of the download, if any. */
   readonly error: unknown;
   readonly archive: Uint8Array;
-  readonly asked: readonly Asked[];
-  /** What nginx has at the end. */
-  readonly served: Uint8Array;
+  readonly requests: readonly StorageRequest[];
+  /** The archive of nginx at the end. */
+  readonly expected: Uint8Array;
+}
+
+/** Starts an nginx that serves the files of its directory `root` with these directives. */
+async function startStorage(directives: string): Promise<ServerProcess> {
+  const storage = await startServerProcess({
+    ...NGINX,
+    configuration: (port) =>
+      nginxConfiguration(port, "default_type application/gzip;", `root root; ${directives}`),
+  });
+  await Deno.mkdir(`${storage.directory}/root`);
+  return storage;
 }
 
 /**
  * Downloads from an API that redirects to nginx behind a proxy.
  *
- * @param into Memory, or a stream that cannot take back what it got.
+ * @param into Memory, or a stream, which cannot restart.
  * @param directives How nginx serves the archive.
- * @param passages What becomes of the connections to nginx; those that follow are sound.
+ * @param faults The faults of the first connections to nginx.
  * @param isReplaced Whether nginx has another archive from the second connection on.
  */
 async function download(
   into: "memory" | "stream",
   directives: string,
-  passages: readonly Passage[],
+  faults: readonly ConnectionFault[],
   isReplaced = false,
-): Promise<Received> {
-  await using nginx = await startNginx(directives);
-  const file = `${nginx.root}/archive.tar.gz`;
+): Promise<Outcome> {
+  await using nginx = await startStorage(directives);
+  const file = `${nginx.directory}/root/archive.tar.gz`;
   const fake = new FakeHpcai({ archiveBytes: ARCHIVE_BYTES });
   const [trainingRunId = ""] = fake.trainingRunIds;
   const [first, second] = fake.checkpoints(trainingRunId);
   assert(first !== undefined && second !== undefined);
-  let served = fake.archive(trainingRunId, first.checkpointId).slice();
-  await Deno.writeFile(file, served);
+  let expected = fake.archive(trainingRunId, first.checkpointId).slice();
+  await Deno.writeFile(file, expected);
 
   let connections = 0;
-  await using storage = await proxy(nginx.url, () => {
+  await using storage = await startProxy(nginx.url, () => {
     if (isReplaced && connections === 1) {
-      served = fake.archive(trainingRunId, second.checkpointId).slice();
-      Deno.writeFileSync(file, served);
-      // nginx makes the entity tag of the size and the time, in whole seconds.
+      expected = fake.archive(trainingRunId, second.checkpointId).slice();
+      Deno.writeFileSync(file, expected);
+      // nginx derives the ETag from the size and the time, in whole seconds.
       Deno.utimeSync(file, 0, 0);
     }
-    return passages[connections++] ?? {};
+    return faults[connections++] ?? {};
   });
   const location = `${storage.url}/archive.tar.gz?signature=signed`;
   fake.faults.add({ type: "redirect", location }, { on: "archive", times: Infinity });
   await using api = serve(fake.handler);
 
-  // A connection for each request, so that each has its own passage.
+  // One connection for each request, so that each fault applies to one request.
   using http = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
-  const asked: Asked[] = [];
+  const requests: StorageRequest[] = [];
   let loaded = 0;
   const client = new RestClient({
     apiKey: fake.apiKey,
     baseUrl: api.url,
     retry: { initialDelayMs: 0, maxDelayMs: 0 },
     fetch: (input, init) => {
-      if (String(input) === location) asked.push({ loaded, headers: new Headers(init?.headers) });
+      if (String(input) === location) {
+        requests.push({ loaded, headers: new Headers(init?.headers) });
+      }
       return fetch(input, { ...init, client: http });
     },
   });
@@ -95,24 +109,24 @@ async function download(
       }),
     ),
   ).then(() => undefined, (error) => error);
-  const streamed = await new Blob(chunks).bytes();
-  return { error, archive: body ?? streamed, asked, served };
+  const written = await new Blob(chunks).bytes();
+  return { error, archive: body ?? written, requests, expected };
 }
 
 function nginxTest(name: string, test: () => Promise<void>): void {
   Deno.test({ name, ignore: isMissing, fn: test });
 }
 
-/** Under a content coding nginx makes the entity tag weak, and sends neither length nor ranges. */
+/** With a content coding nginx sends a weak ETag, no length and no ranges. */
 const COMPRESSING = "gzip on; gzip_types *; gzip_comp_level 1;";
 
-const CUT: Passage = { bytes: 1_000_000, ending: "close" };
+const CUT: ConnectionFault = { bytes: 1_000_000, ending: "close" };
 
 for (const into of ["memory", "stream"] as const) {
   nginxTest(
-    `an archive that nginx serves over cut, reset, silent and slow connections arrives in ${into}`,
+    `download$ into ${into} resumes over ended, reset, stalled and slow connections to nginx`,
     async () => {
-      const { error, archive, asked, served } = await download(into, "", [
+      const { error, archive, requests, expected } = await download(into, "", [
         { bytes: 100, ending: "close" },
         { bytes: 400_000, ending: "close", chunkDelayMs: 1 },
         { bytes: 500_000, ending: "reset", chunkDelayMs: 1 },
@@ -121,9 +135,9 @@ for (const into of ["memory", "stream"] as const) {
         { chunkDelayMs: 2 },
       ]);
       assertEquals(error, undefined);
-      assertEquals(archive, served);
-      assertEquals(asked.length, 6);
-      for (const { loaded, headers } of asked) {
+      assertEquals(archive, expected);
+      assertEquals(requests.length, 6);
+      for (const { loaded, headers } of requests) {
         assertEquals(headers.get("Range"), loaded === 0 ? null : `bytes=${loaded}-`);
         if (loaded > 0) assertMatch(headers.get("If-Range") ?? "", /^"[\da-f]+-[\da-f]+"$/);
         assertEquals(headers.has("X-API-Key"), false);
@@ -132,48 +146,51 @@ for (const into of ["memory", "stream"] as const) {
   );
 
   nginxTest(
-    `an archive from an nginx that ignores Range arrives in ${into} all the same`,
+    `download$ into ${into} completes when nginx ignores Range`,
     async () => {
-      const { error, archive, asked, served } = await download(into, "max_ranges 0;", [CUT, CUT]);
+      const { error, archive, requests, expected } = await download(into, "max_ranges 0;", [
+        CUT,
+        CUT,
+      ]);
       assertEquals(error, undefined);
-      assertEquals(archive, served);
-      assertEquals(asked.map(({ headers }) => headers.has("Range")), [false, true, true]);
+      assertEquals(archive, expected);
+      assertEquals(requests.map(({ headers }) => headers.has("Range")), [false, true, true]);
     },
   );
 
   nginxTest(
-    `an archive from an nginx that compresses on request is resumed in ${into}`,
+    `download$ into ${into} resumes when nginx compresses on request`,
     async () => {
-      const { error, archive, asked, served } = await download(into, COMPRESSING, [CUT]);
+      const { error, archive, requests, expected } = await download(into, COMPRESSING, [CUT]);
       assertEquals(error, undefined);
-      assertEquals(archive, served);
-      assertEquals(asked.map(({ headers }) => headers.has("Range")), [false, true]);
-      for (const { headers } of asked) assertEquals(headers.get("Accept-Encoding"), "identity");
+      assertEquals(archive, expected);
+      assertEquals(requests.map(({ headers }) => headers.has("Range")), [false, true]);
+      for (const { headers } of requests) assertEquals(headers.get("Accept-Encoding"), "identity");
     },
   );
 }
 
-const startedOver = {
-  "that nginx replaces half-way": { directives: "", isReplaced: true },
-  "that nginx serves without an entity tag": { directives: "etag off;", isReplaced: false },
+const NOT_RESUMABLE = {
+  "nginx replaces the archive": { directives: "", isReplaced: true },
+  "nginx sends no ETag": { directives: "etag off;", isReplaced: false },
 };
-for (const [what, { directives, isReplaced }] of Object.entries(startedOver)) {
-  nginxTest(`an archive ${what} is started over in memory when it is cut`, async () => {
-    const { error, archive, asked, served } = await download(
+for (const [condition, { directives, isReplaced }] of Object.entries(NOT_RESUMABLE)) {
+  nginxTest(`download$ into memory restarts when ${condition}`, async () => {
+    const { error, archive, requests, expected } = await download(
       "memory",
       directives,
       [CUT],
       isReplaced,
     );
     assertEquals(error, undefined);
-    assertEquals(archive, served);
-    assertEquals(asked.map(({ headers }) => headers.has("Range")), [false, isReplaced]);
+    assertEquals(archive, expected);
+    assertEquals(requests.map(({ headers }) => headers.has("Range")), [false, isReplaced]);
   });
 
-  nginxTest(`an archive ${what} leaves a stream with its beginning when it is cut`, async () => {
-    const { error, archive, asked } = await download("stream", directives, [CUT], isReplaced);
+  nginxTest(`download$ into a stream fails at the byte reached when ${condition}`, async () => {
+    const { error, archive, requests } = await download("stream", directives, [CUT], isReplaced);
     assert(error instanceof DownloadInterruptedError);
     assertEquals(archive.byteLength, error.loaded);
-    assertEquals(asked.length, isReplaced ? 2 : 1);
+    assertEquals(requests.length, isReplaced ? 2 : 1);
   });
 }

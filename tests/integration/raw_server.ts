@@ -1,110 +1,164 @@
-/** A connection whose request line has been read and no more of the request. */
+/** HTTP over TCP, for responses that no HTTP server sends. Uses `node:net`, which can reset sockets. */
+import { createServer, type Server, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+
+/** A request without a body. */
+export interface RawRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly target: string;
+  /** By lower-case name. */
+  readonly headers: ReadonlyMap<string, string>;
+}
+
+/** The server's side of a connection. */
 export interface RawConnection {
-  /** Reads the rest of the request, which has no body, and gives its headers. */
-  headers(): Promise<Headers>;
-  /** Writes a part of the answer. */
-  write(part: string | Uint8Array<ArrayBuffer>): Promise<void>;
-  /** Closes as a server does that is done (FIN). */
-  end(): Promise<void>;
-  /** Closes with the rest of the request unread, on which the kernel resets the connection (RST). */
+  /** Whether the client can still receive. */
+  readonly isOpen: boolean;
+  /** Settles when the connection is closed, by either side. */
+  readonly closed: Promise<void>;
+  /** Writes; settles once the system has the bytes, or the connection is closed. */
+  write(bytes: Uint8Array | string): Promise<void>;
+  /** Ends the connection (FIN). */
+  end(): void;
+  /** Resets the connection (RST). */
   reset(): void;
-  /** Settles when the client has closed the connection. */
-  closedByClient(): Promise<void>;
 }
 
-/** What becomes of one connection. It is closed afterwards, whatever happens. */
-export type RawAnswer = (connection: RawConnection, requestLine: string) => Promise<void> | void;
-
-/** A server that decides on every byte. */
-export interface RawServer extends AsyncDisposable {
-  /** Where it is. */
-  readonly url: string;
-  /** The first line of every request so far, such as `GET / HTTP/1.1`. */
-  readonly requestLines: readonly string[];
+/** The callbacks of a {@linkcode RawServer}. */
+export interface RawHandlers {
+  /** Called for each connection before it is read; `true` if the callback handles it. */
+  onConnection?(connection: RawConnection): boolean;
+  /** Called for each request, one after the other on a connection while it is open. */
+  onRequest(request: RawRequest, connection: RawConnection): Promise<void> | void;
 }
 
-/**
- * Serves over bare TCP, for what `Deno.serve` is too well-behaved for. The first connection gets the
- * first answer and so on, one after the other; past the last it is closed.
- */
-export function serveRaw(...answers: readonly RawAnswer[]): RawServer {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const requestLines: string[] = [];
-  const stopped = (async () => {
-    for await (const connection of listener) {
-      const requestLine = await readUntil(connection, "\r\n", 1);
-      const answer = answers[requestLines.length];
-      requestLines.push(requestLine.trimEnd());
+/** The interval of attempts to listen on a port again, in milliseconds. */
+const LISTEN_INTERVAL_MS = 5;
+
+/** A server whose handlers decide on every byte that it sends. */
+export class RawServer implements AsyncDisposable {
+  readonly #handlers: RawHandlers;
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+  #port = 0;
+  #isClosed = false;
+  #reopening: Promise<void> = Promise.resolve();
+  #responding = 0;
+
+  constructor(handlers: RawHandlers) {
+    this.#handlers = handlers;
+  }
+
+  /** The origin at `127.0.0.1`. */
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** How many responses are in flight. */
+  get responding(): number {
+    return this.#responding;
+  }
+
+  /** Starts to listen on a free port. */
+  async listen(): Promise<void> {
+    const server = createServer((socket) => this.#accept(socket));
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(this.#port, "127.0.0.1", () => resolve());
+    });
+    this.#server = server;
+    const address = server.address();
+    if (address !== null && typeof address === "object") this.#port = address.port;
+  }
+
+  /** Closes every connection and refuses new ones for `durationMs` milliseconds. */
+  refuse(durationMs: number): void {
+    this.#server?.close();
+    for (const socket of this.#sockets) socket.destroy();
+    this.#reopening = this.#reopen(durationMs);
+  }
+
+  async #reopen(durationMs: number): Promise<void> {
+    await delay(durationMs);
+    while (!this.#isClosed) {
       try {
-        await answer?.(rawConnection(connection), requestLine);
-      } finally {
-        close(connection);
+        return await this.listen();
+      } catch {
+        await delay(LISTEN_INTERVAL_MS); // Another socket can have the port for a moment.
       }
     }
-  })();
-  return {
-    url: `http://127.0.0.1:${listener.addr.port}`,
-    requestLines,
-    async [Symbol.asyncDispose]() {
-      listener.close();
-      await stopped;
-    },
-  };
-}
-
-/** A whole answer: `HTTP/1.1 200 OK`, the headers, an empty line, the body. */
-export function answerText(headers: readonly string[], body: string, status = "200 OK"): string {
-  return [`HTTP/1.1 ${status}`, ...headers, "Connection: close", "", body].join("\r\n");
-}
-
-function rawConnection(connection: Deno.TcpConn): RawConnection {
-  let rest: Promise<string> | undefined;
-  const readRest = () => rest ??= readUntil(connection, "\r\n\r\n");
-  return {
-    async headers() {
-      const lines = (await readRest()).trimEnd().split("\r\n");
-      return new Headers(lines.map((line): [string, string] => {
-        const colon = line.indexOf(":");
-        return [line.slice(0, colon), line.slice(colon + 1)];
-      }));
-    },
-    async write(part) {
-      const writer = connection.writable.getWriter();
-      await writer.write(typeof part === "string" ? new TextEncoder().encode(part) : part);
-      writer.releaseLock();
-    },
-    async end() {
-      await readRest();
-      close(connection);
-    },
-    reset: () => close(connection),
-    async closedByClient() {
-      await readRest();
-      // The client sends nothing more: what comes next is the end, or a reset.
-      await connection.read(new Uint8Array(1)).catch(() => {});
-    },
-  };
-}
-
-async function readUntil(
-  connection: Deno.TcpConn,
-  ending: string,
-  bytesAtOnce = 1024,
-): Promise<string> {
-  const buffer = new Uint8Array(bytesAtOnce);
-  let text = "";
-  while (!text.endsWith(ending)) {
-    const count = await connection.read(buffer);
-    if (count === null) break;
-    text += new TextDecoder().decode(buffer.subarray(0, count));
   }
-  return text;
+
+  /** Closes every connection and stops listening. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    for (const socket of this.#sockets) socket.destroy();
+    await this.#reopening;
+    const server = this.#server;
+    if (server?.listening) await new Promise((resolve) => server.close(resolve));
+  }
+
+  #accept(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.setNoDelay(true);
+    socket.on("error", () => {}); // Followed by "close".
+    const closed = new Promise<void>((resolve) => {
+      socket.once("close", () => {
+        this.#sockets.delete(socket);
+        resolve();
+      });
+    });
+    const connection: RawConnection = {
+      get isOpen() {
+        return !socket.destroyed && socket.writable;
+      },
+      closed,
+      async write(bytes) {
+        if (socket.destroyed || !socket.writable) return;
+        await Promise.race([new Promise((resolve) => socket.write(bytes, resolve)), closed]);
+      },
+      end: () => void socket.end(),
+      reset: () => socket.destroyed ? undefined : void socket.resetAndDestroy(),
+    };
+    const requests = new RequestReader();
+    let chain = Promise.resolve();
+    if (this.#handlers.onConnection?.(connection)) {
+      socket.resume();
+      return;
+    }
+    socket.on("data", (bytes: Uint8Array) => {
+      for (const request of requests.read(bytes)) {
+        chain = chain.then(async () => {
+          if (!connection.isOpen) return;
+          this.#responding++;
+          try {
+            await this.#handlers.onRequest(request, connection);
+          } finally {
+            this.#responding--;
+          }
+        });
+      }
+    });
+  }
 }
 
-function close(connection: Deno.TcpConn): void {
-  try {
-    connection.close();
-  } catch {
-    // Closed already.
+/** Parses requests without a body from the bytes of a connection. */
+class RequestReader {
+  #text = "";
+
+  read(bytes: Uint8Array): RawRequest[] {
+    this.#text += new TextDecoder().decode(bytes);
+    const heads = this.#text.split("\r\n\r\n");
+    this.#text = heads.pop() ?? "";
+    return heads.map((head) => {
+      const [requestLine = "", ...lines] = head.split("\r\n");
+      const [method = "", target = ""] = requestLine.split(" ");
+      const headers = lines.map((line): [string, string] => {
+        const colon = line.indexOf(":");
+        return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+      });
+      return { method, target, headers: new Map(headers) };
+    });
   }
 }

@@ -1,20 +1,20 @@
-/** A sink that remembers what happened to it. */
+/** A sink that records what happens to it. */
 export class RecordingSink {
-  /** The sink itself. */
+  /** The stream of the sink. */
   readonly writable: WritableStream<Uint8Array>;
   /** Settles with the reason when the sink is aborted. */
-  readonly aborted: Promise<unknown>;
+  readonly whenAborted: Promise<unknown>;
   #loaded = 0;
   #isClosed = false;
 
-  /** Makes a sink whose every write takes as long as `taking` does. */
-  constructor(taking: (chunk: Uint8Array) => Promise<void> | void = () => {}) {
+  /** Creates a sink; each write takes until the promise of `onWrite` settles. */
+  constructor(onWrite: (chunk: Uint8Array) => Promise<void> | void = () => {}) {
     const aborted = Promise.withResolvers<unknown>();
-    this.aborted = aborted.promise;
+    this.whenAborted = aborted.promise;
     this.writable = new WritableStream({
       write: async (chunk) => {
         this.#loaded += chunk.byteLength;
-        await taking(chunk);
+        await onWrite(chunk);
       },
       close: () => {
         this.#isClosed = true;
@@ -23,12 +23,12 @@ export class RecordingSink {
     });
   }
 
-  /** How many bytes were written to it. */
+  /** How many bytes were written. */
   get loaded(): number {
     return this.#loaded;
   }
 
-  /** Whether it was closed, as a sink is that got everything. */
+  /** Whether the sink was closed, which marks its data as complete. */
   get isClosed(): boolean {
     return this.#isClosed;
   }

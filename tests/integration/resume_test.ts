@@ -4,18 +4,18 @@ import { FakeHpcai } from "@hpcai/rx/testing";
 import { lastValueFrom, toArray } from "rxjs";
 import type { DownloadEvent } from "../../src/download/download_event.ts";
 import {
-  answer,
   ARCHIVE,
-  chunked,
+  archiveRange,
+  chunkedArchive,
   ETAG,
+  fullArchive,
   OTHER_ARCHIVE,
-  rest,
+  respondWith,
   serveArchive,
-  unsatisfiable,
-  whole,
+  unsatisfiableRange,
 } from "./archive_server.ts";
 import { serve } from "./loopback_server.ts";
-import type { RawAnswer } from "./raw_server.ts";
+import type { RawResponder } from "./raw_responses.ts";
 
 const apiKey = "key-7d1f";
 const checkpoint = { trainingRunId: "run", checkpointId: "final" };
@@ -38,7 +38,7 @@ async function intoMemory(client: RestClient) {
   return { received: last?.type === "complete" ? last.body : undefined, events };
 }
 
-/** Downloads into a stream, which cannot take back what it got. */
+/** Downloads into a stream, which cannot restart. */
 async function intoStream(client: RestClient) {
   const { readable, writable: to } = new TransformStream<Uint8Array, Uint8Array<ArrayBuffer>>();
   const [events, received] = await Promise.all([
@@ -50,194 +50,227 @@ async function intoStream(client: RestClient) {
   return { received, events };
 }
 
-/** How many bytes the events say there are. */
-function counts(events: readonly DownloadEvent[]): number[] {
+/** The value of `loaded` in each event. */
+function loadedOf(events: readonly DownloadEvent[]): number[] {
   return events.map(({ loaded }) => loaded);
 }
 
-const stalled = (sent: number): RawAnswer =>
-  answer(
+const stallAfter = (sent: number): RawResponder =>
+  respondWith(
     "200 OK",
     [`Content-Length: ${ARCHIVE.byteLength}`, ETAG],
     ARCHIVE.slice(0, sent),
-    (connection) => connection.closedByClient(),
+    (connection) => connection.closed,
   );
 
 const FROM_500 = 'bytes=500- if "a"';
 
-const mended: readonly (readonly [
-  what: string,
-  answers: readonly RawAnswer[],
-  asked: readonly string[],
+const RESUMED_TRANSFERS: readonly (readonly [
+  condition: string,
+  responders: readonly RawResponder[],
+  ranges: readonly string[],
 ])[] = [
-  ["cut before the headers", [(connection) => connection.end(), whole()], ["all", "all"]],
+  ["the connection ends before the headers", [(connection) => connection.end(), fullArchive()], [
+    "all",
+    "all",
+  ]],
   [
-    "cut within the headers",
+    "the connection ends within the headers",
     [async (connection) => {
       await connection.write("HTTP/1.1 200 OK\r\nContent-Le");
       await connection.end();
-    }, whole()],
+    }, fullArchive()],
     ["all", "all"],
   ],
-  ["cut after the headers", [whole(0, ETAG), whole()], ["all", "all"]],
-  ["cut in the middle", [whole(500, ETAG), rest(500)], ["all", FROM_500]],
+  ["the connection ends after the headers", [fullArchive(0, ETAG), fullArchive()], ["all", "all"]],
+  ["the body is interrupted half-way", [fullArchive(500, ETAG), archiveRange(500)], [
+    "all",
+    FROM_500,
+  ]],
   [
-    "cut one byte before the end",
-    [whole(999, ETAG), rest(999)],
+    "the body is interrupted before its last byte",
+    [fullArchive(999, ETAG), archiveRange(999)],
     ["all", 'bytes=999- if "a"'],
   ],
-  ["cut exactly at the end of the announced length", [whole(1000, ETAG)], ["all"]],
+  ["the connection ends at the end of the body", [fullArchive(1000, ETAG)], ["all"]],
   [
-    "cut exactly at the end of an unknown length",
-    [chunked(1000), unsatisfiable(1000, ETAG)],
+    "a chunked body is interrupted after its last byte",
+    [chunkedArchive(1000), unsatisfiableRange(1000, ETAG)],
     ["all", 'bytes=1000- if "a"'],
   ],
-  ["cut without an announced length", [chunked(500), rest(500)], ["all", FROM_500]],
-  ["without an announced length", [chunked(1000, { isEnded: true })], ["all"]],
-  ["cut again and again", [
-    whole(500, ETAG),
-    rest(500, { sent: 501 }),
+  ["a chunked body is interrupted", [chunkedArchive(500), archiveRange(500)], ["all", FROM_500]],
+  ["a chunked body is complete", [chunkedArchive(1000, { isEnded: true })], ["all"]],
+  ["several responses are interrupted", [
+    fullArchive(500, ETAG),
+    archiveRange(500, { sent: 501 }),
     (connection) => connection.end(),
-    rest(501, { sent: 501 }),
-    rest(501),
+    archiveRange(501, { sent: 501 }),
+    archiveRange(501),
   ], ["all", FROM_500, 'bytes=501- if "a"', 'bytes=501- if "a"', 'bytes=501- if "a"']],
-  ["that goes silent", [stalled(500), rest(500)], ["all", FROM_500]],
-  ["that goes silent after the headers", [stalled(0), whole()], ["all", "all"]],
+  ["the body stalls half-way", [stallAfter(500), archiveRange(500)], ["all", FROM_500]],
+  ["the body stalls before its first byte", [stallAfter(0), fullArchive()], ["all", "all"]],
   [
-    "whose rest comes in smaller parts than asked for",
-    [whole(300, ETAG), rest(300, { end: 600 }), rest(600, { end: 999 }), rest(999)],
+    "the server sends shorter ranges than requested",
+    [
+      fullArchive(300, ETAG),
+      archiveRange(300, { end: 600 }),
+      archiveRange(600, { end: 999 }),
+      archiveRange(999),
+    ],
     ["all", 'bytes=300- if "a"', 'bytes=600- if "a"', 'bytes=999- if "a"'],
   ],
   [
-    "whose rest has no entity tag of its own",
-    [whole(500, ETAG), rest(500, { headers: [] }), whole(1000, ETAG)],
+    "a range has no ETag",
+    [fullArchive(500, ETAG), archiveRange(500, { headers: [] }), fullArchive(1000, ETAG)],
     ["all", FROM_500, "all"],
   ],
-  ["from a server that ignores Range", [whole(500, ETAG), whole(1000, ETAG)], ["all", FROM_500]],
+  ["the server ignores Range", [fullArchive(500, ETAG), fullArchive(1000, ETAG)], [
+    "all",
+    FROM_500,
+  ]],
   [
-    "from a server that ignores Range and is cut before and after the byte that was reached",
-    [whole(500, ETAG), whole(200, ETAG), whole(700, ETAG), whole(1000, ETAG)],
+    "the server ignores Range and is interrupted before and after the byte reached",
+    [
+      fullArchive(500, ETAG),
+      fullArchive(200, ETAG),
+      fullArchive(700, ETAG),
+      fullArchive(1000, ETAG),
+    ],
     ["all", FROM_500, FROM_500, 'bytes=700- if "a"'],
   ],
   [
-    "from a server that ignores Range and ends before the byte that was reached",
+    "the server ignores Range and its body ends before the byte reached",
     [
-      whole(500, ETAG),
-      answer("200 OK", [ETAG], ARCHIVE.slice(0, 300)),
-      rest(500),
+      fullArchive(500, ETAG),
+      respondWith("200 OK", [ETAG], ARCHIVE.slice(0, 300)),
+      archiveRange(500),
     ],
     ["all", FROM_500, FROM_500],
   ],
   [
-    "whose rest begins elsewhere",
-    [whole(500, ETAG), rest(400, { headers: [ETAG] }), whole(1000, ETAG)],
+    "a range starts at another byte",
+    [fullArchive(500, ETAG), archiveRange(400, { headers: [ETAG] }), fullArchive(1000, ETAG)],
     ["all", FROM_500, "all"],
   ],
   [
-    "whose rest is that of another length",
-    [whole(500, ETAG), rest(500, { range: "bytes 500-999/1001" }), whole(1000, ETAG)],
-    ["all", FROM_500, "all"],
-  ],
-  [
-    "whose rest is part of an unknown whole",
+    "a range has another total",
     [
-      chunked(500),
-      rest(500, { end: 700, range: "bytes 500-699/*" }),
-      chunked(1000, { isEnded: true }),
+      fullArchive(500, ETAG),
+      archiveRange(500, { contentRange: "bytes 500-999/1001" }),
+      fullArchive(1000, ETAG),
     ],
     ["all", FROM_500, "all"],
   ],
   [
-    "whose rest does not say where it begins",
-    [whole(500, ETAG), rest(500, { range: "none" }), whole(1000, ETAG)],
-    ["all", FROM_500, "all"],
-  ],
-  [
-    "whose rest is that of another archive",
-    [whole(500, ETAG), rest(500, { headers: ['ETag: "b"'] }), whole(1000, ETAG)],
-    ["all", FROM_500, "all"],
-  ],
-  [
-    "whose rest has a content coding",
+    "a range has an unknown total",
     [
-      whole(500, ETAG),
-      rest(500, { headers: [ETAG, "Content-Encoding: gzip"] }),
-      whole(1000, ETAG),
+      chunkedArchive(500),
+      archiveRange(500, { end: 700, contentRange: "bytes 500-699/*" }),
+      chunkedArchive(1000, { isEnded: true }),
     ],
     ["all", FROM_500, "all"],
   ],
   [
-    "that has ended elsewhere, as the server says when it is asked for the rest",
-    [chunked(500), unsatisfiable(400), whole(1000, ETAG)],
+    "a range has a malformed Content-Range",
+    [fullArchive(500, ETAG), archiveRange(500, { contentRange: "none" }), fullArchive(1000, ETAG)],
     ["all", FROM_500, "all"],
   ],
   [
-    "that has ended there, but is another one",
-    [chunked(500), unsatisfiable(500, 'ETag: "b"'), whole(1000, ETAG)],
+    "a range has another ETag",
+    [
+      fullArchive(500, ETAG),
+      archiveRange(500, { headers: ['ETag: "b"'] }),
+      fullArchive(1000, ETAG),
+    ],
+    ["all", FROM_500, "all"],
+  ],
+  [
+    "a range has a content coding",
+    [
+      fullArchive(500, ETAG),
+      archiveRange(500, { headers: [ETAG, "Content-Encoding: gzip"] }),
+      fullArchive(1000, ETAG),
+    ],
+    ["all", FROM_500, "all"],
+  ],
+  [
+    "a 416 has another length",
+    [chunkedArchive(500), unsatisfiableRange(400), fullArchive(1000, ETAG)],
+    ["all", FROM_500, "all"],
+  ],
+  [
+    "a 416 has another ETag",
+    [chunkedArchive(500), unsatisfiableRange(500, 'ETag: "b"'), fullArchive(1000, ETAG)],
     ["all", FROM_500, "all"],
   ],
 ];
 
-for (const [what, answers, asked] of mended) {
+for (const [condition, responders, ranges] of RESUMED_TRANSFERS) {
   for (const [into, download] of Object.entries({ memory: intoMemory, "a stream": intoStream })) {
-    Deno.test(`an archive ${what} arrives in ${into} as it is, without starting over`, async () => {
-      await using server = serveArchive(...answers);
+    Deno.test(`download$ into ${into} completes without a restart when ${condition}`, async () => {
+      await using server = await serveArchive(...responders);
       const { received, events } = await download(clientOf(server.url));
       assertEquals(received, ARCHIVE);
-      assertEquals(server.asked, asked);
-      assertEquals(counts(events), counts(events).toSorted((a, b) => a - b));
-      assertEquals(counts(events).at(-1), ARCHIVE.byteLength);
+      assertEquals(server.ranges, ranges);
+      assertEquals(loadedOf(events), loadedOf(events).toSorted((a, b) => a - b));
+      assertEquals(loadedOf(events).at(-1), ARCHIVE.byteLength);
     });
   }
 }
 
-const OTHER_WHOLE = answer("200 OK", ["Content-Length: 1000", 'ETag: "b"'], OTHER_ARCHIVE);
+const OTHER_FULL_ARCHIVE = respondWith(
+  "200 OK",
+  ["Content-Length: 1000", 'ETag: "b"'],
+  OTHER_ARCHIVE,
+);
 
-const startedOver: readonly (readonly [
-  what: string,
-  answers: readonly RawAnswer[],
-  asked: readonly string[],
-  askedForStream: readonly string[],
+const RESTARTED_TRANSFERS: readonly (readonly [
+  condition: string,
+  responders: readonly RawResponder[],
+  ranges: readonly string[],
+  streamRanges: readonly string[],
 ])[] = [
   [
-    "that has become another one",
-    [whole(500, ETAG), OTHER_WHOLE],
+    "the archive has another ETag",
+    [fullArchive(500, ETAG), OTHER_FULL_ARCHIVE],
     ["all", FROM_500],
     ["all", FROM_500],
   ],
   [
-    "whose rest is that of another one",
-    [whole(500, ETAG), rest(500, { headers: ['ETag: "b"'] }), OTHER_WHOLE],
+    "a range and the archive have another ETag",
+    [fullArchive(500, ETAG), archiveRange(500, { headers: ['ETag: "b"'] }), OTHER_FULL_ARCHIVE],
     ["all", FROM_500, "all"],
     ["all", FROM_500, "all"],
   ],
-  ["with a weak entity tag", [whole(500, 'ETag: W/"a"'), OTHER_WHOLE], ["all", "all"], ["all"]],
+  ["the ETag is weak", [fullArchive(500, 'ETag: W/"a"'), OTHER_FULL_ARCHIVE], ["all", "all"], [
+    "all",
+  ]],
   [
-    "without an entity tag",
-    [whole(500, "Last-Modified: Wed, 07 Jan 2026 10:19:18 GMT"), OTHER_WHOLE],
+    "there is no ETag",
+    [fullArchive(500, "Last-Modified: Wed, 07 Jan 2026 10:19:18 GMT"), OTHER_FULL_ARCHIVE],
     ["all", "all"],
     ["all"],
   ],
   [
-    "without length or entity tag",
-    [chunked(500, { headers: [] }), OTHER_WHOLE],
+    "there is neither length nor ETag",
+    [chunkedArchive(500, { headers: [] }), OTHER_FULL_ARCHIVE],
     ["all", "all"],
     ["all"],
   ],
 ];
 
-for (const [what, answers, asked, askedForStream] of startedOver) {
-  Deno.test(`an archive ${what} is started over in memory`, async () => {
-    await using server = serveArchive(...answers);
+for (const [condition, responders, ranges, streamRanges] of RESTARTED_TRANSFERS) {
+  Deno.test(`download$ into memory restarts when ${condition}`, async () => {
+    await using server = await serveArchive(...responders);
     const { received, events } = await intoMemory(clientOf(server.url));
     assertEquals(received, OTHER_ARCHIVE);
-    assertEquals(server.asked, asked);
-    assertEquals(counts(events), [0, 500, 0, 0, 1000, 1000]);
+    assertEquals(server.ranges, ranges);
+    assertEquals(loadedOf(events), [0, 500, 0, 0, 1000, 1000]);
     assertEquals(events.at(2)?.type, "restart");
   });
 
-  Deno.test(`an archive ${what} leaves a stream with what it got, aborted`, async () => {
-    await using server = serveArchive(...answers);
+  Deno.test(`download$ into a stream fails and aborts the stream when ${condition}`, async () => {
+    await using server = await serveArchive(...responders);
     const written: number[] = [];
     const aborted = Promise.withResolvers<unknown>();
     const to = new WritableStream<Uint8Array>({
@@ -251,23 +284,23 @@ for (const [what, answers, asked, askedForStream] of startedOver) {
     assertEquals(error.loaded, 500);
     assertEquals(await aborted.promise, error);
     assertEquals(written, [...ARCHIVE.slice(0, 500)]);
-    assertEquals(server.asked, askedForStream);
+    assertEquals(server.ranges, streamRanges);
   });
 }
 
 Deno.test("download$ restarts an archive labelled with a content coding, which it cannot resume", async () => {
   const headers = [ETAG, "Content-Encoding: gzip", `Content-Length: ${ARCHIVE.byteLength}`];
-  await using server = serveArchive(
-    answer("200 OK", headers, ARCHIVE.slice(0, 500)),
-    answer("200 OK", headers, ARCHIVE),
+  await using server = await serveArchive(
+    respondWith("200 OK", headers, ARCHIVE.slice(0, 500)),
+    respondWith("200 OK", headers, ARCHIVE),
   );
   const { received, events } = await intoMemory(clientOf(server.url));
   assertEquals(received, ARCHIVE);
-  assertEquals(server.asked, ["all", "all"]);
+  assertEquals(server.ranges, ["all", "all"]);
   assert(events.every((event) => event.type === "complete" || event.total === undefined));
 });
 
-Deno.test("a connection that is reset in the middle is gone on with at the byte that came last", async () => {
+Deno.test("download$ resumes at the byte reached when a server resets the connection", async () => {
   const fake = new FakeHpcai({ archiveBytes: 2_000_000 });
   fake.faults.add({ type: "cut", afterBytes: 1_000_000 }, { on: "archive" });
   await using server = serve(fake.handler);
@@ -287,12 +320,12 @@ Deno.test("a connection that is reset in the middle is gone on with at the byte 
   assertEquals(last.body, archive.slice());
   const [, resumed] = server.requests;
   const [, start] = /^bytes=(\d+)-$/.exec(resumed?.headers.get("Range") ?? "") ?? [];
-  assert(counts(events).includes(Number(start)));
+  assert(loadedOf(events).includes(Number(start)));
   assertEquals(resumed?.headers.get("If-Range"), archive.etag);
 });
 
-/** An API that points to a storage on another port, with another signed URL each time. */
-function pointTo(storageUrl: () => string, how: "redirect" | "json") {
+/** An API that sends a new signed URL of a storage on another port with each response. */
+function serveSignedUrls(storageUrl: () => string, how: "redirect" | "json") {
   let issued = 0;
   return serve(() => {
     const url = `${storageUrl()}/a.tar.gz?signature=signed-${++issued}`;
@@ -304,46 +337,55 @@ function pointTo(storageUrl: () => string, how: "redirect" | "json") {
 
 for (const how of ["redirect", "json"] as const) {
   for (const status of ["403 Forbidden", "401 Unauthorized"]) {
-    Deno.test(`a signed URL, as ${how}, that has run out with ${status} half-way is replaced, and the transfer goes on`, async () => {
-      await using storage = serveArchive(
-        whole(500, ETAG),
-        answer(status, ["Content-Length: 0"]),
-        rest(500),
+    Deno.test(`download$ requests another signed URL by ${how} and resumes when the first one expires with ${status}`, async () => {
+      await using storage = await serveArchive(
+        fullArchive(500, ETAG),
+        respondWith(status, ["Content-Length: 0"]),
+        archiveRange(500),
       );
-      await using api = pointTo(() => storage.url, how);
+      await using api = serveSignedUrls(() => storage.url, how);
       const { received } = await intoStream(clientOf(api.url));
       assertEquals(received, ARCHIVE);
-      assertEquals(storage.asked, ["all", FROM_500, FROM_500]);
+      assertEquals(storage.ranges, ["all", FROM_500, FROM_500]);
       assertEquals(
-        storage.requestLines,
-        [1, 2, 3].map((serial) => `GET /a.tar.gz?signature=signed-${serial} HTTP/1.1`),
+        storage.requests.map(({ target }) => target),
+        [1, 2, 3].map((serial) => `/a.tar.gz?signature=signed-${serial}`),
       );
       assertEquals(api.requests.map(({ headers }) => headers.get("X-API-Key")), [
         apiKey,
         apiKey,
         apiKey,
       ]);
-      assert(storage.requestHeaders.every((headers) => !headers.has("X-API-Key")));
+      assert(storage.requests.every(({ headers }) => !headers.has("x-api-key")));
     });
   }
 }
 
-Deno.test("a storage that lies about the range is asked for the whole archive, still without the key", async () => {
-  await using storage = serveArchive(whole(500, ETAG), rest(400), whole(1000, ETAG));
-  await using api = pointTo(() => storage.url, "redirect");
+Deno.test("download$ requests the complete archive without the key after a wrong range of a storage", async () => {
+  await using storage = await serveArchive(
+    fullArchive(500, ETAG),
+    archiveRange(400),
+    fullArchive(1000, ETAG),
+  );
+  await using api = serveSignedUrls(() => storage.url, "redirect");
   const { received } = await intoStream(clientOf(api.url));
   assertEquals(received, ARCHIVE);
-  assertEquals(storage.asked, ["all", FROM_500, "all"]);
+  assertEquals(storage.ranges, ["all", FROM_500, "all"]);
   assertEquals(api.requests.length, 2);
-  assert(storage.requestHeaders.every((headers) => !headers.has("X-API-Key")));
+  assert(storage.requests.every(({ headers }) => !headers.has("x-api-key")));
 });
 
 for (const status of ["503 Service Unavailable", "425 Too Early"]) {
-  const preparing = (retryAfter: number) =>
-    answer(status, ["Content-Length: 0", `Retry-After: ${retryAfter}`]);
+  const sendPreparing = (retryAfter: number) =>
+    respondWith(status, ["Content-Length: 0", `Retry-After: ${retryAfter}`]);
 
-  Deno.test(`an archive that is still built, as ${status} says, is waited for without counting`, async () => {
-    await using server = serveArchive(preparing(0), preparing(0), preparing(0), whole());
+  Deno.test(`download$ waits after ${status} without using up retries`, async () => {
+    await using server = await serveArchive(
+      sendPreparing(0),
+      sendPreparing(0),
+      sendPreparing(0),
+      fullArchive(),
+    );
     const { received, events } = await intoMemory(clientOf(server.url, { maxRetries: 1 }));
     assertEquals(received, ARCHIVE);
     assertEquals(
@@ -352,67 +394,76 @@ for (const status of ["503 Service Unavailable", "425 Too Early"]) {
     );
   });
 
-  Deno.test(`an archive that is built for too long, as ${status} says, fails with the server's error`, async () => {
-    await using server = serveArchive(preparing(0), preparing(30));
-    const seen: string[] = [];
+  Deno.test(`download$ fails with the ${status} that exceeds prepareTimeoutMs`, async () => {
+    await using server = await serveArchive(sendPreparing(0), sendPreparing(30));
+    const types: string[] = [];
     const download$ = clientOf(server.url).download$(checkpoint, { prepareTimeoutMs: 20_000 });
     const error = await new Promise((resolve) =>
-      download$.subscribe({ next: ({ type }) => seen.push(type), error: resolve })
+      download$.subscribe({ next: ({ type }) => types.push(type), error: resolve })
     );
     assert(error instanceof ApiStatusError);
     assertEquals([error.status, error.retryAfterMs], [Number(status.slice(0, 3)), 30_000]);
-    assertEquals(seen, ["preparing"]);
+    assertEquals(types, ["preparing"]);
   });
 
-  Deno.test(`an archive that is built anew half-way, as ${status} says, goes on where it was`, async () => {
-    await using server = serveArchive(whole(500, ETAG), preparing(0), rest(500));
+  Deno.test(`download$ resumes after a ${status} during the transfer`, async () => {
+    await using server = await serveArchive(
+      fullArchive(500, ETAG),
+      sendPreparing(0),
+      archiveRange(500),
+    );
     const { received, events } = await intoStream(clientOf(server.url, { maxRetries: 1 }));
     assertEquals(received, ARCHIVE);
-    assertEquals(server.asked, ["all", FROM_500, FROM_500]);
+    assertEquals(server.ranges, ["all", FROM_500, FROM_500]);
     const preparation = events.find(({ type }) => type === "preparing");
     assertEquals([preparation?.loaded, preparation?.type], [500, "preparing"]);
   });
 }
 
-Deno.test("each byte beyond the furthest one restores the retries", async () => {
+Deno.test("download$ resets maxRetries after each byte of progress", async () => {
   const starts = [0, 100, 101, 200, 300, 999];
-  await using server = serveArchive(
+  await using server = await serveArchive(
     ...starts.map((start, index) =>
       start === 0
-        ? whole(starts[1], ETAG)
-        : rest(start, { sent: starts[index + 1] ?? ARCHIVE.byteLength })
+        ? fullArchive(starts[1], ETAG)
+        : archiveRange(start, { sent: starts[index + 1] ?? ARCHIVE.byteLength })
     ),
   );
   const { received } = await intoStream(clientOf(server.url, { maxRetries: 1 }));
   assertEquals(received, ARCHIVE);
-  assertEquals(server.asked.length, 6);
+  assertEquals(server.ranges.length, 6);
 });
 
-Deno.test("starting over restores the retries where it gets further than before", async () => {
-  await using server = serveArchive(whole(500), whole(501), whole(502), whole());
+Deno.test("download$ resets maxRetries when a restart gets further than before", async () => {
+  await using server = await serveArchive(
+    fullArchive(500),
+    fullArchive(501),
+    fullArchive(502),
+    fullArchive(),
+  );
   const { received } = await intoMemory(clientOf(server.url, { maxRetries: 1 }));
   assertEquals(received, ARCHIVE);
 });
 
 for (
-  const [what, cut] of [
-    ["cannot go on and always cuts at half", whole(500)],
-    ["ignores Range and always cuts at half", whole(500, ETAG)],
+  const [condition, respond] of [
+    ["it cannot resume", fullArchive(500)],
+    ["the server ignores Range", fullArchive(500, ETAG)],
   ] as const
 ) {
-  Deno.test(`a server that ${what} is given up after maxRetries`, async () => {
-    await using server = serveArchive(...Array<RawAnswer>(10).fill(cut));
+  Deno.test(`download$ fails after maxRetries when ${condition} and every response ends half-way`, async () => {
+    await using server = await serveArchive(...Array<RawResponder>(10).fill(respond));
     const error = await assertRejects(
       () => intoMemory(clientOf(server.url, { maxRetries: 3 })),
       DownloadInterruptedError,
     );
     assertEquals([error.loaded, error.total], [500, 1000]);
-    assertEquals(server.asked.length, 4);
+    assertEquals(server.ranges.length, 4);
   });
 }
 
-Deno.test("a server that breaks off before the byte that was reached does not make it less", async () => {
-  await using server = serveArchive(whole(500, ETAG), whole(200, ETAG));
+Deno.test("DownloadInterruptedError.loaded stays at the byte reached when a later response is shorter", async () => {
+  await using server = await serveArchive(fullArchive(500, ETAG), fullArchive(200, ETAG));
   const error = await assertRejects(
     () => intoMemory(clientOf(server.url, { maxRetries: 1 })),
     DownloadInterruptedError,
@@ -420,8 +471,8 @@ Deno.test("a server that breaks off before the byte that was reached does not ma
   assertEquals([error.loaded, error.total], [500, 1000]);
 });
 
-Deno.test("a server that is gone after the cut is an interrupted download with its cause", async () => {
-  await using server = serveArchive(whole(500, ETAG));
+Deno.test("download$ fails with a DownloadInterruptedError and its cause when the server stops", async () => {
+  await using server = await serveArchive(fullArchive(500, ETAG));
   const error = await assertRejects(
     () => intoMemory(clientOf(server.url, { maxRetries: 2 })),
     DownloadInterruptedError,
@@ -431,12 +482,12 @@ Deno.test("a server that is gone after the cut is an interrupted download with i
   assert(error.cause instanceof Error);
 });
 
-Deno.test("without retries a cut is an interrupted download", async () => {
-  await using server = serveArchive(whole(500, ETAG), rest(500));
+Deno.test("download$ fails with a DownloadInterruptedError when maxRetries is 0", async () => {
+  await using server = await serveArchive(fullArchive(500, ETAG), archiveRange(500));
   const error = await assertRejects(
     () => intoMemory(clientOf(server.url, { maxRetries: 0 })),
     DownloadInterruptedError,
   );
   assertEquals([error.loaded, error.total], [500, 1000]);
-  assertEquals(server.asked, ["all"]);
+  assertEquals(server.ranges, ["all"]);
 });

@@ -3,7 +3,7 @@ import { type ClientEvent, HpcaiError, RestClient } from "@hpcai/rx";
 import { lastValueFrom } from "rxjs";
 import { everythingShownOf } from "./leaks.ts";
 import { serve } from "./loopback_server.ts";
-import { answerText, type RawAnswer, serveRaw } from "./raw_server.ts";
+import { type RawResponder, responseText, serveRaw } from "./raw_responses.ts";
 
 const apiKey = "key/7d1f+9a0c=e5";
 const SIGNATURE = "s1gn4ture";
@@ -41,10 +41,10 @@ const answers: Record<string, (location: string) => Response> = {
 };
 
 /** What storages answer, given the head of the request; each makes the download fail. */
-const failures: Record<string, RawAnswer> = {
+const failures: Record<string, RawResponder> = {
   "whose storage refuses": async (connection) => {
-    await connection.write(answerText(["Content-Length: 0"], "", "403 Forbidden"));
-    await connection.end();
+    await connection.write(responseText(["Content-Length: 0"], "", "403 Forbidden"));
+    connection.end();
   },
   "whose storage repeats the URL in an error": async (connection) => {
     const body = JSON.stringify({
@@ -52,61 +52,61 @@ const failures: Record<string, RawAnswer> = {
       message: `no access to https://storage.example${SIGNED} with ${apiKey}`,
       details: { url: `http://127.0.0.1${SIGNED}`, seen: [{ "x-api-key": apiKey }] },
     });
-    await connection.write(answerText([`Content-Length: ${body.length}`], body, "403 Forbidden"));
-    await connection.end();
+    await connection.write(responseText([`Content-Length: ${body.length}`], body, "403 Forbidden"));
+    connection.end();
   },
   "whose storage repeats path and query in an error": async (connection) => {
     const body = `<pre>Cannot GET ${SIGNED}</pre>`;
-    await connection.write(answerText([`Content-Length: ${body.length}`], body, "404 Not Found"));
-    await connection.end();
+    await connection.write(responseText([`Content-Length: ${body.length}`], body, "404 Not Found"));
+    connection.end();
   },
   "whose storage repeats path and query in an error, escaped for HTML": async (connection) => {
     const body = `<pre>Cannot GET ${SIGNED.replaceAll("&", "&amp;")}</pre>`;
-    await connection.write(answerText([`Content-Length: ${body.length}`], body, "404 Not Found"));
-    await connection.end();
+    await connection.write(responseText([`Content-Length: ${body.length}`], body, "404 Not Found"));
+    connection.end();
   },
   "whose storage repeats the signature in an error": async (connection) => {
     const body = `<Error><SignatureProvided>${SIGNATURE}</SignatureProvided></Error>`;
-    await connection.write(answerText([`Content-Length: ${body.length}`], body, "403 Forbidden"));
-    await connection.end();
+    await connection.write(responseText([`Content-Length: ${body.length}`], body, "403 Forbidden"));
+    connection.end();
   },
   "whose storage resets the connection": (connection) => connection.reset(),
   "whose storage speaks no HTTP": async (connection) => {
     await connection.write(`nonsense ${SIGNED}\r\n\r\n`);
-    await connection.end();
+    connection.end();
   },
   "whose storage breaks off within the archive": async (connection) => {
-    await connection.write(answerText(["Content-Length: 100"], "not a hundred bytes"));
-    await connection.end();
+    await connection.write(responseText(["Content-Length: 100"], "not a hundred bytes"));
+    connection.end();
   },
   "whose storage redirects to where it must not": async (connection) => {
     const location = `Location: http://storage.example${SIGNED}`;
-    await connection.write(answerText([location, "Content-Length: 0"], "", "302 Found"));
-    await connection.end();
+    await connection.write(responseText([location, "Content-Length: 0"], "", "302 Found"));
+    connection.end();
   },
   "whose storage redirects to what is no URL": async (connection) => {
     const location = `Location: http://[${SIGNED}`;
-    await connection.write(answerText([location, "Content-Length: 0"], "", "302 Found"));
-    await connection.end();
+    await connection.write(responseText([location, "Content-Length: 0"], "", "302 Found"));
+    connection.end();
   },
   "whose storage answers with a page": async (connection) => {
     const body = `<html><body>Sign in to see ${SIGNED}</body></html>`;
     const headers = ["Content-Type: text/html", `Content-Length: ${body.length}`];
-    await connection.write(answerText(headers, body));
-    await connection.end();
+    await connection.write(responseText(headers, body));
+    connection.end();
   },
 };
 
 for (const [how, archiveAnswer] of Object.entries(answers)) {
   for (const [what, failure] of Object.entries(failures)) {
     Deno.test(`no secret shows in the failure of ${how} ${what}`, async () => {
-      await using storage = serveRaw(failure, failure);
+      await using storage = await serveRaw(failure, failure);
       assertShowsNoSecret(await shownFailure(storage.url, archiveAnswer));
     });
   }
 
   Deno.test(`no secret shows in the failure of ${how} whose storage is not there`, async () => {
-    const storage = serveRaw();
+    const storage = await serveRaw();
     await storage[Symbol.asyncDispose]();
     assertShowsNoSecret(await shownFailure(storage.url, archiveAnswer));
   });
@@ -135,11 +135,13 @@ const encodings: Record<string, (text: string) => string> = {
 for (const [how, encode] of Object.entries(encodings)) {
   Deno.test(`no secret shows where a storage repeats key and signature ${how}`, async () => {
     const body = `<p>No access with ${encode(apiKey)} and ${encode(SIGNATURE)}.</p>`;
-    const failure: RawAnswer = async (connection) => {
-      await connection.write(answerText([`Content-Length: ${body.length}`], body, "403 Forbidden"));
-      await connection.end();
+    const failure: RawResponder = async (connection) => {
+      await connection.write(
+        responseText([`Content-Length: ${body.length}`], body, "403 Forbidden"),
+      );
+      connection.end();
     };
-    await using storage = serveRaw(failure, failure);
+    await using storage = await serveRaw(failure, failure);
     const shown = await shownFailure(
       storage.url,
       (location) => new Response(null, { status: 302, headers: { Location: location } }),

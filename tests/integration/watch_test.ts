@@ -23,15 +23,15 @@ import {
   toArray,
 } from "rxjs";
 import { serve } from "./loopback_server.ts";
-import { serveRaw } from "./raw_server.ts";
+import { serveRaw } from "./raw_responses.ts";
 
-// Fails each of these tests if a timer or a connection outlives the watch.
+// Fails each test whose timers or connections remain after its watch.
 Deno.test.sanitizer({ ops: true, resources: true });
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
-const OFTEN = { intervalMs: 1 };
+const FAST = { intervalMs: 1 };
 
-/** A fake behind a socket, and a client of it that takes every error for one. */
+/** Serves a fake to a client that does not retry. */
 function serveFake(trainingRuns?: number) {
   const fake = new FakeHpcai(trainingRuns === undefined ? {} : { trainingRuns });
   const server = serve(fake.handler);
@@ -39,30 +39,32 @@ function serveFake(trainingRuns?: number) {
   return { fake, client, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
-/** Does the next of these each time that something is emitted; completes after the last. */
-function stepping<T>(source$: Observable<T>, ...steps: readonly (() => unknown)[]): Promise<T[]> {
+/** Performs one step after each value; completes with the value after the last step. */
+function collectAfterEach<T>(
+  source$: Observable<T>,
+  ...steps: readonly (() => unknown)[]
+): Promise<T[]> {
   let step = 0;
   return lastValueFrom(
     source$.pipe(take(steps.length + 1), tap(() => steps[step++]?.()), toArray()),
   );
 }
 
-const shownRun = ({ type, value }: WatchEvent<TrainingRun>) => `${type} ${value.trainingRunId}`;
-const shownCheckpoint = ({ type, value }: WatchEvent<Checkpoint>) =>
-  `${type} ${value.checkpointId}`;
+const runText = ({ type, value }: WatchEvent<TrainingRun>) => `${type} ${value.trainingRunId}`;
+const checkpointText = ({ type, value }: WatchEvent<Checkpoint>) => `${type} ${value.checkpointId}`;
 
-Deno.test("a run that is added, touched or removed is added, changed, removed", async () => {
+Deno.test("watchTrainingRuns$ emits added, changed and removed runs", async () => {
   await using server = serveFake(1);
   const { fake, client } = server;
   const [first = ""] = fake.trainingRunIds;
   let added = "";
-  const changes = await stepping(
-    client.watchTrainingRuns$(OFTEN),
+  const changes = await collectAfterEach(
+    client.watchTrainingRuns$(FAST),
     () => added = fake.addTrainingRun(),
     () => fake.touchTrainingRun(first),
     () => fake.removeTrainingRun(added),
   );
-  assertEquals(changes.map(shownRun), [
+  assertEquals(changes.map(runText), [
     `added ${first}`,
     `added ${added}`,
     `changed ${first}`,
@@ -72,19 +74,19 @@ Deno.test("a run that is added, touched or removed is added, changed, removed", 
   assertEquals(touched?.type === "changed" && touched.previous, before?.value);
 });
 
-Deno.test("a checkpoint that is saved or deleted is added, removed", async () => {
+Deno.test("watchCheckpoints$ emits added and removed checkpoints", async () => {
   await using server = serveFake();
   const { fake, client } = server;
-  const wait = () => {};
-  const changes = await stepping(
-    client.watchCheckpoints$(RUN, OFTEN),
-    wait,
-    wait,
-    wait,
+  const noChange = () => {};
+  const changes = await collectAfterEach(
+    client.watchCheckpoints$(RUN, FAST),
+    noChange,
+    noChange,
+    noChange,
     () => fake.addCheckpoint(RUN, { checkpointId: "step_0030" }),
     () => client.deleteCheckpoint$(RUN, "step_0010").subscribe(),
   );
-  assertEquals(changes.map(shownCheckpoint), [
+  assertEquals(changes.map(checkpointText), [
     "added step_0010",
     "added step_0010-sampler",
     "added step_0020",
@@ -94,39 +96,39 @@ Deno.test("a checkpoint that is saved or deleted is added, removed", async () =>
   ]);
 });
 
-Deno.test("with emitInitial: false what is there already is not emitted", async () => {
+Deno.test("emitInitial: false skips the existing runs", async () => {
   await using server = serveFake(3);
   const { fake, client } = server;
   const [, second = ""] = fake.trainingRunIds;
   const watching = firstValueFrom(
-    client.watchTrainingRuns$({ ...OFTEN, emitInitial: false }).pipe(map(shownRun)),
+    client.watchTrainingRuns$({ ...FAST, emitInitial: false }).pipe(map(runText)),
   );
   await firstValueFrom(client.events$.pipe(filter(({ type }) => type === "response"), skip(1)));
   fake.removeTrainingRun(second);
   assertEquals(await watching, `removed ${second}`);
 });
 
-Deno.test("two calls that watch the same share the requests, a late subscriber asks for nothing", async () => {
+Deno.test("watchTrainingRuns$ shares the requests of two calls and of a late subscriber", async () => {
   await using server = serveFake(3);
   const { fake, client } = server;
-  const seldom = { intervalMs: 60_000 };
+  const slow = { intervalMs: 60_000 };
   const first = new Subject<WatchEvent<TrainingRun>>();
-  const subscription = client.watchTrainingRuns$(seldom).subscribe(first);
-  const watching = merge(first, client.watchTrainingRuns$(seldom)).pipe(take(6), toArray());
+  const subscription = client.watchTrainingRuns$(slow).subscribe(first);
+  const watching = merge(first, client.watchTrainingRuns$(slow)).pipe(take(6), toArray());
   assertEquals((await lastValueFrom(watching)).length, 6);
-  const late$ = client.watchTrainingRuns$({ ...seldom, emitInitial: true }).pipe(
+  const late$ = client.watchTrainingRuns$({ ...slow, emitInitial: true }).pipe(
     take(3),
     toArray(),
   );
   assertEquals(
-    (await lastValueFrom(late$)).map(shownRun),
+    (await lastValueFrom(late$)).map(runText),
     fake.trainingRunIds.map((id) => `added ${id}`),
   );
   assertEquals(fake.requests.length, 1);
   subscription.unsubscribe();
 });
 
-Deno.test("a poll that fails on its second page emits nothing of the first, and the next one all", async () => {
+Deno.test("watchTrainingRuns$ emits no page of a poll that fails, and all of the next poll", async () => {
   await using server = serveFake(250);
   const { fake, client } = server;
   const notes: string[] = [];
@@ -137,7 +139,7 @@ Deno.test("a poll that fails on its second page emits nothing of the first, and 
     { type: "status", status: 500 },
     { on: ({ url }) => new URL(url).searchParams.get("offset") !== "0" },
   );
-  const changes$ = client.watchTrainingRuns$(OFTEN).pipe(map(shownRun), take(250));
+  const changes$ = client.watchTrainingRuns$(FAST).pipe(map(runText), take(250));
   await changes$.forEach((change) => notes.push(change));
   assertEquals(notes, [
     "failure listTrainingRuns",
@@ -145,13 +147,13 @@ Deno.test("a poll that fails on its second page emits nothing of the first, and 
   ]);
 });
 
-Deno.test("a key that is refused ends a watch, and so does a run that is no longer there", async () => {
+Deno.test("a 401 ends a watch, and so does a 404", async () => {
   await using server = serveFake(1);
   const { fake, client } = server;
   fake.faults.add({ type: "status", status: 401 });
-  const refused = await assertRejects(() => firstValueFrom(client.watchTrainingRuns$(OFTEN)));
-  assertInstanceOf(refused, AuthenticationError);
-  const watching = client.watchCheckpoints$(RUN, OFTEN).pipe(
+  const error = await assertRejects(() => firstValueFrom(client.watchTrainingRuns$(FAST)));
+  assertInstanceOf(error, AuthenticationError);
+  const watching = client.watchCheckpoints$(RUN, FAST).pipe(
     tap(({ value }) => {
       if (value.checkpointId === "final") fake.removeTrainingRun(RUN);
     }),
@@ -159,22 +161,22 @@ Deno.test("a key that is refused ends a watch, and so does a run that is no long
   assertInstanceOf(await assertRejects(() => lastValueFrom(watching)), NotFoundError);
 });
 
-Deno.test("unsubscribing from a watch disconnects from the server", async () => {
-  const arrived = Promise.withResolvers<void>();
-  const left = Promise.withResolvers<void>();
-  await using server = serveRaw(async (connection) => {
-    arrived.resolve();
-    await connection.closedByClient();
-    left.resolve();
+Deno.test("unsubscribe from a watch disconnects from the server", async () => {
+  const requested = Promise.withResolvers<void>();
+  const disconnected = Promise.withResolvers<void>();
+  await using server = await serveRaw(async (connection) => {
+    requested.resolve();
+    await connection.closed;
+    disconnected.resolve();
   });
   const client = new RestClient({ apiKey: "k", baseUrl: server.url });
   const subscription = client.watchCheckpoints$(RUN).subscribe();
-  await arrived.promise;
+  await requested.promise;
   subscription.unsubscribe();
-  await left.promise;
+  await disconnected.promise;
 });
 
-Deno.test("arguments and options that are wrong are refused before any request", async () => {
+Deno.test("watches reject invalid arguments and options before any request", async () => {
   await using server = serveFake();
   const { fake, client } = server;
   for (

@@ -77,7 +77,7 @@ Deno.test("latestCheckpoint rejects an empty type before it subscribes", () => {
     const listing$ = cold("l|", pages);
     const { message } = new InvalidArgumentError(
       "type",
-      'must be a checkpoint type, for example "training" or "sampler", but is ""',
+      'must be a checkpoint type, for example "training" or "sampler", got ""',
     );
     const failure$ = listing$.pipe(
       latestCheckpoint(""),

@@ -7,7 +7,7 @@ import { basename, resolve } from "node:path";
 // A dependency of the Node project that this program runs in, not of this repository.
 const { Extractor, ExtractorConfig } = createRequire(import.meta.url)("@microsoft/api-extractor");
 
-// As it was packed, not as it was installed: API Extractor treats all of node_modules as external.
+// The package before its installation: API Extractor treats all of node_modules as external.
 const PACKAGE = resolve("package");
 const REPORTS = resolve("reports");
 const SILENT = { default: { logLevel: "none" } };

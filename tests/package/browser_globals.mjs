@@ -1,25 +1,25 @@
-// Checks that no module that the core entry reaches names a global which browsers lack, such as `Deno`,
-// or imports one of Node's modules.
+// Checks that no module of the core uses a global that browsers do not have, such as `Deno`, or imports a
+// module of Node.
 import { readFileSync } from "node:fs";
 import { createRequire, isBuiltin } from "node:module";
 import { resolve } from "node:path";
 
-// It is CommonJS, and the project's, not this repository's.
+// A CommonJS module of the Node project that this program runs in.
 const ts = createRequire(import.meta.url)("typescript");
 
-const reached = new Set();
+const modules = new Set();
 
-function reach(path) {
-  if (reached.has(path)) return;
-  reached.add(path);
+function addModule(path) {
+  if (modules.has(path)) return;
+  modules.add(path);
   for (const { fileName } of ts.preProcessFile(readFileSync(path, "utf8")).importedFiles) {
     if (isBuiltin(fileName)) throw new Error(`${path} imports ${fileName}`);
-    if (fileName.startsWith(".")) reach(resolve(path, "..", fileName));
+    if (fileName.startsWith(".")) addModule(resolve(path, "..", fileName));
   }
 }
-reach(resolve("node_modules/@hpcai/rx/mod.js"));
+addModule(resolve("node_modules/@hpcai/rx/mod.js"));
 
-const program = ts.createProgram([...reached], {
+const program = ts.createProgram([...modules], {
   allowJs: true,
   checkJs: true,
   maxNodeModuleJsDepth: 1,
@@ -30,9 +30,9 @@ const program = ts.createProgram([...reached], {
 });
 /** "Cannot find name 'Deno'", the same with advice, and "Cannot find namespace". */
 const UNKNOWN_NAME = [2304, 2503, 2552, 2580, 2581, 2582, 2583, 2584, 2591, 2867, 2868];
-const unknown = [...reached].flatMap((path) =>
+const errors = [...modules].flatMap((path) =>
   program.getSemanticDiagnostics(program.getSourceFile(path))
 ).filter(({ code }) => UNKNOWN_NAME.includes(code));
 
-if (unknown.length > 0) throw new Error(ts.formatDiagnostics(unknown, ts.createCompilerHost({})));
-console.log(`The ${reached.size} modules of the core use nothing that browsers lack.`);
+if (errors.length > 0) throw new Error(ts.formatDiagnostics(errors, ts.createCompilerHost({})));
+console.log(`The ${modules.size} modules of the core run in browsers.`);

@@ -1,4 +1,4 @@
-// A user's JavaScript program. run.ts has Node run it against the packed package.
+// A JavaScript program of a user, which run.ts runs in Node with the npm package.
 import { NotFoundError, RestClient } from "@hpcai/rx";
 import { extractArchive$, saveArchive$ } from "@hpcai/rx/fs";
 import { FakeHpcai } from "@hpcai/rx/testing";
@@ -29,12 +29,12 @@ assert.equal(last.body?.length, last.loaded);
 const config = await firstValueFrom(client.readArchiveEntry$(checkpoint, "adapter_config.json"));
 assert.equal(JSON.parse(new TextDecoder().decode(config)).peft_type, "LORA");
 
-// Over a socket, with a connection that breaks half-way.
+// Over a socket, with a connection that is lost half-way.
 const server = createServer(async (request, response) => {
   const url = `http://${request.headers.host}${request.url}`;
-  const answer = await fake.handler(new Request(url, { headers: request.headers }));
-  response.writeHead(answer.status, Object.fromEntries(answer.headers));
-  Readable.fromWeb(answer.body).on("error", () => response.destroy()).pipe(response);
+  const fakeResponse = await fake.handler(new Request(url, { headers: request.headers }));
+  response.writeHead(fakeResponse.status, Object.fromEntries(fakeResponse.headers));
+  Readable.fromWeb(fakeResponse.body).on("error", () => response.destroy()).pipe(response);
 }).listen(0, "127.0.0.1");
 await new Promise((resolve) => server.once("listening", resolve));
 const baseUrl = `http://127.0.0.1:${server.address().port}`;
@@ -63,4 +63,4 @@ assert.equal(
 );
 await assert.rejects(firstValueFrom(client.getTrainingRun$("no-such-run")), NotFoundError);
 
-console.log("Node ran it.");
+console.log("Node runs a JavaScript program with it.");

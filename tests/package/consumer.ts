@@ -1,4 +1,4 @@
-/** A user's TypeScript program. run.ts has `tsc` check it against the packed package's types. */
+/** A TypeScript program of a user, which run.ts checks against the types of the npm package. */
 import {
   type DownloadEvent,
   HpcaiError,
@@ -17,7 +17,7 @@ export const runs: Promise<TrainingRun[]> = firstValueFrom(
   client.listAllTrainingRuns$({ pageSize: 2 }).pipe(toArray()),
 );
 
-/** The user's own copy of RxJS and the package's are of one type. */
+/** The types of the user's RxJS and of the package's are the same. */
 export const names$: Observable<string> = client.listAllTrainingRuns$().pipe(
   map((run) => run.lastCheckpoint?.checkpointPath ?? run.baseModel),
 );
@@ -28,9 +28,9 @@ export const total: number = page.cursor.totalCount;
 export function describe(event: DownloadEvent): string {
   switch (event.type) {
     case "preparing":
-      return `asked again in ${event.retryInMs} ms`;
+      return `next request in ${event.retryInMs} ms`;
     case "restart":
-      return `from the first byte again: ${event.reason}`;
+      return `restarted: ${event.reason}`;
     case "progress":
       return `${event.loaded} of ${event.total ?? "?"} bytes, ${event.remainingMs ?? "?"} ms left`;
     case "complete":

@@ -1,8 +1,8 @@
-// Checks that the packed package's declarations document every export and every member.
+// Checks that the declarations of the npm package document every export and every member.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
-// It is CommonJS, and the project's, not this repository's.
+// A CommonJS module of the Node project that this program runs in.
 const ts = createRequire(import.meta.url)("typescript");
 
 const directory = "node_modules/@hpcai/rx";
@@ -12,16 +12,16 @@ const program = ts.createProgram(entries, { module: ts.ModuleKind.NodeNext, stri
 const checker = program.getTypeChecker();
 
 const undocumented = [];
-let documented = 0;
+let documentedCount = 0;
 
 function check(name, symbol) {
   if (symbol.getDocumentationComment(checker).length === 0) undocumented.push(name);
-  else documented++;
+  else documentedCount++;
 }
 
 for (const path of entries) {
   const module = checker.getSymbolAtLocation(program.getSourceFile(path));
-  if (module === undefined) continue; // a program, which exports nothing
+  if (module === undefined) continue; // a program without exports
   for (const exported of checker.getExportsOfModule(module)) {
     const symbol = exported.flags & ts.SymbolFlags.Alias
       ? checker.getAliasedSymbol(exported)
@@ -38,4 +38,4 @@ function isDocumentable(node) {
 }
 
 if (undocumented.length > 0) throw new Error(`Not documented: ${undocumented.join(", ")}`);
-console.log(`The declarations document all ${documented} exports and members.`);
+console.log(`The declarations document all ${documentedCount} exports and members.`);

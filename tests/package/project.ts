@@ -1,4 +1,4 @@
-/** A Node project with the npm package in it, as its users have it, and with tools pinned in tools/. */
+/** A Node project with the npm package, installed as users do, and with the tools pinned in tools/. */
 import { buildNpm } from "../../tasks/build_npm.ts";
 
 const HERE = new URL("./", import.meta.url);

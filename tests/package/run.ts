@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import config from "../../deno.json" with { type: "json" };
 import { addFiles, installPackage, run } from "./project.ts";
 
-/** Libraries' declarations are checked too, since this package's are among them. */
+/** Declarations of libraries are checked too, since those of this package are among them. */
 const STRICT = {
   noEmit: true,
   strict: true,
@@ -16,7 +16,7 @@ const STRICT = {
   skipLibCheck: false,
 };
 
-/** The ways in which TypeScript projects find a package and the web's types. */
+/** Kinds of TypeScript projects, by how they resolve a package and the types of the web platform. */
 const PROJECTS = {
   "a Node server, without the DOM": { module: "nodenext", lib: ["es2022"], types: ["node"] },
   "a bundled browser app": {
@@ -33,11 +33,13 @@ const ROOT = new URL("../../", HERE);
 
 const PROGRAMS = ["consumer.mjs", "consumer.ts", "documented.mjs", "browser_globals.mjs"];
 
-const INSIDE = ["README.md", "LICENSE", "CHANGELOG.md"];
+const PACKED_DOCUMENTS = ["README.md", "LICENSE", "CHANGELOG.md"];
 
 async function testPackage(project: string): Promise<void> {
   const tarball = await installPackage(project);
-  for (const file of INSIDE) await Deno.stat(`${project}/node_modules/${config.name}/${file}`);
+  for (const file of PACKED_DOCUMENTS) {
+    await Deno.stat(`${project}/node_modules/${config.name}/${file}`);
+  }
   console.log("Packed and installed, with its README, licence and changelog.");
   await run(project, "npx", "publint", "--strict", tarball);
   // The package has no CommonJS: `require` of an ES module works from Node 22.12 on.
@@ -61,10 +63,10 @@ async function testCommand(project: string): Promise<void> {
   const command = new Deno.Command(`${project}/node_modules/.bin/hpcai-rx`, { args: ["--help"] });
   const { success, stdout } = await command.output();
   if (!success || stdout.length === 0) throw new Error("hpcai-rx --help prints nothing");
-  console.log("The command hpcai-rx runs.");
+  console.log("Node runs the command hpcai-rx.");
 }
 
-/** Runs the README's commands for a clone as they stand, and uses what they install. */
+/** Runs the README's commands for a clone, and uses what they install. */
 async function testClone(directory: string): Promise<void> {
   const readme = await Deno.readTextFile(new URL("README.md", ROOT));
   await Deno.symlink(fileURLToPath(ROOT), `${directory}/rx`);
@@ -87,18 +89,18 @@ async function testClone(directory: string): Promise<void> {
   }
   await run("node-project", "bash", "-euc", codeBlock(readme, "Install", "sh"));
   await run("node-project", "node", "consumer.mjs");
-  console.log("Node uses the package as the README installs it from a clone.");
+  console.log("Node uses the package that the README's commands install from a clone.");
 
   const settings = codeBlock(readme, "Install", "json");
   await Deno.writeTextFile(`${directory}/deno-project/deno.json`, settings);
   await run("deno-project", "deno", "run", "--allow-all", "consumer.mjs");
-  console.log("Deno uses the clone as the README links it.");
+  console.log("Deno uses the clone that the README's deno.json links.");
 
   await run("node-project", "bash", "-euc", codeBlock(readme, "Command line", "sh"));
   for (const commands of [env.npm_config_prefix, env.DENO_INSTALL_ROOT]) {
     await run("node-project", `${commands}/bin/hpcai-rx`, "--demo", "run", "list", "--limit", "1");
   }
-  console.log("Both commands that the README installs from a clone run.");
+  console.log("The commands that the README installs from a clone run in Node and Deno.");
 }
 
 /** The first code block of a language in a section of the README. */

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { nodeProgram, npmManifest } from "../../tasks/build_npm.ts";
+import { npmManifest, toNodeProgram } from "../../tasks/build_npm.ts";
 
 const PACKED = {
   name: "@hpcai/rx",
@@ -7,26 +7,26 @@ const PACKED = {
   dependencies: { "modern-tar": "^0.8.6", rxjs: "^7.8.0", commander: "^14.0.3" },
 };
 
-Deno.test("the npm package asks its user for RxJS, and brings the rest itself", () => {
+Deno.test("npmManifest makes RxJS a peer dependency and keeps the other dependencies", () => {
   const { dependencies, peerDependencies } = npmManifest(PACKED);
   assertEquals(peerDependencies, { rxjs: "^7.8.0" });
   assertEquals(dependencies, { "modern-tar": "^0.8.6", commander: "^14.0.3" });
 });
 
-Deno.test("the npm package keeps what was packed, and may be tree-shaken", () => {
+Deno.test("npmManifest keeps name and exports, and declares that nothing has side effects", () => {
   const { name, exports, sideEffects } = npmManifest(PACKED);
   assertEquals({ name, exports }, { name: PACKED.name, exports: PACKED.exports });
   assertEquals(sideEffects, false);
 });
 
-Deno.test("the npm package is a command where it has the entry ./cli, and else is none", () => {
+Deno.test("npmManifest declares the command where the package has the entry ./cli", () => {
   const cli = { types: "./src/cli/mod.d.ts", default: "./src/cli/mod.js" };
   const { bin } = npmManifest({ ...PACKED, exports: { ...PACKED.exports, "./cli": cli } });
   assertEquals(bin, { "hpcai-rx": "./src/cli/bin.js" });
   assertEquals("bin" in npmManifest(PACKED), false);
 });
 
-Deno.test("the command imports the package's own modules as what they are in the package", () => {
+Deno.test("toNodeProgram imports modules of the package as .js", () => {
   const source = `#!/usr/bin/env node
 import process from "node:process";
 import { main } from "./mod.ts";
@@ -35,5 +35,5 @@ import { main } from "./mod.ts";
 import process from "node:process";
 import { main } from "./mod.js";
 `;
-  assertEquals(nodeProgram(source), program);
+  assertEquals(toNodeProgram(source), program);
 });

@@ -1,30 +1,30 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { pathToFileURL } from "node:url";
-import { checkoutModules, importMap, stdFlags } from "../../tasks/std_source.ts";
+import { checkoutModules, stdFlags, toImportMap } from "../../tasks/std_source.ts";
 
 const root = new URL("file:///project/");
 
-Deno.test("an npm package's subpaths resolve to the same version as the package", () => {
-  assertEquals(importMap({ rxjs: "npm:rxjs@^7.8.0" }, {}, root), {
+Deno.test("toImportMap resolves the subpaths of an npm package to the version of the package", () => {
+  assertEquals(toImportMap({ rxjs: "npm:rxjs@^7.8.0" }, {}, root), {
     "rxjs": "npm:rxjs@^7.8.0",
     "rxjs/": "npm:/rxjs@^7.8.0/",
   });
 });
 
-Deno.test("a path in deno.json still means the project's file", () => {
-  assertEquals(importMap({ "@hpcai/rx": "./mod.ts" }, {}, root), {
+Deno.test("toImportMap resolves a path of deno.json to a file of the project", () => {
+  assertEquals(toImportMap({ "@hpcai/rx": "./mod.ts" }, {}, root), {
     "@hpcai/rx": "file:///project/mod.ts",
   });
 });
 
-Deno.test("@std modules come from the given files, and from nowhere else", () => {
+Deno.test("toImportMap resolves @std modules to the given files only", () => {
   const imports = { "@std/testing": "jsr:@std/testing@^1", "@std/tar": "jsr:@std/tar@^0.1" };
   const std = { "@std/testing/time": "file:///project/tests/std/testing/time.ts" };
-  assertEquals(importMap(imports, std, root), std);
+  assertEquals(toImportMap(imports, std, root), std);
 });
 
-Deno.test("a checkout of denoland/std has the modules that its packages export", async () => {
-  const checkout = await checkoutOf({
+Deno.test("checkoutModules finds the exports of all packages in a checkout of denoland/std", async () => {
+  const checkout = await makeCheckout({
     "deno.json": { workspace: ["./assert", "./data_structures"] },
     "assert/deno.json": {
       name: "@std/assert",
@@ -41,8 +41,8 @@ Deno.test("a checkout of denoland/std has the modules that its packages export",
   });
 });
 
-Deno.test("--std takes @std/* from a checkout and leaves the other arguments", async () => {
-  const checkout = await checkoutOf({
+Deno.test("stdFlags with --std uses the checkout and returns the other arguments", async () => {
+  const checkout = await makeCheckout({
     "assert/deno.json": { name: "@std/assert", exports: "./mod.ts" },
   });
   const directory = await Deno.makeTempDir();
@@ -57,7 +57,7 @@ Deno.test("--std takes @std/* from a checkout and leaves the other arguments", a
   assertEquals(imports["@std/testing/time"], undefined);
 });
 
-Deno.test("--std without a directory, or with one that is missing, is an error", async () => {
+Deno.test("stdFlags with --std fails without a directory, or if the directory does not exist", async () => {
   const directory = await Deno.makeTempDir();
   await assertRejects(() => stdFlags(["--std"], directory), Error, "--std needs the path");
   await assertRejects(
@@ -66,8 +66,8 @@ Deno.test("--std without a directory, or with one that is missing, is an error",
   );
 });
 
-/** A directory with these JSON files. */
-async function checkoutOf(files: Readonly<Record<string, unknown>>): Promise<URL> {
+/** Creates a directory with JSON files. */
+async function makeCheckout(files: Readonly<Record<string, unknown>>): Promise<URL> {
   const checkout = pathToFileURL(`${await Deno.makeTempDir()}/`);
   for (const [path, content] of Object.entries(files)) {
     const file = new URL(path, checkout);

@@ -188,3 +188,47 @@ Deno.test("a fault whose place is no text makes no other error", async () => {
   const detail = [{ loc: [{ toString: 1 }, "limit"], msg: "wrong" }, { loc: "x", msg: {} }];
   assertStringIncludes((await read(422, JSON.stringify({ detail }))).message, "422: limit: wrong");
 });
+
+Deno.test("ApiStatusError has the response's headers without secrets and cookies", async () => {
+  const { headers } = await read(429, null, {
+    "x-ratelimit-remaining": "0",
+    "x-echo": "key sk-secret",
+    "x-sk-secret": "1",
+    "Link": "<https://s.example/a?X-Signature=1>",
+    "Set-Cookie": "session=1",
+  });
+  assertEquals([...headers], [
+    ["link", "<https://s.example/a?[redacted]>"],
+    ["x-echo", "key [redacted]"],
+    ["x-ratelimit-remaining", "0"],
+  ]);
+});
+
+Deno.test("a message of the server loses its full stop, since the request follows", async () => {
+  const { problem } = await read(404, JSON.stringify({ message: "No such run." }));
+  assertEquals(problem, "HTTP 404: No such run");
+});
+
+for (
+  const [status, isRedirected, headers, advice] of [
+    [401, false, {}, "Check the option apiKey or HPCAI_API_KEY."],
+    [403, false, {}, "Use a key with this permission."],
+    [404, false, {}, "Check the ids with listTrainingRuns$ and listCheckpoints$."],
+    [403, true, {}, "Download it again, which requests a new URL."],
+    [429, false, {}, "Retry later."],
+    [429, true, { "Retry-After": "90" }, "Retry in 90 s."],
+    [503, false, { "Retry-After": "3601" }, "Retry in 61 minutes."],
+    [418, false, {}, undefined],
+    [501, true, {}, undefined],
+  ] as const
+) {
+  Deno.test(`ApiStatusError ${status}${isRedirected ? " of a storage" : ""} with ${JSON.stringify(headers)} has the advice ${advice}`, async () => {
+    const response = new Response(null, { status, headers });
+    const error = await statusError(
+      response,
+      { ...request, isRedirected },
+      redactor("sk-secret").redact,
+    );
+    assertEquals(error.advice, advice);
+  });
+}

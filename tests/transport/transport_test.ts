@@ -92,7 +92,7 @@ for (
     assertEquals([error.argument, error.cause === locked], ["apiKey", true]);
     assertEquals(
       error.message,
-      "apiKey: the function failed: the key store at https://vault.example/?[redacted] is locked",
+      "apiKey is a function that failed: the key store at https://vault.example/?[redacted] is locked",
     );
     assertEquals(requests, []);
   });
@@ -352,7 +352,10 @@ Deno.test("a connection that fails is tried again, and then is an ApiConnectionE
   });
   const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
   assertInstanceOf(error, ApiConnectionError);
-  assertMatch(error.message, /^The connection failed: refused \(GET https:.*training_runs\)$/);
+  assertMatch(
+    error.message,
+    /^The connection failed: refused \(GET https:.*training_runs\)\. Check /,
+  );
   assertEquals(requests.length, 3);
 });
 
@@ -538,7 +541,7 @@ for (
     ["to http:", "http://s.example/a?sig=1", /falls from https: to http:/],
     ["to loopback over http:", "http://127.0.0.1/a?sig=1", /falls from https: to http:/],
     ["to another scheme", "ftp://s.example/a?sig=1", /neither https: nor http:/],
-    ["with credentials", "https://u:sig=1@s.example/a", /holds credentials/],
+    ["with credentials", "https://u:sig=1@s.example/a", /contains credentials/],
     ["to no URL", "https://?sig=1", /no URL/],
   ] as const
 ) {

@@ -5,7 +5,7 @@ import { firstValueFrom, lastValueFrom, toArray } from "rxjs";
 import { serve } from "./loopback_server.ts";
 
 for (const archiveResponse of ["bytes", "redirect", "json"] as const) {
-  /** A fake that answers so, and one of its checkpoints. */
+  /** A fake with that response, and one of its checkpoints. */
   const fakeWithCheckpoint = () => {
     const fake = new FakeHpcai({ archiveResponse, archiveBytes: 3_000_001 });
     const [trainingRunId = ""] = fake.trainingRunIds;
@@ -16,7 +16,7 @@ for (const archiveResponse of ["bytes", "redirect", "json"] as const) {
     return { fake, ids: { trainingRunId, checkpointId }, checkpointPath, expected };
   };
 
-  Deno.test(`the archive that is answered with ${archiveResponse} comes byte by byte`, async () => {
+  Deno.test(`downloadCheckpointArchive$ emits the bytes of an archive sent as ${archiveResponse}`, async () => {
     const { fake, ids, checkpointPath, expected } = fakeWithCheckpoint();
     await using server = serve(fake.handler);
     const client = new RestClient({ apiKey: fake.apiKey, baseUrl: server.url });
@@ -27,7 +27,7 @@ for (const archiveResponse of ["bytes", "redirect", "json"] as const) {
     assertEquals(await firstValueFrom(byPath$), expected);
   });
 
-  Deno.test(`the archive that is answered with ${archiveResponse} fills a sink`, async () => {
+  Deno.test(`download$ writes the bytes of an archive sent as ${archiveResponse} to a stream`, async () => {
     const { fake, ids, expected } = fakeWithCheckpoint();
     await using server = serve(fake.handler);
     const client = new RestClient({ apiKey: fake.apiKey, baseUrl: server.url });
@@ -57,7 +57,7 @@ for (const archiveResponse of ["bytes", "redirect", "json"] as const) {
   });
 }
 
-Deno.test("download$ of an archive labelled with a content coding has no total, and ends with the archive", async () => {
+Deno.test("download$ of an archive with a content coding has no total", async () => {
   const fake = new FakeHpcai();
   fake.faults.add({ type: "encoded" }, { on: "archive" });
   await using server = serve(fake.handler);
@@ -69,14 +69,14 @@ Deno.test("download$ of an archive labelled with a content coding has no total, 
   );
   const done = events.at(-1);
   assert(done?.type === "complete");
-  // Deno's fetch decodes nothing where the request says `Accept-Encoding: identity`; Node's does.
+  // After `Accept-Encoding: identity` Deno's fetch does not decode; Node's does.
   const expected = await new Response(fake.archive(trainingRunId, checkpointId).stream()).bytes();
   assertEquals([done.format, done.loaded], ["tar.gz", expected.byteLength]);
   assert(done.body?.every((byte, index) => byte === expected[index]));
   assert(events.every((event) => event.type === "complete" || event.total === undefined));
 });
 
-Deno.test("the storage's refusal of a signed URL surfaces with its status", async () => {
+Deno.test("downloadCheckpointArchive$ fails with the status of the storage", async () => {
   const fake = new FakeHpcai({ archiveResponse: "redirect", signedUrlTtlMs: 0 });
   await using server = serve(fake.handler);
   const client = new RestClient({ apiKey: fake.apiKey, baseUrl: server.url, retry: false });
