@@ -221,12 +221,16 @@ function causesOf(error: unknown): unknown[] {
   return [...causes];
 }
 
-function describe(error: unknown): string {
+/** Describes an error in a line: its class, its problem and its fields. */
+export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const fields = DEBUG_FIELDS.flatMap((name) => {
-    const value = Reflect.get(error, name);
-    return value === undefined ? [] : [` ${name}=${value}`];
-  });
+  const fields = DEBUG_FIELDS.map((name) => [name, Reflect.get(error, name)] as const);
   const text = error instanceof HpcaiError ? error.problem : error.message;
-  return `${error.name}: ${text}${fields.join("")}`;
+  return `${error.name}: ${text}${formatFields(fields)}`;
+}
+
+/** Formats the fields that have a value, such as ` status=404 code=not_found`. */
+export function formatFields(fields: readonly (readonly [name: string, value: unknown])[]): string {
+  return fields.flatMap(([name, value]) => value === undefined ? [] : [` ${name}=${value}`])
+    .join("");
 }
