@@ -1,6 +1,7 @@
-import { mkdir, open, stat } from "node:fs/promises";
+import { mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
-import { isCode } from "./file_status.ts";
+import { isErrno } from "./errno.ts";
+import { statusOfTarget } from "./file_status.ts";
 
 /** What a disk says that failed or is full; all other errors mean that it cannot sync directories. */
 const DISK_ERRORS = ["EIO", "ENOSPC", "EDQUOT"];
@@ -14,7 +15,7 @@ export async function syncDirectory(path: string): Promise<void> {
     const directory = await open(path);
     await directory.sync().finally(() => directory.close());
   } catch (error) {
-    if (DISK_ERRORS.some((code) => isCode(error, code))) throw error;
+    if (isErrno(error, ...DISK_ERRORS)) throw error;
   }
 }
 
@@ -24,22 +25,17 @@ export async function makeDirectory(path: string): Promise<void> {
   try {
     await mkdir(path);
   } catch (error) {
-    if (isCode(error, "ENOENT")) {
+    if (isErrno(error, "ENOENT")) {
       // Not before: Deno may not be allowed to look at what it is in.
       await makeDirectory(dirname(path));
       return await makeDirectory(path);
     }
     // Another process may have made it since.
-    if (!isCode(error, "EEXIST") || !await isDirectory(path)) throw error;
+    if (!isErrno(error, "EEXIST") || !await isDirectory(path)) throw error;
   }
   await syncDirectory(dirname(path));
 }
 
 async function isDirectory(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch (error) {
-    if (isCode(error, "ENOENT")) return false;
-    throw error;
-  }
+  return (await statusOfTarget(path))?.kind === "directory";
 }
