@@ -19,19 +19,21 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Makes a directory and those that it is in, unless they exist, so that they outlive a power failure. */
+/** Makes a directory and its parents, unless they exist, so that they outlive a power failure. */
 export async function makeDirectory(path: string): Promise<void> {
   if (await isDirectory(path)) return;
   try {
     await mkdir(path);
   } catch (error) {
-    if (isErrno(error, "ENOENT")) {
-      // Not before: Deno may not be allowed to look at what it is in.
-      await makeDirectory(dirname(path));
-      return await makeDirectory(path);
-    }
     // Another process may have made it since.
-    if (!isErrno(error, "EEXIST") || !await isDirectory(path)) throw error;
+    if (isErrno(error, "EEXIST") && await isDirectory(path)) return;
+    if (!isErrno(error, "ENOENT")) throw error;
+    // Not before mkdir: Deno may have no permission to read the parent.
+    await makeDirectory(dirname(path));
+    // Once: procfs, which makes no directories, reports ENOENT beside a parent that exists.
+    await mkdir(path).catch(async (error) => {
+      if (!await isDirectory(path)) throw error;
+    });
   }
   await syncDirectory(dirname(path));
 }
