@@ -1,6 +1,7 @@
 import { archiveSets } from "./archive.ts";
 import type { HiddenDefect } from "./fault_kind.ts";
-import type { ScheduleResult, Violation } from "./run_schedule.ts";
+import type { Violation } from "./result_checker.ts";
+import type { ScheduleResult } from "./run_schedule.ts";
 import { describe, scheduleOf } from "./schedule.ts";
 
 /** How many of the last requests are printed, except for a single schedule. */

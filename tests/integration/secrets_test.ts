@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { type ClientEvent, HpcaiError, RestClient } from "@hpcai/rx";
 import { lastValueFrom } from "rxjs";
-import { everythingShownOf } from "./leaks.ts";
+import { loggedText } from "./logged_text.ts";
 import { serve } from "./loopback_server.ts";
 import { type RawResponder, responseText, serveRaw } from "./raw_responses.ts";
 
@@ -24,8 +24,8 @@ async function shownFailure(storageUrl: string, archiveAnswer: (location: string
   );
   assertInstanceOf(error, HpcaiError);
   assert(events.length > 0);
-  return everythingShownOf({ error, events }) + everythingShownOf(error) +
-    events.map(everythingShownOf).join("\n");
+  return loggedText({ error, events }) + loggedText(error) +
+    events.map(loggedText).join("\n");
 }
 
 function assertShowsNoSecret(shown: string): void {
