@@ -23,7 +23,7 @@ const ENCODED_HEADERS: readonly string[] = ["Content-Length", "Content-Range", "
 export async function followSignedUrl(from: HopResponse, attempt: Attempt): Promise<HopResponse> {
   if (mediaType(from.response) !== "application/json" || !from.response.ok) return from;
   const { url } = await readJson(signedUrl)(from, attempt);
-  return attempt.follow(url, from);
+  return attempt.follow(from, url);
 }
 
 /**
