@@ -13,11 +13,17 @@ import { InvalidArgumentError } from "../errors.ts";
 export function originPolicy(allowedOrigins: readonly string[]): (request: Request) => boolean {
   if (!Array.isArray(allowedOrigins)) throw invalidOrigin(allowedOrigins);
   allowedOrigins.forEach(requireOrigin);
+  // Hosts are compared without the scheme, since a server in front of this one may end TLS.
   const allowedHosts = allowedOrigins.map((origin) => new URL(origin).host);
+  const isAllowedHost = (url: string) =>
+    URL.canParse(url) &&
+    (isLoopback(new URL(url).hostname) || allowedHosts.includes(new URL(url).host));
   return ({ url, headers }) => {
-    const { origin: ownOrigin, host, hostname } = new URL(url);
-    // Hosts are compared without the scheme, since a server in front of this one may end TLS.
-    if (!isLoopback(hostname) && !allowedHosts.includes(host)) return false;
+    const { origin: ownOrigin, host } = new URL(url);
+    // A server can build the URL from something else than the header.
+    if (!isAllowedHost(url) || !isAllowedHost(`http://${headers.get("Host") ?? host}`)) {
+      return false;
+    }
     const origin = headers.get("Origin");
     if (origin !== null && allowedOrigins.includes(origin)) return true;
     return (origin ?? ownOrigin) === ownOrigin &&
