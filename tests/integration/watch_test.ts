@@ -132,7 +132,7 @@ Deno.test("watchTrainingRuns$ emits no page of a poll that fails, and all of the
   await using server = serveFake(250);
   const { fake, client } = server;
   const notes: string[] = [];
-  client.events$.pipe(filter(({ type }) => type === "failure")).subscribe(({ type, operation }) =>
+  client.events$.pipe(filter(({ type }) => type === "error")).subscribe(({ type, operation }) =>
     notes.push(`${type} ${operation}`)
   );
   fake.faults.add(
@@ -142,7 +142,7 @@ Deno.test("watchTrainingRuns$ emits no page of a poll that fails, and all of the
   const changes$ = client.watchTrainingRuns$(FAST).pipe(map(runText), take(250));
   await changes$.forEach((change) => notes.push(change));
   assertEquals(notes, [
-    "failure listTrainingRuns",
+    "error listTrainingRuns",
     ...fake.trainingRunIds.map((id) => `added ${id}`),
   ]);
 });
