@@ -1,7 +1,8 @@
 /**
  * `deno task size`: weighs what a browser app downloads for mod.ts, minified and gzipped, without RxJS,
- * which the app has anyway. Fails if the core is heavier than its budget; docs/design/lazy_loading.md
- * states what belongs in the core.
+ * which the app has anyway. Fails if the core, the classes of mod.ts and all that they import, is heavier
+ * than its budget; docs/design/lazy_loading.md states what belongs in it. The pure functions are weighed
+ * beside it, since a bundler drops those that an app does not use.
  */
 
 const CORE_BUDGET_BYTES = 13_000;
@@ -14,17 +15,20 @@ const DYNAMIC_IMPORT = /import\("(\.\/[^"]+)"\)/g;
 /** The files of the bundle by the name that they are imported by, such as `./mod.js`. */
 type Bundle = ReadonlyMap<string, string>;
 
-async function bundle(): Promise<Bundle> {
+/** Bundles exports of mod.ts. */
+async function bundle(exported: readonly string[]): Promise<Bundle> {
   const directory = await Deno.makeTempDir();
   try {
+    const entry = `${directory}/mod.ts`;
+    await Deno.writeTextFile(entry, `export { ${exported.join(", ")} } from "${MOD.href}";`);
     const flags = ["--minify", "--platform=browser", "--external=rxjs", "--code-splitting"];
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["bundle", ...flags, `--outdir=${directory}`, MOD.href],
+      args: ["bundle", ...flags, "--config=deno.json", `--outdir=${directory}/out`, entry],
     }).output();
     if (!success) throw new Error(new TextDecoder().decode(stderr));
-    const names = [...Deno.readDirSync(directory)].map(({ name }) => name);
+    const names = [...Deno.readDirSync(`${directory}/out`)].map(({ name }) => name);
     return new Map(
-      names.map((name) => [`./${name}`, Deno.readTextFileSync(`${directory}/${name}`)]),
+      names.map((name) => [`./${name}`, Deno.readTextFileSync(`${directory}/out/${name}`)]),
     );
   } finally {
     await Deno.remove(directory, { recursive: true });
@@ -50,10 +54,15 @@ async function gzippedBytes(files: Bundle, names: Iterable<string>): Promise<num
   return (await new Response(gzipped).arrayBuffer()).byteLength;
 }
 
-const files = await bundle();
+const exported = Object.keys(await import(MOD.href));
+const files = await bundle(exported.filter((name) => /^[A-Z]/.test(name)));
 const core = load(files, "./mod.js");
 const coreBytes = await gzippedBytes(files, core);
 console.log(`Core: ${coreBytes} of ${CORE_BUDGET_BYTES} bytes`);
+
+const everything = await bundle(exported);
+const totalBytes = await gzippedBytes(everything, load(everything, "./mod.js"));
+console.log(`Pure functions, where an app uses them all: ${totalBytes - coreBytes} bytes`);
 
 const onDemand = new Set(
   [...files.keys()].flatMap((file) => importsOf(files, file, DYNAMIC_IMPORT)),

@@ -99,7 +99,7 @@ async function readArchive(
     return archiveSource(from, attempt, position);
   }
   const { url } = await readJson(signedUrl)(from, attempt);
-  const signed = await attempt.follow(url, from);
+  const signed = await attempt.follow(from, url);
   await requireSuccess(signed, attempt.redact, ACCEPTED);
   return archiveSource(signed, attempt, position);
 }

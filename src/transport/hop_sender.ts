@@ -1,10 +1,12 @@
+import { type ClientSettings, insecurity } from "../client_settings.ts";
+import { type ApiConnectionError, ApiRedirectError, type ApiRequestInfo } from "../errors.ts";
 import { loadModule } from "../load_module.ts";
-import type { ClientSettings } from "../client_settings.ts";
-import type { ApiConnectionError, ApiRequestInfo } from "../errors.ts";
-import type { Hop, HopResponse, SendHop } from "./hop.ts";
+import { discardBody } from "./bounded_text.ts";
+import type { RedirectRules } from "./follow_redirects.ts";
+import { type Hop, type HopResponse, requestInfo, type SendHop } from "./hop.ts";
 import { type HopEvent, observeHops } from "./hop_events.ts";
 import { hopHeaders } from "./hop_headers.ts";
-import { type Redactor, redactor } from "./redact.ts";
+import { type Redactor, redactor, shownUrl } from "./redact.ts";
 import { send } from "./send.ts";
 
 /** What hops are sent with. */
@@ -25,8 +27,12 @@ export interface HopSenderOptions {
 export interface HopSender extends Redactor {
   /** Sends a hop and follows the redirects from there. */
   readonly send: SendHop;
-  /** Sends the hop to a URL that a response names, and follows the redirects from there. */
-  follow(location: string, from: HopResponse): Promise<HopResponse>;
+  /**
+   * Sends the hop that follows a response, and follows the redirects from there.
+   *
+   * @param location The URL in a JSON response; without it, the target of the redirect.
+   */
+  follow(from: HopResponse, location?: string): Promise<HopResponse>;
   /** The latest hop, as errors may show it. */
   latest(): ApiRequestInfo | undefined;
   /** Emits the `failure` of the hop in flight, if there is one. */
@@ -39,30 +45,31 @@ export function hopSender(
 ): HopSender {
   const { allowInsecureHttp, baseUrl, fetch, headers } = settings;
   const secrets = redactor(apiKey, headers);
-  const { redact } = secrets;
-  const redirectSettings = { ...secrets, allowInsecureHttp, baseUrl };
+  const { redact, hideQuery } = secrets;
+  const rules: RedirectRules = {
+    baseUrl,
+    hideQuery,
+    show: (url) => redact(shownUrl(url)),
+    faultOf: (url) => insecurity(url, allowInsecureHttp),
+  };
   const hops = observeHops(
     (hop) => send(hop, hopHeaders(hop, { apiKey, headers }), { fetch, signal, redact }),
     { baseUrl, redact, signal, emit },
   );
 
   const sendFollowing = async (hop: Hop): Promise<HopResponse> => {
-    const response = await hops.send(hop);
-    if (!isRedirect(response)) return response;
-    const { redirectedHop } = await importRedirects();
-    return sendFollowing(await redirectedHop(response, redirectSettings));
+    const from = await hops.send(hop);
+    return isRedirect(from) ? follow(from) : from;
+  };
+  const follow = async (from: HopResponse, location?: string): Promise<HopResponse> => {
+    const { nextHop } = await loadModule(() => import("./follow_redirects.ts"));
+    await discardBody(from.response);
+    const next = nextHop(from, location, rules);
+    if ("url" in next) return sendFollowing(next);
+    throw new ApiRedirectError(next.problem, requestInfo(from, redact), next);
   };
 
-  return {
-    ...secrets,
-    send: sendFollowing,
-    follow: async (location, from) => {
-      const { hopTo } = await importRedirects();
-      return sendFollowing(hopTo(location, from, redirectSettings));
-    },
-    latest: hops.latest,
-    fail: hops.fail,
-  };
+  return { ...secrets, send: sendFollowing, follow, latest: hops.latest, fail: hops.fail };
 }
 
 const REDIRECT_STATUSES: readonly number[] = [301, 302, 303, 307, 308];
@@ -71,6 +78,3 @@ const REDIRECT_STATUSES: readonly number[] = [301, 302, 303, 307, 308];
 function isRedirect({ response: { type, status, headers } }: HopResponse): boolean {
   return type === "opaqueredirect" || REDIRECT_STATUSES.includes(status) && headers.has("Location");
 }
-
-/** Loaded by the first redirect, since listings of most servers have none. */
-const importRedirects = () => loadModule(() => import("./follow_redirects.ts"));
