@@ -1,6 +1,7 @@
-import { mkdir, open, stat } from "node:fs/promises";
+import { mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
-import { isCode } from "./file_status.ts";
+import { isErrno } from "./errno.ts";
+import { statusOfTarget } from "./file_status.ts";
 
 /** What a disk says that failed or is full; all other errors mean that it cannot sync directories. */
 const DISK_ERRORS = ["EIO", "ENOSPC", "EDQUOT"];
@@ -14,32 +15,29 @@ export async function syncDirectory(path: string): Promise<void> {
     const directory = await open(path);
     await directory.sync().finally(() => directory.close());
   } catch (error) {
-    if (DISK_ERRORS.some((code) => isCode(error, code))) throw error;
+    if (isErrno(error, ...DISK_ERRORS)) throw error;
   }
 }
 
-/** Makes a directory and those that it is in, unless they exist, so that they outlive a power failure. */
+/** Makes a directory and its parents, unless they exist, so that they outlive a power failure. */
 export async function makeDirectory(path: string): Promise<void> {
   if (await isDirectory(path)) return;
   try {
     await mkdir(path);
   } catch (error) {
-    if (isCode(error, "ENOENT")) {
-      // Not before: Deno may not be allowed to look at what it is in.
-      await makeDirectory(dirname(path));
-      return await makeDirectory(path);
-    }
     // Another process may have made it since.
-    if (!isCode(error, "EEXIST") || !await isDirectory(path)) throw error;
+    if (isErrno(error, "EEXIST") && await isDirectory(path)) return;
+    if (!isErrno(error, "ENOENT")) throw error;
+    // Not before mkdir: Deno may have no permission to read the parent.
+    await makeDirectory(dirname(path));
+    // Once: procfs, which makes no directories, reports ENOENT beside a parent that exists.
+    await mkdir(path).catch(async (error) => {
+      if (!await isDirectory(path)) throw error;
+    });
   }
   await syncDirectory(dirname(path));
 }
 
 async function isDirectory(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch (error) {
-    if (isCode(error, "ENOENT")) return false;
-    throw error;
-  }
+  return (await statusOfTarget(path))?.kind === "directory";
 }

@@ -1,9 +1,12 @@
-import { link, mkdir, open, symlink } from "node:fs/promises";
+import { link, mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import type { ArchiveEntry } from "../download/archive_entry.ts";
-import { UnsafeArchiveError } from "../errors.ts";
+import { show } from "../arguments.ts";
+import { HpcaiError, UnsafeArchiveError } from "../errors.ts";
 import { syncDirectory } from "./directory.ts";
+import type { DirectoryEntry } from "./directory_sink.ts";
+import { isErrno } from "./errno.ts";
 import { isRoot, requireInside, safeSegments } from "./entry_path.ts";
+import { createFile, writeBytes } from "./regular_file.ts";
 
 /** Who may execute a file, and so everyone who may read it. */
 const EXECUTABLE_BY_OWNER = 0o100;
@@ -18,7 +21,7 @@ export interface EntryWriter {
    * @returns Where it is, by its name in the directory; `undefined` if `strip` left no name.
    * @throws {UnsafeArchiveError} if it could be written elsewhere, or in another one's place.
    */
-  write(entry: ArchiveEntry): Promise<string | undefined>;
+  write(entry: DirectoryEntry): Promise<string | undefined>;
   /** Makes sure that the names of all entries outlive a power failure. */
   syncDirectories(): Promise<void>;
 }
@@ -50,6 +53,7 @@ export function entryWriter(root: string, strip: number, maxEntries: number): En
         throw new UnsafeArchiveError(
           entry,
           `it needs more than ${maxEntries} entries (maxEntries)`,
+          { advice: "Increase maxEntries if so many are expected." },
         );
       }
       await unlessTaken(mkdir(join(root, path)), entry);
@@ -59,18 +63,23 @@ export function entryWriter(root: string, strip: number, maxEntries: number): En
 
   const writeFile = async (
     path: string,
-    { path: name, body, mode }: ArchiveEntry,
+    { path: name, body, mode, size }: DirectoryEntry,
   ): Promise<void> => {
     const isExecutable = (mode & EXECUTABLE_BY_OWNER) !== 0;
     const file = await unlessTaken(
-      open(join(root, path), "wx", isExecutable ? EXECUTABLE_MODE : FILE_MODE),
+      createFile(join(root, path), isExecutable ? EXECUTABLE_MODE : FILE_MODE),
       name,
     );
     try {
+      let length = 0;
       for await (const chunk of body) {
-        for (let written = 0; written < chunk.byteLength;) {
-          written += (await file.write(chunk, written)).bytesWritten;
-        }
+        await writeBytes(file, chunk, length);
+        length += chunk.byteLength;
+      }
+      if (length !== size) {
+        throw new HpcaiError(
+          `Cannot write ${show(name)}: it has ${length} bytes instead of ${size}`,
+        );
       }
       // The directory gets its name only after this, so that a power cut leaves no torn file in it.
       await file.sync();
@@ -130,7 +139,7 @@ async function unlessTaken<T>(making: Promise<T>, entry: string): Promise<T> {
   try {
     return await making;
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    if (!isErrno(error, "EEXIST")) throw error;
     throw new UnsafeArchiveError(entry, "its name is that of another entry to this file system");
   }
 }

@@ -1,9 +1,9 @@
-import { basename, dirname, resolve } from "node:path";
 import { catchError, concatMap, defer, Observable, throwError } from "rxjs";
 import { requireInteger, requireOptions, show } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
 import { transportOf } from "../transport/client_transport.ts";
-import { decompress, type DecompressedArchive } from "../download/decompress.ts";
+import type { ArchiveEntry } from "../download/archive_entry.ts";
+import { decompress } from "../download/decompress.ts";
 import { transferSettings } from "../download/transfer_settings.ts";
 import { toDownloadEvents } from "../download/progress.ts";
 import { readTransfer$ } from "../download/read_transfer.ts";
@@ -12,22 +12,9 @@ import { InvalidArgumentError, UnsafeArchiveError } from "../errors.ts";
 import type { RestClient } from "../rest_client.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { CheckpointIds, CheckpointRef } from "../types.ts";
-import { makeDirectory } from "./directory.ts";
-import { entryWriter } from "./entry_writer.ts";
-import type {
-  ExtractCompleteEvent,
-  ExtractEntryEvent,
-  ExtractEvent,
-  ExtractOptions,
-} from "./extract_event.ts";
-import { statusOf } from "./file_status.ts";
-import { claimPath, type PathClaim } from "./path_claim.ts";
-import { PathExistsError, toPathError } from "./path_errors.ts";
-import {
-  makeStagedDirectory,
-  publishStagedDirectory,
-  settleExtraction,
-} from "./staged_directory.ts";
+import { requireFree, writeDirectory, type WrittenEntry } from "./directory_sink.ts";
+import type { ExtractCompleteEvent, ExtractEvent, ExtractOptions } from "./extract_event.ts";
+import { toPathError } from "./path_errors.ts";
 
 const DEFAULT_MAX_ENTRIES = 100_000;
 
@@ -142,21 +129,6 @@ function requireDirectory(directory: unknown): void {
   throw new InvalidArgumentError("directory", `must be a path, got ${show(directory)}`);
 }
 
-async function requireFree(directory: string, overwrite: boolean): Promise<void> {
-  const found = await statusOf(directory);
-  if (found === undefined) return;
-  if (found.kind !== "directory") {
-    const problem = `${show(directory)} is a ${found.kind}, not a directory`;
-    throw new InvalidArgumentError("directory", problem);
-  }
-  if (overwrite) return;
-  throw new PathExistsError(
-    "directory",
-    `${show(directory)} exists`,
-    { advice: "Choose another directory, or replace it with the option overwrite." },
-  );
-}
-
 function extract$(
   transport: Transport,
   ids: CheckpointIds,
@@ -164,44 +136,31 @@ function extract$(
   settings: ExtractSettings,
 ): Observable<ExtractEvent> {
   return new Observable((subscriber) => {
-    const counts = { entries: 0, bytes: 0 };
+    let counts = NOTHING_EXTRACTED;
     let ending: AbortController | undefined;
-    const target = resolve(directory);
-    const state = { root: dirname(target), name: basename(target) };
 
-    const fill = async (archive: DecompressedArchive, claim: PathClaim, signal: AbortSignal) => {
-      const staged = await makeStagedDirectory(claim);
-      await writeEntries(archive, staged, settings, counts, (event) => subscriber.next(event));
-      signal.throwIfAborted();
-      await requireFree(directory, settings.overwrite);
-      await publishStagedDirectory(claim, target, state.name);
-      await claim.swept;
+    const onWritten = ({ path, type, size }: WrittenEntry): void => {
+      counts = { entries: counts.entries + 1, bytes: counts.bytes + size };
+      if (type !== "directory") subscriber.next({ type: "entry", path, size });
     };
-
     const read = async (bytes: ReadableStream<Uint8Array>): Promise<void> => {
-      Object.assign(counts, { entries: 0, bytes: 0 });
-      const own = ending = new AbortController();
-      const archive = await decompress(bytes);
-      await makeDirectory(state.root);
-      const claim = await claimPath(state, own.signal);
-      try {
-        await fill(archive, claim, own.signal);
-      } catch (error) {
-        throw await claim.reasonFor(error);
-      } finally {
-        own.abort();
-        await settleExtraction(claim.directory, target).finally(() => claim.release());
-      }
+      counts = NOTHING_EXTRACTED;
+      ending = new AbortController();
+      const entries = selectEntries(
+        tarEntries(await decompress(bytes), settings.maxRatio),
+        settings,
+      );
+      await writeDirectory(directory, entries, settings, ending, onWritten);
     };
 
-    // Its own maxBytes counts what comes out.
-    const transferOptions = { ...settings, maxBytes: Infinity, canRestart: true };
+    // The option maxBytes counts what comes out, that of a transfer what arrives.
+    const transferSettings = { ...settings, maxBytes: Infinity, canRestart: true };
     subscriber.add(
-      readTransfer$(transport, ids, transferOptions, read).pipe(
-        toDownloadEvents<ExtractCompleteEvent>(settings.progressIntervalMs, () => {
-          const { entries, bytes } = counts;
-          return { type: "complete", directory, entries, bytes };
-        }),
+      readTransfer$(transport, ids, transferSettings, read).pipe(
+        toDownloadEvents<ExtractCompleteEvent>(
+          settings.progressIntervalMs,
+          () => ({ type: "complete", directory, ...counts }),
+        ),
       ).subscribe({
         next: (event) =>
           subscriber.next(
@@ -215,32 +174,21 @@ function extract$(
   });
 }
 
-async function writeEntries(
-  archive: DecompressedArchive,
-  root: string,
-  { strip, filter, maxEntries, maxBytes, maxRatio }: ExtractSettings,
-  counts: { entries: number; bytes: number },
-  onEntry: (event: ExtractEntryEvent) => void,
-): Promise<void> {
-  const writer = entryWriter(root, strip, maxEntries);
-  let seen = 0;
-  for await (const entry of tarEntries(archive, maxRatio)) {
-    const { path, type, size } = entry;
-    if (++seen > maxEntries) {
-      throw new UnsafeArchiveError(
-        path,
-        `the archive has more than ${maxEntries} entries (maxEntries)`,
-      );
+const NOTHING_EXTRACTED: Pick<ExtractCompleteEvent, "entries" | "bytes"> = { entries: 0, bytes: 0 };
+
+/** Leaves out the entries that the filter rejects, and ends with an error after `maxEntries`. */
+async function* selectEntries(
+  entries: AsyncIterable<ArchiveEntry>,
+  { filter, maxEntries }: ExtractSettings,
+): AsyncGenerator<ArchiveEntry> {
+  let count = 0;
+  for await (const entry of entries) {
+    if (++count > maxEntries) {
+      const reason = `the archive has more than ${maxEntries} entries (maxEntries)`;
+      throw new UnsafeArchiveError(entry.path, reason, {
+        advice: "Increase maxEntries if so many are expected.",
+      });
     }
-    if (filter?.(entry) === false) continue;
-    if (counts.bytes + size > maxBytes) {
-      throw new UnsafeArchiveError(path, `the files have more than ${maxBytes} bytes (maxBytes)`);
-    }
-    const written = await writer.write(entry);
-    if (written === undefined) continue;
-    counts.entries++;
-    counts.bytes += size;
-    if (type !== "directory") onEntry({ type: "entry", path: written, size });
+    if (filter?.(entry) !== false) yield entry;
   }
-  await writer.syncDirectories();
 }

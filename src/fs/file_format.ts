@@ -1,13 +1,13 @@
-import type { Hash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import { archiveFormatProbe } from "../download/archive_format.ts";
 import type { ArchiveFormat } from "../download/download_event.ts";
+import { gzipError } from "../download/decompress.ts";
 import { TAR_BLOCK_BYTES } from "../download/tar_blocks.ts";
 import { DEFAULT_MAX_RATIO, exceedsRatio } from "../download/tar_entries.ts";
 import { InvalidArchiveError } from "../errors.ts";
-import { isCode } from "./file_status.ts";
+import type { FileDigest } from "./file_digest.ts";
 import { readBytes, writeBytes } from "./regular_file.ts";
 
 /** The least that gzip can do: it is about the form, and the disk waits for it. */
@@ -31,14 +31,14 @@ export function formatOfName(name: string): "tar.gz" | "tar" | undefined {
 /**
  * Writes an archive in another format: compresses a tar, or decompresses a `.tar.gz`.
  *
- * @param hash Takes what is written.
+ * @param digest Takes what is written.
  * @throws {InvalidArchiveError} if the gzip is broken, or would fill the disk with what it decompresses to.
  */
 export async function convertArchive(
   bytes: AsyncIterable<Uint8Array>,
   to: "tar.gz" | "tar",
   file: FileHandle,
-  hash: Hash | undefined,
+  digest: FileDigest,
   signal: AbortSignal,
 ): Promise<void> {
   const options = { chunkSize: ZLIB_CHUNK_BYTES };
@@ -54,7 +54,7 @@ export async function convertArchive(
   try {
     await pipeline(counted, zlib, async (chunks: AsyncIterable<Uint8Array>) => {
       for await (const chunk of chunks) {
-        hash?.update(chunk);
+        digest.update(chunk);
         await writeBytes(file, chunk, length);
         length += chunk.byteLength;
         if (to === "tar" && exceedsRatio(length, read, DEFAULT_MAX_RATIO)) {
@@ -65,8 +65,6 @@ export async function convertArchive(
       }
     }, { signal });
   } catch (cause) {
-    const isBroken = isCode(cause, "Z_DATA_ERROR") || isCode(cause, "Z_BUF_ERROR");
-    if (!isBroken || !(cause instanceof Error)) throw cause;
-    throw new InvalidArchiveError(cause.message, { cause });
+    throw gzipError(cause);
   }
 }

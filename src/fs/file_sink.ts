@@ -1,11 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { link, lstat, mkdir, open, rename, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { requireBoolean, requireOptions, show } from "../arguments.ts";
-import { HpcaiError, InvalidArgumentError } from "../errors.ts";
-import { syncDirectory } from "./directory.ts";
-import { isCode } from "./file_status.ts";
-import { PathExistsError } from "./path_errors.ts";
+import { InvalidArgumentError } from "../errors.ts";
+import { batchedWriter } from "./batched_writer.ts";
+import { makeDirectory } from "./directory.ts";
+import { statusOf, statusOfOpen } from "./file_status.ts";
+import { existsError, nameFile, requireReplaceable } from "./name_file.ts";
+import { toPathError } from "./path_errors.ts";
+import { createFile } from "./regular_file.ts";
 import { requireFilePath } from "./save_archive.ts";
 
 /** How to write a file. */
@@ -13,9 +16,6 @@ export interface FileSinkOptions {
   /** Whether a regular file that is at the path is replaced. Default `false`. */
   readonly overwrite?: boolean | undefined;
 }
-
-/** How many bytes are written at a time: Deno's small writes cost more than twice as much a byte. */
-const BATCH_BYTES = 1024 ** 2;
 
 /** How many bytes may wait while a batch is written, so that disk and network overlap. */
 const QUEUE_BYTES = 512 * 1024;
@@ -56,17 +56,15 @@ const QUEUE_BYTES = 512 * 1024;
  * ```
  */
 export function fileSink(path: string, options: FileSinkOptions = {}): WritableStream<Uint8Array> {
-  let file: BatchedFile | undefined;
+  let file: TemporaryFile | undefined;
 
   /** Runs a step; if it fails, nothing is left of the file. */
   const step = async (run: () => Promise<void>) => {
     try {
       await run();
-    } catch (cause) {
+    } catch (error) {
       await file?.remove().catch(() => {}); // The first error is the one to report.
-      if (cause instanceof HpcaiError) throw cause;
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new HpcaiError(`Cannot write ${path}: ${reason}`, { cause });
+      throw toPathError(`Cannot write ${path}`, error);
     }
   };
 
@@ -75,113 +73,63 @@ export function fileSink(path: string, options: FileSinkOptions = {}): WritableS
       step(async () => {
         requireFilePath(path);
         requireOptions("options", options);
-        requireBoolean("overwrite", options.overwrite ?? false);
-        await requireReplaceable(path, options);
+        const { overwrite = false } = options;
+        requireBoolean("overwrite", overwrite);
+        const found = await statusOf(path);
+        requireReplaceable(path, found);
+        if (found !== undefined && !overwrite) throw existsError(path, "exists");
       }),
     write: (chunk) =>
       step(async () => {
         if (!(chunk instanceof Uint8Array)) {
           throw new InvalidArgumentError("chunk", `must be a Uint8Array, got ${show(chunk)}`);
         }
-        file ??= await openBatchedFile(dirname(path));
+        file ??= await openTemporaryFile(dirname(path));
         await file.append(chunk);
       }),
     close: () =>
       step(async () => {
-        file ??= await openBatchedFile(dirname(path));
-        await file.sync();
-        await requireReplaceable(path, options);
+        file ??= await openTemporaryFile(dirname(path));
         await file.moveTo(path, options.overwrite === true);
-        await syncDirectory(path);
       }),
     abort: () => file?.remove(),
   }, { highWaterMark: QUEUE_BYTES, size: (chunk) => chunk?.byteLength ?? 0 });
 }
 
-/** Throws if a file must not get this path. */
-async function requireReplaceable(path: string, { overwrite }: FileSinkOptions): Promise<void> {
-  const found = await lstat(path).catch((error) => {
-    if (isCode(error, "ENOENT")) return undefined;
-    throw error;
-  });
-  if (found === undefined || (found.isFile() && overwrite === true)) return;
-  throw found.isFile() ? existsError(path) : new InvalidArgumentError(
-    "path",
-    `${path} is not a regular file`,
-    { advice: "Write to another path." },
-  );
-}
-
-function existsError(path: string): PathExistsError {
-  return new PathExistsError(
-    "path",
-    `${path} exists`,
-    { advice: "Write to another path, or set the option overwrite." },
-  );
-}
-
-/** A file without a name of its own yet. */
-interface BatchedFile {
+/** A file without its final name. */
+interface TemporaryFile {
+  /** Takes bytes; resolves once no write is in flight, so that the stream has the disk's backpressure. */
   append(bytes: Uint8Array): Promise<void>;
-  /** Writes what waits, and makes sure that all bytes outlive a power failure. */
-  sync(): Promise<void>;
-  /** Closes the file and gives it its name. */
+  /** Makes sure that all bytes outlive a power failure, closes the file and gives it its name. */
   moveTo(path: string, overwrite: boolean): Promise<void>;
   /** Closes the file and removes it, unless it has its name. */
   remove(): Promise<void>;
 }
 
-async function openBatchedFile(directory: string): Promise<BatchedFile> {
-  await mkdir(directory, { recursive: true });
+async function openTemporaryFile(directory: string): Promise<TemporaryFile> {
+  await makeDirectory(directory);
   const temporary = join(directory, `.hpcai-rx-${randomUUID()}.part`);
-  const file = await open(temporary, "wx");
-  const batch = new Uint8Array(BATCH_BYTES);
-  let filled = 0;
-  let isOpen = true;
-
-  const flush = async () => {
-    for (let from = 0; from < filled;) {
-      from += (await file.write(batch, from, filled - from)).bytesWritten;
-    }
-    filled = 0;
-  };
-  const close = async () => {
-    if (isOpen) await file.close();
-    isOpen = false;
+  const file = await createFile(temporary);
+  const writer = batchedWriter(file);
+  let closing: Promise<void> | undefined;
+  const close = () => closing ??= file.close();
+  const remove = async () => {
+    await close();
+    await rm(temporary, { force: true });
   };
   return {
     async append(bytes) {
-      for (let from = 0; from < bytes.byteLength;) {
-        const taken = bytes.subarray(from, from + BATCH_BYTES - filled);
-        batch.set(taken, filled);
-        filled += taken.byteLength;
-        from += taken.byteLength;
-        if (filled === BATCH_BYTES) await flush();
-      }
-    },
-    async sync() {
-      await flush();
-      await file.sync();
+      await writer.append(bytes);
+      await writer.settled();
     },
     async moveTo(path, overwrite) {
+      await writer.flush();
+      await file.sync();
+      const { identity } = await statusOfOpen(file);
       await close();
-      if (overwrite || !await isLinked(temporary, path)) await rename(temporary, path);
-      else await rm(temporary);
+      await nameFile(temporary, path, identity, overwrite);
+      await remove();
     },
-    async remove() {
-      await close();
-      await rm(temporary, { force: true });
-    },
+    remove,
   };
-}
-
-/** Gives a file a second name if that is free, or returns false where there are no hard links. */
-async function isLinked(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to);
-    return true;
-  } catch (error) {
-    if (isCode(error, "EEXIST")) throw existsError(to);
-    return false;
-  }
 }

@@ -1,6 +1,7 @@
 import type { BigIntStats } from "node:fs";
-import { type FileHandle, lstat } from "node:fs/promises";
+import { type FileHandle, lstat, stat } from "node:fs/promises";
 import { platform } from "node:process";
+import { isErrno } from "./errno.ts";
 
 /** Owner and permissions mean nothing there. */
 export const IS_WINDOWS = platform === "win32";
@@ -30,17 +31,26 @@ export interface FileStatus {
   readonly isWritableByOthers: boolean;
 }
 
-/** Looks at what has a name, a link itself and not its target; `undefined` where nothing has it. */
-export async function statusOf(path: string): Promise<FileStatus | undefined> {
+/** The status of what has a name: of a link itself, not of its target; `undefined` where nothing has it. */
+export function statusOf(path: string): Promise<FileStatus | undefined> {
+  return orMissing(lstat(path, { bigint: true }));
+}
+
+/** The status of what has a name, or of the target of a link; `undefined` where nothing has it. */
+export function statusOfTarget(path: string): Promise<FileStatus | undefined> {
+  return orMissing(stat(path, { bigint: true }));
+}
+
+async function orMissing(stats: Promise<BigIntStats>): Promise<FileStatus | undefined> {
   try {
-    return toStatus(await lstat(path, { bigint: true }));
+    return toStatus(await stats);
   } catch (error) {
-    if (isCode(error, "ENOENT")) return undefined;
+    if (isErrno(error, "ENOENT")) return undefined;
     throw error;
   }
 }
 
-/** Looks at an open file. */
+/** The status of an open file. */
 export async function statusOfOpen(file: FileHandle): Promise<FileStatus> {
   return toStatus(await file.stat({ bigint: true }));
 }
@@ -65,9 +75,4 @@ function kindOf(stats: BigIntStats): FileKind {
   if (stats.isFIFO()) return "FIFO";
   if (stats.isSocket()) return "socket";
   return "device";
-}
-
-/** Whether an error is the operating system's of that code. */
-export function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

@@ -1,16 +1,17 @@
-import { createHash } from "node:crypto";
-import { type FileHandle, rm } from "node:fs/promises";
-import { join } from "node:path";
+import type { FileHandle } from "node:fs/promises";
 import type { ArchiveIdentity } from "../download/archive_sink.ts";
 import type { ArchivePosition } from "../download/archive_source.ts";
 import type { ArchiveFormat } from "../download/download_event.ts";
 import type { CheckpointIds } from "../types.ts";
-import { formatOf } from "./file_format.ts";
 import { type ArchiveRecord, readArchiveRecord, writeRecord } from "./archive_record.ts";
-import { syncDirectory } from "./directory.ts";
-import { type FileStatus, IS_WINDOWS, statusOf, statusOfOpen } from "./file_status.ts";
+import { type BackgroundSync, backgroundSync } from "./background_sync.ts";
+import { type BatchedWriter, batchedWriter } from "./batched_writer.ts";
+import { type FileDigest, fileDigest } from "./file_digest.ts";
+import { formatOf } from "./file_format.ts";
+import { type FileStatus, IS_WINDOWS, statusOfOpen } from "./file_status.ts";
 import type { PathClaim } from "./path_claim.ts";
-import { createPrivateFile, openRegularFile, readBytes, writeBytes } from "./regular_file.ts";
+import { createPrivateFile, openRegularFile, readBytes } from "./regular_file.ts";
+import { partPath, partRecordPath, removePart } from "./save_state.ts";
 
 /** Which checkpoint a part is of, and the name of the file that it is to be. */
 export type PartIdentity = CheckpointIds & Pick<ArchiveRecord, "name">;
@@ -19,62 +20,47 @@ export type PartIdentity = CheckpointIds & Pick<ArchiveRecord, "name">;
 export interface PartFile {
   /** Which bytes an earlier save left, or `undefined` where there are none to resume from. */
   readonly position: ArchivePosition | undefined;
-  /** Takes more bytes. `archive` is what they are of. */
-  append(bytes: Uint8Array, archive: ArchiveIdentity): Promise<void>;
+  /** Receives which archive the next bytes are of. */
+  begin(archive: ArchiveIdentity): void;
+  /** Takes more bytes. */
+  append(bytes: Uint8Array): Promise<void>;
   /** Drops all bytes. */
   restart(): Promise<void>;
   /** Reads all bytes. */
   bytes(): AsyncIterable<Uint8Array>;
   /** Makes sure that the file has all bytes, no others, and that they outlive a power failure. */
   finish(): Promise<FileStatus>;
-  /** What the bytes are. */
+  /** Detects the format of the bytes. */
   format(): Promise<ArchiveFormat>;
-  /** The SHA-256 of all bytes, in lower-case hex, or `undefined` where none was asked for. */
+  /** The SHA-256 of all bytes in lower-case hex, or `undefined` where none is wanted. */
   sha256(): string | undefined;
   /** Sets the permissions of the file. */
   setMode(mode: number): Promise<void>;
-  /** Records that the archive is complete, and which file it becomes; not where it has no tag. */
-  recordFile(file: FileStatus): Promise<void>;
+  /**
+   * Records that the archive is complete, and which file it becomes.
+   *
+   * @returns Whether there is a record: not where the archive has no entity tag.
+   */
+  recordFile(file: FileStatus): Promise<boolean>;
   /** Closes the file. */
   close(): Promise<void>;
-  /** Closes the file, and removes it unless it can be resumed from. */
+  /** Closes the file, and removes it unless a later save can resume from it. */
   park(): Promise<void>;
   /** Closes and removes the file. */
   remove(): Promise<void>;
 }
 
-/**
- * As much goes to the disk at a time: in Deno 2.9 a write of 64 KiB costs more than twice as much a
- * byte, and `writev` more than that.
- */
-const BATCH_BYTES = 1024 ** 2;
-
-/** How many bytes are written between two syncs, … */
-const SYNC_BYTES = 64 * 1024 ** 2;
-
-/** … or for how many milliseconds, where the network is slow. A crash costs as much. */
-const SYNC_MS = 200;
-
-/** Where the part is in the directory of a path's state. */
-export function partPath(directory: string): string {
-  return join(directory, "part");
+/** The file that has a part's bytes. A restart begins another one. */
+interface PartContent {
+  readonly file: FileHandle;
+  readonly digest: FileDigest;
+  readonly writer: BatchedWriter;
+  readonly sync: BackgroundSync;
+  /** Closes the file once no sync is in flight. */
+  close(): Promise<void>;
 }
 
-/** Where the record of the part is. */
-export function partRecordPath(directory: string): string {
-  return join(directory, "part.json");
-}
-
-/** Removes a part and its record. */
-export async function removePart(directory: string): Promise<void> {
-  const recordPath = partRecordPath(directory);
-  if (await statusOf(recordPath) !== undefined) {
-    // First, and for good: bytes of one archive must never be found beside the record of another.
-    await rm(recordPath);
-    await syncDirectory(directory);
-  }
-  await rm(partPath(directory), { force: true });
-}
+const UNKNOWN_ARCHIVE: ArchiveIdentity = { etag: undefined, total: undefined };
 
 /**
  * Opens the part of a path's state, with the bytes that an earlier save left if the record says which
@@ -90,180 +76,141 @@ export async function openPartFile(
   signal: AbortSignal,
 ): Promise<PartFile> {
   const { directory } = claim;
-  const recordPath = partRecordPath(directory);
-  const newHash = () => isHashed ? createHash("sha256") : undefined;
-  const record = await readArchiveRecord(recordPath, { trainingRunId, checkpointId });
-  const found = record && await openTrusted(claim, record);
-  const position = record && found &&
-    { loaded: record.synced, total: record.total, etag: record.etag };
+  let archive = UNKNOWN_ARCHIVE;
 
-  let identity: ArchiveIdentity = { etag: position?.etag, total: position?.total };
-  let hash = newHash();
-  /** How many bytes the file has. What an earlier save wrote beyond them is written again. */
-  let length = position?.loaded ?? 0;
-  /** How many of them are known to be on the disk, and recorded. */
-  let synced = length;
-  let syncedAt = performance.now();
-  let syncing: Promise<void> | undefined;
-  let hasSyncFailed = false;
-  /** One is filled while the other is written. */
-  let filling = new Uint8Array(BATCH_BYTES);
-  let spare = new Uint8Array(BATCH_BYTES);
-  let filled = 0;
-  let written: Promise<void> = Promise.resolve();
+  const writeArchiveRecord = async (
+    facts: Pick<ArchiveRecord, "synced" | "total" | "file">,
+  ): Promise<boolean> => {
+    const { etag } = archive;
+    if (etag === undefined) return false;
+    await claim.requireHeld();
+    const record: ArchiveRecord = { name, trainingRunId, checkpointId, etag, ...facts };
+    await writeRecord(partRecordPath(directory), record);
+    return true;
+  };
 
-  const create = async (): Promise<FileHandle> => {
+  const contentOf = (file: FileHandle, byteLength: number, digest: FileDigest): PartContent => {
+    const writer = batchedWriter(file, byteLength, claim.requireHeld);
+    const sync = backgroundSync(
+      file,
+      writer,
+      async (synced) => void await writeArchiveRecord({ synced, total: archive.total }),
+    );
+    let closing: Promise<void> | undefined;
+    const close = async (): Promise<void> => {
+      await sync.settled().catch(() => {});
+      await file.close();
+    };
+    return { file, digest, writer, sync, close: () => closing ??= close() };
+  };
+
+  const create = async (): Promise<PartContent> => {
     await removePart(directory);
-    identity = { etag: undefined, total: undefined };
-    length = synced = filled = 0;
-    hash = newHash();
-    return await createPrivateFile(partPath(directory));
+    archive = UNKNOWN_ARCHIVE;
+    return contentOf(await createPrivateFile(partPath(directory)), 0, fileDigest(isHashed));
   };
 
-  const write = async (bytes: Uint8Array) => {
-    await claim.requireHeld();
-    await writeBytes(file, bytes, length);
-    length += bytes.byteLength;
-  };
-
-  /** Begins to write what was filled in, once what was written before is. */
-  const writeBatch = async () => {
-    await written;
-    const batch = filling.subarray(0, filled);
-    [filling, spare] = [spare, filling];
-    filled = 0;
-    written = write(batch);
-    written.catch(() => {}); // What awaits it next fails.
-  };
-
-  const flush = async () => {
-    await writeBatch();
-    await written;
-    await syncing;
-  };
-
-  const recordArchive = async (facts: Pick<ArchiveRecord, "synced" | "total" | "file">) => {
-    const { etag } = identity;
-    if (etag === undefined) return;
-    await claim.requireHeld();
-    await writeRecord(recordPath, { name, trainingRunId, checkpointId, etag, ...facts });
-  };
-
-  /** Runs a sync; after one that failed, no other is believed, though fsync(2) may report success. */
-  const trusted = async (sync: () => Promise<void>) => {
-    if (hasSyncFailed) throw new Error("the disk failed before");
+  const resume = async ({ file, position }: FoundPart): Promise<PartContent> => {
+    const digest = fileDigest(isHashed);
     try {
-      await sync();
+      await digest.updateFrom(file, position.loaded, signal);
     } catch (error) {
-      hasSyncFailed = true;
+      await file.close();
       throw error;
     }
+    archive = position;
+    // What an earlier save wrote beyond the synced bytes is written again.
+    return contentOf(file, position.loaded, digest);
   };
 
-  /** Makes sure that the disk has what is written so far, and records how much that is. */
-  const sync = async () => {
-    const reached = length;
-    await trusted(() => file.datasync());
-    await recordArchive({ synced: reached, total: identity.total });
-    synced = reached;
-    syncedAt = performance.now();
-  };
+  const found = await findPart(claim, { trainingRunId, checkpointId });
+  let content = found === undefined ? await create() : await resume(found);
 
-  /** Syncs, while more is written, when it is time to and a later save could use it. */
-  const syncInBackground = async () => {
-    if (hasSyncFailed) await syncing;
-    const isDue = length - synced >= SYNC_BYTES || performance.now() - syncedAt >= SYNC_MS;
-    if (identity.etag === undefined || syncing !== undefined || !isDue) return;
-    await writeBatch();
-    syncing = written.then(sync).then(() => syncing = undefined);
-    syncing.catch(() => hasSyncFailed = true);
+  const flush = async (): Promise<void> => {
+    await content.writer.flush();
+    await content.sync.settled();
   };
-
-  let file = found ?? await create();
-  let closed: FileHandle | undefined;
-  const close = async () => {
-    await syncing?.catch(() => {});
-    if (closed !== file) await file.close();
-    closed = file;
-  };
-  const remove = async () => {
-    await close();
-    await claim.confirm();
-    await removePart(directory);
-  };
-  try {
-    for await (const chunk of hash === undefined ? [] : readBytes(file, length, signal)) {
-      hash?.update(chunk);
-    }
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
 
   return {
-    position,
-    async append(bytes, archive) {
-      identity = { etag: archive.etag, total: archive.total };
-      hash?.update(bytes);
-      for (let from = 0; from < bytes.byteLength;) {
-        const taken = bytes.subarray(from, from + BATCH_BYTES - filled);
-        filling.set(taken, filled);
-        filled += taken.byteLength;
-        from += taken.byteLength;
-        if (filled === BATCH_BYTES) await writeBatch();
-      }
-      await syncInBackground();
+    position: found?.position,
+    begin: ({ etag, total }) => archive = { etag, total },
+    async append(bytes) {
+      content.digest.update(bytes);
+      await content.writer.append(bytes);
+      // Without an entity tag no later save can use what is synced.
+      if (archive.etag !== undefined) await content.sync.beginIfDue();
     },
     async restart() {
-      await written;
-      await close();
-      // A new file: a suspended process may still have a write to the old one under way.
-      file = await create();
+      await content.writer.settled();
+      await content.sync.settled();
+      await content.close();
+      // A new file: a suspended process may still have a write to the old one in flight.
+      content = await create();
     },
     async *bytes() {
       await flush();
-      yield* readBytes(file, length, signal);
+      yield* readBytes(content.file, content.writer.length(), signal);
     },
     async finish() {
       await flush();
-      if ((await statusOfOpen(file)).size > length) await file.truncate(length);
-      await trusted(() => file.sync());
+      const { file, writer, sync } = content;
+      if ((await statusOfOpen(file)).size > writer.length()) await file.truncate(writer.length());
+      await sync.syncFile();
       return await statusOfOpen(file);
     },
-    format: () => formatOf(file),
-    sha256: () => hash?.copy().digest("hex"),
-    setMode: (mode) => file.chmod(mode),
+    format: () => formatOf(content.file),
+    sha256: () => content.digest.sha256(),
+    setMode: (mode) => content.file.chmod(mode),
     async recordFile({ size, mtimeMs }) {
-      if (identity.etag === undefined) return;
-      await recordArchive({ synced: length, total: length, file: { size, mtimeMs } });
-      synced = length;
+      const { writer, sync } = content;
+      const length = writer.length();
+      const facts = { synced: length, total: length, file: { size, mtimeMs } };
+      const hasRecord = await writeArchiveRecord(facts);
+      if (hasRecord) sync.markSynced();
+      return hasRecord;
     },
-    close,
+    close: () => content.close(),
     async park() {
+      const { writer, sync } = content;
       try {
         await claim.confirm();
         await flush().catch(() => {}); // Of a write that failed, those before it count.
-        if (identity.etag !== undefined && length > synced) await sync().catch(() => {});
+        const isResumable = archive.etag !== undefined;
+        if (isResumable && writer.length() > sync.synced()) await sync.sync().catch(() => {});
       } finally {
-        await close();
+        await content.close();
       }
-      if (synced === 0) await removePart(directory);
+      if (sync.synced() === 0) await removePart(directory);
     },
-    remove,
+    async remove() {
+      await content.close();
+      await claim.confirm();
+      await removePart(directory);
+    },
   };
 }
 
-/** Opens a part if it is one's own, no other user could write to it, and it has what was synced. */
-function openTrusted(
+/** A part that an earlier save left. */
+interface FoundPart {
+  readonly file: FileHandle;
+  readonly position: ArchivePosition;
+}
+
+/** Opens a part if its record is of the checkpoint, no other user could write to it, and it has what was synced. */
+async function findPart(
   { directory, uid }: PathClaim,
-  { synced, total = Infinity }: ArchiveRecord,
-): Promise<FileHandle | undefined> {
-  if (synced === 0 || synced > total) return Promise.resolve(undefined);
-  return openRegularFile(
+  checkpoint: CheckpointIds,
+): Promise<FoundPart | undefined> {
+  const record = await readArchiveRecord(partRecordPath(directory), checkpoint);
+  if (record === undefined) return undefined;
+  const { synced, total, etag } = record;
+  if (synced === 0 || synced > (total ?? Infinity)) return undefined;
+  const file = await openRegularFile(
     partPath(directory),
     "write",
     (part) =>
       part.links === 1 && !part.isWritableByOthers && part.size >= synced &&
       (IS_WINDOWS || part.uid === uid),
   );
+  return file && { file, position: { loaded: synced, total, etag } };
 }

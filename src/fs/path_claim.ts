@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { HpcaiError } from "../errors.ts";
-import { IS_WINDOWS, isCode, statusOf } from "./file_status.ts";
+import { isErrno } from "./errno.ts";
+import { IS_WINDOWS, statusOf } from "./file_status.ts";
 import { lockPath, type PathLock } from "./path_lock.ts";
 import {
   openStateDirectory,
@@ -60,13 +61,14 @@ export async function claimPath(
 ): Promise<PathClaim> {
   const holder = randomBytes(8).toString("hex");
   const key = stateKey(location);
+  const target = join(location.root, location.name);
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const state = await openStateDirectory(location.root, `${key}.${holder}.probe`);
     const claim = state &&
-      await claimState(state, key, holder, leaseMs, () => signal.aborted, signal);
+      await claimState(state, key, target, holder, leaseMs, () => signal.aborted, signal);
     if (state === undefined || claim === undefined) continue;
     try {
-      await settleExtraction(claim.directory, join(location.root, location.name));
+      await settleExtraction(claim.directory, target);
       return withSweep(claim, sweep(state, location.root, key, leaseMs, signal));
     } catch (error) {
       const reason = await claim.reasonFor(error);
@@ -74,7 +76,10 @@ export async function claimPath(
       throw reason;
     }
   }
-  throw new HpcaiError("Another process removes the state directory again and again");
+  throw new HpcaiError(
+    `Cannot write ${target}: another process removes the state directory repeatedly`,
+    { advice: "Run it again once no other process writes into the directory." },
+  );
 }
 
 /**
@@ -86,6 +91,7 @@ export async function claimPath(
 async function claimState(
   state: StateDirectory,
   key: string,
+  target: string,
   holder: string,
   leaseMs: number,
   isYielding: () => boolean,
@@ -94,6 +100,7 @@ async function claimState(
   let released: Promise<void> | undefined;
   const forget = await register(
     `${state.identity}/${key}`,
+    target,
     () => isYielding() || released !== undefined,
     signal,
   );
@@ -106,7 +113,13 @@ async function claimState(
     forget();
   };
   try {
-    const held = lock = await lockPath(join(state.path, `${key}.lock`), holder, leaseMs, signal);
+    const held = lock = await lockPath(
+      join(state.path, `${key}.lock`),
+      target,
+      holder,
+      leaseMs,
+      signal,
+    );
     await takeOver(state, key, directory, held);
     return {
       directory,
@@ -120,7 +133,7 @@ async function claimState(
   } catch (error) {
     const reason = lock === undefined ? error : await reasonFor(lock, error);
     await release();
-    if (lock === undefined && isCode(error, "ENOENT")) return undefined;
+    if (lock === undefined && isErrno(error, "ENOENT")) return undefined;
     throw reason;
   }
 }
@@ -137,14 +150,16 @@ async function reasonFor(lock: PathLock, error: unknown): Promise<unknown> {
 /** Waits for the end of another claim of this process, then registers one. Gives what ends that. */
 async function register(
   id: string,
+  target: string,
   isEnding: () => boolean,
   signal: AbortSignal,
 ): Promise<() => void> {
   for (let other = claimed.get(id); other !== undefined; other = claimed.get(id)) {
     if (!other.isEnding()) {
-      throw new HpcaiError("Another save is in progress there", {
-        advice: "Wait for its end, or cancel it.",
-      });
+      throw new HpcaiError(
+        `Cannot write ${target}: another save or extraction of this process is in progress`,
+        { advice: "Wait for its end, or unsubscribe from it." },
+      );
     }
     await other.released;
     signal.throwIfAborted();
@@ -185,7 +200,7 @@ async function takeOver(
       try {
         await rename(path, hasState ? join(directory, name) : directory);
       } catch (error) {
-        if (isCode(error, "ENOENT")) continue;
+        if (isErrno(error, "ENOENT")) continue;
         throw error;
       }
       if (hasState) await rm(join(directory, name), { recursive: true, force: true });
@@ -218,7 +233,7 @@ async function isRemoved(path: string): Promise<boolean> {
     await rmdir(path);
     return true;
   } catch (error) {
-    return isCode(error, "ENOENT");
+    return isErrno(error, "ENOENT");
   }
 }
 
@@ -257,7 +272,7 @@ async function sweep(
 ): Promise<void> {
   const sweepKey = async (key: string) => {
     const holder = randomBytes(8).toString("hex");
-    const claim = await claimState(state, key, holder, leaseMs, () => true, signal);
+    const claim = await claimState(state, key, key, holder, leaseMs, () => true, signal);
     if (claim === undefined) return;
     try {
       const name = await targetName(claim.directory);

@@ -1,7 +1,8 @@
 import { type FileHandle, link, rename, rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { HpcaiError } from "../errors.ts";
-import { isCode, statusOf, statusOfOpen } from "./file_status.ts";
+import { isErrno } from "./errno.ts";
+import { statusOf, statusOfOpen } from "./file_status.ts";
 import { createPrivateFile } from "./regular_file.ts";
 
 /** Keeps other processes from a path. */
@@ -30,6 +31,7 @@ const POLLS_PER_LEASE = 60;
  * the path is free; if nothing happens for `leaseMs`, its holder is dead and the lock is taken over.
  *
  * @param path The lock's file.
+ * @param target The path that it locks, for messages.
  * @param holder A name that no other holder has.
  * @param leaseMs How long a holder may give no sign of life, in milliseconds.
  * @param signal Ends the wait.
@@ -37,6 +39,7 @@ const POLLS_PER_LEASE = 60;
  */
 export async function lockPath(
   path: string,
+  target: string,
   holder: string,
   leaseMs: number,
   signal: AbortSignal,
@@ -45,15 +48,21 @@ export async function lockPath(
     signal.throwIfAborted();
     try {
       const file = await createPrivateFile(path);
-      return hold(path, file, (await statusOfOpen(file)).identity, leaseMs);
+      return hold(path, target, file, (await statusOfOpen(file)).identity, leaseMs);
     } catch (error) {
-      if (!isCode(error, "EEXIST")) throw error;
+      if (!isErrno(error, "EEXIST")) throw error;
     }
-    await waitUntilFree(path, `${path}.${holder}`, leaseMs, signal);
+    await waitUntilFree(path, target, `${path}.${holder}`, leaseMs, signal);
   }
 }
 
-function hold(path: string, file: FileHandle, identity: string, leaseMs: number): PathLock {
+function hold(
+  path: string,
+  target: string,
+  file: FileHandle,
+  identity: string,
+  leaseMs: number,
+): PathLock {
   let renewedAt = performance.now();
   let isLost = false;
   const confirm = async () => {
@@ -61,7 +70,7 @@ function hold(path: string, file: FileHandle, identity: string, leaseMs: number)
     isLost ||= (await statusOf(path))?.identity !== identity;
     if (isLost) {
       throw new HpcaiError(
-        "Another process has taken over, since this one gave no sign of life",
+        `Cannot write ${target}: another process has taken over, since this one did not renew its lock`,
         { advice: "Run it again to resume." },
       );
     }
@@ -98,6 +107,7 @@ function hold(path: string, file: FileHandle, identity: string, leaseMs: number)
 
 async function waitUntilFree(
   path: string,
+  target: string,
   stale: string,
   leaseMs: number,
   signal: AbortSignal,
@@ -106,7 +116,7 @@ async function waitUntilFree(
   if (seen === undefined) return;
   if (seen.kind !== "file") {
     throw new HpcaiError(`Cannot lock ${path}: it is a ${seen.kind}, not a file`, {
-      advice: "Remove it.",
+      advice: `Remove ${path}.`,
     });
   }
   // Counted, not timed: a machine that was suspended has to see the holder do nothing after that.
@@ -115,17 +125,16 @@ async function waitUntilFree(
     const current = await statusOf(path);
     if (current === undefined) return;
     if (current.identity !== seen.identity || current.mtimeMs !== seen.mtimeMs) {
-      throw new HpcaiError(
-        "Another process is saving there",
-        { advice: "Wait for its end, or choose another path." },
-      );
+      throw new HpcaiError(`Cannot write ${target}: another process is writing it`, {
+        advice: "Wait for it to end, or choose another path.",
+      });
     }
   }
   // Moved first, so that of two who take over one does not remove the other's lock.
   try {
     await rename(path, stale);
   } catch (error) {
-    if (isCode(error, "ENOENT")) return;
+    if (isErrno(error, "ENOENT")) return;
     throw error;
   }
   await discard(stale, path, seen.identity);

@@ -8,9 +8,18 @@ const SAFELY = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 /** As many bytes are read at a time. */
 const CHUNK_BYTES = 256 * 1024;
 
-/** Makes a file that only its owner may read and write. Fails if anything has that name. */
+/**
+ * Creates a file. Fails if anything has that name.
+ *
+ * @param mode The permissions, of which the umask is taken off.
+ */
+export function createFile(path: string, mode: number = 0o666): Promise<FileHandle> {
+  return open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | SAFELY, mode);
+}
+
+/** Creates a file that only its owner may read and write. Fails if anything has that name. */
 export function createPrivateFile(path: string): Promise<FileHandle> {
-  return open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | SAFELY, 0o600);
+  return createFile(path, 0o600);
 }
 
 /**

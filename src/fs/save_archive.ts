@@ -13,7 +13,7 @@ import type {
 import { lockSink$ } from "../download/lock_sink.ts";
 import { toDownloadEvents } from "../download/progress.ts";
 import { transfer$ } from "../download/transfer.ts";
-import { InvalidArchiveError, InvalidArgumentError } from "../errors.ts";
+import { InvalidArgumentError } from "../errors.ts";
 import type { RestClient } from "../rest_client.ts";
 import type { CheckpointRef } from "../types.ts";
 import { openSavedFile, type SavedFile } from "./saved_file.ts";
@@ -33,7 +33,7 @@ export interface SaveOptions extends TransferOptions {
 
 /** The file is complete, has its name, and outlives a power failure. */
 export interface SaveCompleteEvent {
-  /** Tells the events apart. */
+  /** Distinguishes the events. */
   readonly type: "complete";
   /** How many bytes the archive has as it was transferred, as in the events before. */
   readonly loaded: number;
@@ -128,7 +128,7 @@ export function saveArchive$(
         ).pipe(
           // The failure comes once the files are as they will stay.
           catchError(async (error) => {
-            await file.release(error instanceof InvalidArchiveError);
+            await file.release(error);
             throw error;
           }),
           toDownloadEvents<SaveCompleteEvent>(settings.progressIntervalMs, ({ loaded }) => ({

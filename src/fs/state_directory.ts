@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, open, rm, rmdir } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { HpcaiError } from "../errors.ts";
 import { syncDirectory } from "./directory.ts";
-import { IS_WINDOWS, isCode, statusOf, statusOfOpen } from "./file_status.ts";
+import { isErrno } from "./errno.ts";
+import { IS_WINDOWS, statusOf, statusOfOpen } from "./file_status.ts";
+import { createFile } from "./regular_file.ts";
 
 /** Holds what is left of all saves and extractions into the directory that it is in. */
 const NAME = ".hpcai-rx";
@@ -71,8 +73,8 @@ async function openIfOwn(
   try {
     probe = await probeFile(join(path, probeName));
   } catch (error) {
-    if (isCode(error, "ENOENT")) return undefined;
-    const isDenied = isCode(error, "EACCES") || isCode(error, "EPERM");
+    if (isErrno(error, "ENOENT")) return undefined;
+    const isDenied = isErrno(error, "EACCES", "EPERM");
     if (isDenied && await uidIn(dirname(path)) !== status.uid) return "another user's";
     throw error;
   }
@@ -86,7 +88,7 @@ async function makePrivateDirectory(path: string): Promise<void> {
   try {
     await mkdir(path, { mode: 0o700 });
   } catch (error) {
-    if (isCode(error, "EEXIST")) return;
+    if (isErrno(error, "EEXIST")) return;
     throw error;
   }
   await syncDirectory(dirname(path));
@@ -98,7 +100,7 @@ async function makePrivateDirectory(path: string): Promise<void> {
  * permissions, and Deno asks for a permission to read either.
  */
 async function probeFile(path: string): Promise<{ readonly uid: number; readonly mode: number }> {
-  const file = await open(path, "wx", 0o666);
+  const file = await createFile(path);
   try {
     return await statusOfOpen(file);
   } finally {

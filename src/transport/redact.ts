@@ -65,7 +65,7 @@ function layersOf(text: string, at: readonly number[] = [], layersLeft = MAX_LAY
 }
 
 /** The Base64 forms of a text at each offset in a longer one, without the characters at the edges. */
-function base64Forms(text: string): string[] {
+export function base64Forms(text: string): string[] {
   return [0, 1, 2].map((offset) =>
     btoa("\0".repeat(offset) + text)
       .slice(offset && offset + 1, Math.floor((offset + text.length) * 4 / 3))

@@ -66,7 +66,10 @@ Deno.test({
     }).output();
     const [output, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
     assertEquals(code, 0, errors);
-    assertMatch(errors ?? "", /HpcaiError: Cannot save .*final\.tar\.gz: .*(ENOSPC|No space left)/);
+    assertMatch(
+      errors ?? "",
+      /HpcaiError: Cannot save .*final\.tar\.gz: the disk is full \(ENOSPC\)/,
+    );
     const lines = (output ?? "").trimEnd().split("\n");
     assertEquals(lines[0], "ended with 1");
     const complete = JSON.parse(lines[1] ?? "");

@@ -53,7 +53,7 @@ Deno.test("claimPath fails while the holder renews its lock", async () => {
   using setting = new Setting();
   setting.plantHolder();
   using _holder = setting.renewLock();
-  await assertRejects(() => setting.claim(), HpcaiError, "Another process is saving there");
+  await assertRejects(() => setting.claim(), HpcaiError, "another process is writing it");
   assertEquals(stateFiles(setting.path), ["lock", "part"]);
 });
 
@@ -94,7 +94,7 @@ Deno.test("a claim whose lock another process has taken over fails, and leaves t
   const claim = await setting.claim();
   Deno.removeSync(lockOf(setting.path));
   Deno.writeTextFileSync(lockOf(setting.path), "another");
-  await assertRejects(() => claim.confirm(), HpcaiError, "Another process has taken over");
+  await assertRejects(() => claim.confirm(), HpcaiError, "another process has taken over");
   await claim.release();
   assertEquals(Deno.readTextFileSync(lockOf(setting.path)), "another");
 });

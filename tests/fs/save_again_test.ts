@@ -88,7 +88,11 @@ Deno.test("saveArchive$ fails while another save of this process to that path is
       `${directory}/../${directory.split("/").at(-1)}/final.tar.gz`,
     );
     for (const second$ of [save$, again$]) {
-      await assertRejects(() => lastValueFrom(second$), HpcaiError, "Another save is in progress");
+      await assertRejects(
+        () => lastValueFrom(second$),
+        HpcaiError,
+        "another save or extraction of this process",
+      );
     }
     assertEquals((await first).type, "complete");
   }));

@@ -1,0 +1,75 @@
+import type { FileHandle } from "node:fs/promises";
+import type { BatchedWriter } from "./batched_writer.ts";
+
+/** How many bytes are written between two syncs, … */
+const SYNC_BYTES = 64 * 1024 ** 2;
+
+/** … or for how many milliseconds, where the network is slow. A crash costs as much. */
+const SYNC_MS = 200;
+
+/** Syncs a file while more is written, and records how many bytes outlive a power failure. */
+export interface BackgroundSync {
+  /** How many bytes are synced and recorded. */
+  synced(): number;
+  /** Begins a sync if it is due and none is in flight. Rejects if an earlier one failed. */
+  beginIfDue(): Promise<void>;
+  /** Resolves when no sync is in flight. Rejects if an earlier one failed. */
+  settled(): Promise<void>;
+  /** Syncs and records what is written. */
+  sync(): Promise<void>;
+  /** Syncs the file with all its metadata, and records nothing. */
+  syncFile(): Promise<void>;
+  /** Takes all that is written as synced and recorded. */
+  markSynced(): void;
+}
+
+/**
+ * Makes a sync of a file. After one sync has failed, all others fail: fsync(2) may report success then
+ * for bytes that are lost.
+ *
+ * @param writer Writes the file.
+ * @param record Records how many bytes are synced.
+ */
+export function backgroundSync(
+  file: FileHandle,
+  writer: BatchedWriter,
+  record: (synced: number) => Promise<void>,
+): BackgroundSync {
+  let synced = writer.length();
+  let syncedAt = performance.now();
+  let inFlight: Promise<void> | undefined;
+  let hasFailed = false;
+
+  const trusted = async (sync: () => Promise<void>): Promise<void> => {
+    if (hasFailed) throw new Error("an earlier sync of the file failed");
+    try {
+      await sync();
+    } catch (error) {
+      hasFailed = true;
+      throw error;
+    }
+  };
+  const sync = async (): Promise<void> => {
+    const reached = writer.length();
+    await trusted(() => file.datasync());
+    await record(reached);
+    synced = reached;
+    syncedAt = performance.now();
+  };
+  return {
+    synced: () => synced,
+    async beginIfDue() {
+      if (hasFailed) await inFlight;
+      const isDue = writer.length() - synced >= SYNC_BYTES ||
+        performance.now() - syncedAt >= SYNC_MS;
+      if (inFlight !== undefined || !isDue) return;
+      await writer.beginBatch();
+      inFlight = writer.settled().then(sync).then(() => inFlight = undefined);
+      inFlight.catch(() => hasFailed = true);
+    },
+    settled: async () => await inFlight,
+    sync,
+    syncFile: () => trusted(() => file.sync()),
+    markSynced: () => void (synced = writer.length()),
+  };
+}

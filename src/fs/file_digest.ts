@@ -1,0 +1,28 @@
+import { createHash } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
+import { readBytes } from "./regular_file.ts";
+
+/** Computes the SHA-256 of a file. Where none is wanted, it does nothing. */
+export interface FileDigest {
+  /** Takes the next bytes. */
+  update(bytes: Uint8Array): void;
+  /** Takes the first bytes of an open file, until it is aborted. */
+  updateFrom(file: FileHandle, byteLength: number, signal: AbortSignal): Promise<void>;
+  /** The SHA-256 of all bytes so far in lower-case hex; `undefined` where none is wanted. */
+  sha256(): string | undefined;
+}
+
+/** Makes a digest of no bytes. */
+export function fileDigest(isWanted: boolean): FileDigest {
+  if (!isWanted) {
+    return { update: () => {}, updateFrom: () => Promise.resolve(), sha256: () => undefined };
+  }
+  const hash = createHash("sha256");
+  return {
+    update: (bytes) => void hash.update(bytes),
+    async updateFrom(file, byteLength, signal) {
+      for await (const chunk of readBytes(file, byteLength, signal)) hash.update(chunk);
+    },
+    sha256: () => hash.copy().digest("hex"),
+  };
+}

@@ -1,0 +1,68 @@
+import { link, rename } from "node:fs/promises";
+import { dirname } from "node:path";
+import { HpcaiError, InvalidArgumentError } from "../errors.ts";
+import { syncDirectory } from "./directory.ts";
+import { isErrno } from "./errno.ts";
+import { type FileStatus, statusOf } from "./file_status.ts";
+import { PathExistsError } from "./path_errors.ts";
+
+/**
+ * Gives a file its final name, atomically and for good. Without `overwrite` nothing is ever replaced,
+ * even if another process creates it at the same moment; except on a file system without hard links.
+ *
+ * @param from The file, which keeps this name too where it gets the other one by a hard link.
+ * @param identity Which file it is, so that no other one gets the name.
+ * @throws {PathExistsError} if a file has the name, and is not to be replaced.
+ * @throws {InvalidArgumentError} if something else than a file has the name.
+ */
+export async function nameFile(
+  from: string,
+  to: string,
+  identity: string,
+  overwrite: boolean,
+): Promise<void> {
+  const replaced = await statusOf(to);
+  requireReplaceable(to, replaced);
+  if (replaced !== undefined && !overwrite) throw createdError(to);
+  await requireIdentity(from, identity);
+  await (overwrite ? rename(from, to) : linkOrRename(from, to, identity));
+  await requireIdentity(to, identity);
+  await syncDirectory(dirname(to));
+}
+
+async function linkOrRename(from: string, to: string, identity: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) throw error;
+    if (!isErrno(error, "EEXIST")) return await rename(from, to); // It cannot make hard links.
+    // Over a network, the second attempt of one that succeeded may be what fails.
+    if ((await statusOf(to))?.identity !== identity) throw createdError(to);
+  }
+}
+
+async function requireIdentity(path: string, identity: string): Promise<void> {
+  if ((await statusOf(path))?.identity === identity) return;
+  throw new HpcaiError(`Cannot save ${path}: another process has replaced the file`, {
+    advice: "Run it again once no other process uses the file.",
+  });
+}
+
+/** Throws unless what exists at a path is a file, which alone can be replaced. */
+export function requireReplaceable(path: string, found: FileStatus | undefined): void {
+  if (found === undefined || found.kind === "file") return;
+  throw new InvalidArgumentError("path", `${path} is a ${found.kind}, not a file`, {
+    advice: "Choose another path; only regular files are replaced.",
+  });
+}
+
+/** The error for a file that exists, and that `overwrite` would replace. */
+export function existsError(path: string, problem: string): PathExistsError {
+  return new PathExistsError("path", `${path} ${problem}`, {
+    advice: "Choose another path, or replace the file with the option overwrite.",
+  });
+}
+
+function createdError(path: string): PathExistsError {
+  return existsError(path, "was created by another process during the download");
+}
