@@ -3,12 +3,12 @@ import { dirname } from "node:path";
 import { isErrno } from "./errno.ts";
 import { statusOfTarget } from "./file_status.ts";
 
-/** What a disk says that failed or is full; all other errors mean that it cannot sync directories. */
+/** The errors of a disk that failed or is full. All others mean that it cannot sync directories. */
 const DISK_ERRORS = ["EIO", "ENOSPC", "EDQUOT"];
 
 /**
- * Makes sure that the names in a directory outlive a power failure, where the system can do that:
- * Windows cannot, nor can some network file systems.
+ * Makes sure that the names in a directory outlive a power failure, where the system supports that:
+ * Windows and some network file systems do not.
  */
 export async function syncDirectory(path: string): Promise<void> {
   try {
@@ -19,18 +19,18 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Makes a directory and those that it is in, unless they exist, so that they outlive a power failure. */
+/** Creates a directory and its parents, unless they exist, so that they outlive a power failure. */
 export async function makeDirectory(path: string): Promise<void> {
   if (await isDirectory(path)) return;
   try {
     await mkdir(path);
   } catch (error) {
     if (isErrno(error, "ENOENT")) {
-      // Not before: Deno may not be allowed to look at what it is in.
+      // Only now: Deno may lack the permission to read the parents.
       await makeDirectory(dirname(path));
       return await makeDirectory(path);
     }
-    // Another process may have made it since.
+    // Another process may have created it since.
     if (!isErrno(error, "EEXIST") || !await isDirectory(path)) throw error;
   }
   await syncDirectory(dirname(path));
