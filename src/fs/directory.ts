@@ -3,12 +3,12 @@ import { dirname } from "node:path";
 import { isErrno } from "./errno.ts";
 import { statusOfTarget } from "./file_status.ts";
 
-/** The errors of a disk that failed or is full. All others mean that it cannot sync directories. */
+/** What a disk says that failed or is full; all other errors mean that it cannot sync directories. */
 const DISK_ERRORS = ["EIO", "ENOSPC", "EDQUOT"];
 
 /**
- * Makes sure that the names in a directory outlive a power failure, where the system supports that:
- * Windows and some network file systems do not.
+ * Makes sure that the names in a directory outlive a power failure, where the system can do that:
+ * Windows cannot, nor can some network file systems.
  */
 export async function syncDirectory(path: string): Promise<void> {
   try {
@@ -25,13 +25,15 @@ export async function makeDirectory(path: string): Promise<void> {
   try {
     await mkdir(path);
   } catch (error) {
-    if (isErrno(error, "ENOENT")) {
-      // Only now: Deno may lack the permission to read the parents.
-      await makeDirectory(dirname(path));
-      return await makeDirectory(path);
-    }
     // Another process may have created it since.
-    if (!isErrno(error, "EEXIST") || !await isDirectory(path)) throw error;
+    if (isErrno(error, "EEXIST") && await isDirectory(path)) return;
+    if (!isErrno(error, "ENOENT")) throw error;
+    // Not before mkdir: Deno may have no permission to read the parent.
+    await makeDirectory(dirname(path));
+    // Once: procfs, which makes no directories, reports ENOENT beside a parent that exists.
+    await mkdir(path).catch(async (error) => {
+      if (!await isDirectory(path)) throw error;
+    });
   }
   await syncDirectory(dirname(path));
 }

@@ -61,8 +61,8 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
     advice: "Choose a shorter name.",
   },
   ENOENT: {
-    reason: "another process removed a file or directory that is in use",
-    advice: "Run it again.",
+    reason: "a file or directory does not exist",
+    advice: "Run it again if another process has removed it, or choose another path.",
   },
   ENOSPC: {
     reason: "the disk is full",
