@@ -186,7 +186,7 @@ export function insecurity(url: URL, allowInsecureHttp: boolean): UrlFault | und
 }
 
 /** Whether a URL's hostname is this machine (RFC 6761, section 6.3; RFC 1122, section 3.2.1.3). */
-function isLoopback(hostname: string): boolean {
+export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" ||
     /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }

@@ -3,6 +3,7 @@ import { stub } from "@std/testing/mock";
 import { InvalidArgumentError } from "../src/errors.ts";
 import { toClientSettings } from "../src/client_settings.ts";
 import type { RestClientOptions } from "../src/options.ts";
+import { stubGlobal } from "./stub_global.ts";
 
 const apiKey = "sk-secret";
 
@@ -114,36 +115,25 @@ Deno.test("a key that is passed needs no permission to read the environment", as
 });
 
 Deno.test("in Node the environment is that of `process`", () => {
-  using _deno = stubbedGlobal("Deno", undefined);
-  using _process = stubbedGlobal("process", { env: { HPCAI_API_KEY: "from-node" } });
+  using _deno = stubGlobal("Deno", undefined);
+  using _process = stubGlobal("process", { env: { HPCAI_API_KEY: "from-node" } });
   assertEquals(toClientSettings({}).apiKey, "from-node");
 });
 
 Deno.test("in a browser there is no environment", () => {
-  using _deno = stubbedGlobal("Deno", undefined);
-  using _process = stubbedGlobal("process", undefined);
+  using _deno = stubGlobal("Deno", undefined);
+  using _process = stubGlobal("process", undefined);
   assertEquals(refused({}).argument, "apiKey");
 });
 
 Deno.test("in a page a relative base URL is on the page's origin, and needs no key", () => {
-  using _deno = stubbedGlobal("Deno", undefined);
-  using _process = stubbedGlobal("process", undefined);
-  using _location = stubbedGlobal("location", { href: "https://app.example/runs/7" });
+  using _deno = stubGlobal("Deno", undefined);
+  using _process = stubGlobal("process", undefined);
+  using _location = stubGlobal("location", { href: "https://app.example/runs/7" });
   const options = toClientSettings({ baseUrl: "/api/hpcai" });
   assertEquals(options.baseUrl.href, "https://app.example/api/hpcai");
   assertEquals(options.apiKey, undefined);
 });
-
-function stubbedGlobal(name: string, value: unknown): Disposable {
-  const before = Object.getOwnPropertyDescriptor(globalThis, name);
-  Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
-  return {
-    [Symbol.dispose]: () => {
-      if (before === undefined) Reflect.deleteProperty(globalThis, name);
-      else Object.defineProperty(globalThis, name, before);
-    },
-  };
-}
 
 for (
   const [what, key] of [

@@ -1,49 +1,44 @@
 /**
- * Serves the console and, on the same origin, the API behind a proxy that holds the key: set
- * `HPCAI_API_KEY` for the real one; without it, a fake in this process answers.
+ * Serves the console and a proxy to the API on one origin. The proxy adds the key: that of HPC-AI where
+ * `HPCAI_API_KEY` is set, or of an API that is embedded in this process.
  *
  *     deno task example:angular
  */
+import { apiProxy, type ApiProxyOptions } from "@hpcai/rx/proxy";
 import { FakeHpcai } from "@hpcai/rx/testing";
-import { apiProxy, type Upstream } from "../api_proxy.ts";
 import { createAppHandler } from "./app_handler.ts";
 
-const API_PREFIX = "/hpcai";
-const DEFAULT_BASE_URL = "https://www.hpc-ai.com/finetunesdk";
+/** The base URL of the app's client. */
+const API_PREFIX = "/hpcai/";
 const DEFAULT_PORT = 4200;
-const NETWORK_BYTES_PER_SECOND = 8 * 1024 ** 2;
 
-/** Answers requests for the app and for the API. */
+/** Creates the handler of the server. */
 export async function consoleHandler(
-  { upstream, dist }: { readonly upstream: Upstream; readonly dist: URL },
+  { api, dist }: { readonly api: ApiProxyOptions; readonly dist: URL },
 ): Promise<(request: Request) => Promise<Response>> {
-  const proxy = apiProxy(upstream);
+  const proxy = apiProxy(api);
   const app = await createAppHandler(dist);
   return (request) => {
     const { pathname } = new URL(request.url);
-    if (!pathname.startsWith(`${API_PREFIX}/`)) {
-      return Promise.resolve(app(request.method, pathname));
-    }
-    return proxy(request, pathname.slice(API_PREFIX.length));
+    if (pathname.startsWith(API_PREFIX)) return proxy(request);
+    return Promise.resolve(app(request.method, pathname));
   };
 }
 
-/** The real API where the environment holds a key, else a fake of it. */
-function findUpstream(): Upstream {
-  const apiKey = Deno.env.get("HPCAI_API_KEY");
-  if (apiKey) return { apiKey, baseUrl: Deno.env.get("HPCAI_BASE_URL") ?? DEFAULT_BASE_URL };
+/** An API that responds at the pace of a network. */
+function embeddedApi(): FakeHpcai {
   const fake = new FakeHpcai({
     trainingRuns: 240,
     maxPageSize: 20,
     archiveBytes: 64 * 1024 ** 2,
     latencyMs: 150,
-    bytesPerSecond: NETWORK_BYTES_PER_SECOND,
+    bytesPerSecond: 8 * 1024 ** 2,
   });
   keepTraining(fake);
-  return { apiKey: fake.apiKey, baseUrl: DEFAULT_BASE_URL, fetch: fake.fetch };
+  return fake;
 }
 
-/** Saves a checkpoint of the latest run now and then, so that there is something to watch. */
+/** Adds a checkpoint to the latest run every 15 seconds, so that watches show changes. */
 function keepTraining(fake: FakeHpcai): void {
   const [trainingRunId = ""] = fake.trainingRunIds;
   let step = 20;
@@ -54,17 +49,17 @@ function keepTraining(fake: FakeHpcai): void {
 }
 
 if (import.meta.main) {
-  const upstream = findUpstream();
+  const apiKey = Deno.env.get("HPCAI_API_KEY");
   const handler = await consoleHandler({
-    upstream,
+    api: apiKey ? { apiKey } : embeddedApi(),
     dist: new URL("dist/browser/", import.meta.url),
   });
   Deno.serve({
     hostname: "127.0.0.1",
     port: Number(Deno.env.get("PORT") ?? DEFAULT_PORT),
     onListen: ({ port }) => {
-      const api = upstream.fetch ? "the fake API in this process" : upstream.baseUrl;
-      console.log(`The console is at http://localhost:${port}, on ${api}.`);
+      const api = apiKey ? "the API that HPCAI_API_KEY belongs to" : "an embedded API";
+      console.log(`The console is at http://localhost:${port} and uses ${api}.`);
     },
   }, handler);
 }

@@ -13,7 +13,7 @@ const MAX_FAULT_CHARACTERS = 200;
 /** Makes a function that reads and decodes the JSON of a response. */
 export function readJson<T>(decode: Decode<T>): ReadResponse<T> {
   return async (from, attempt) => {
-    const text = await bodyText(from, attempt);
+    const text = await readText(from, attempt);
     const invalid = (problem: string, path = "") =>
       new ApiResponseValidationError(
         problem,
@@ -37,7 +37,11 @@ export function readJson<T>(decode: Decode<T>): ReadResponse<T> {
   };
 }
 
-async function bodyText(from: HopResponse, { maxJsonBytes, redact }: Attempt): Promise<string> {
+/** Reads the text of a response, up to `maxJsonBytes`. */
+export async function readText(
+  from: HopResponse,
+  { maxJsonBytes, redact }: Attempt,
+): Promise<string> {
   const { text, isWhole } = await boundedText(from.response, maxJsonBytes).catch((error) => {
     const cause = redactedCause(error, redact);
     throw connectionError("The connection was lost during the response", cause, from, redact);

@@ -65,7 +65,7 @@ function layersOf(text: string, at: readonly number[] = [], layersLeft = MAX_LAY
 }
 
 /** What Base64 makes of a text at each offset in a longer one, without what depends on the rest. */
-function base64Forms(text: string): string[] {
+export function base64Forms(text: string): string[] {
   return [0, 1, 2].map((offset) =>
     btoa("\0".repeat(offset) + text)
       .slice(offset && offset + 1, Math.floor((offset + text.length) * 4 / 3))

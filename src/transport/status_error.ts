@@ -50,14 +50,13 @@ export async function statusError(
   redact: Redact,
   adviceFor: Readonly<Record<number, string>> = {},
 ): Promise<ApiStatusError> {
-  const { text } = await boundedText(response, MAX_ERROR_BODY_BYTES).catch(() => ({ text: "" }));
   const { headers, status } = response;
   const shouldRetry = headers.get("x-should-retry");
   const waitMs = milliseconds(headers.get("retry-after-ms"), 1) ??
     retryAfterMs(headers.get("Retry-After"));
   return apiStatusError({
     ...request,
-    ...describe(text, redact),
+    ...await readErrorBody(response, redact),
     status,
     headers: redactedHeaders(headers, redact),
     advice: adviceFor[status] ?? statusAdvice(status, request.isRedirected ?? false, waitMs),
@@ -79,13 +78,16 @@ function redactedHeaders(headers: Headers, redact: Redact): Headers {
 /** The error code in the XML of S3, Google Cloud Storage and Azure. */
 const XML_CODE = /<Error>[^]*?<Code>\s*([\w.-]+)\s*<\/Code>/;
 
-interface Description {
+/** The content of an error response, without secrets. */
+export interface ErrorBody {
   readonly message: string;
   readonly code?: string | undefined;
   readonly details?: unknown;
 }
 
-function describe(text: string, redact: Redact): Description {
+/** Reads the body of an error response in any of the shapes of {@linkcode statusError}. */
+export async function readErrorBody(response: Response, redact: Redact): Promise<ErrorBody> {
+  const { text } = await boundedText(response, MAX_ERROR_BODY_BYTES).catch(() => ({ text: "" }));
   if (text.trim() === "") return { message: "the server gave no reason" };
   const body = parseRedacted(text, redact);
   if (!isObject(body)) {

@@ -19,15 +19,13 @@ import { hopSender } from "./hop_sender.ts";
 import { shownUrl } from "./redact.ts";
 import { type Preparation, retryWithBackoff } from "./retry.ts";
 import { archivePolicy, callPolicy } from "./retry_policy.ts";
+import { type RouteOptions, routeUrl } from "./route_url.ts";
 import { requireSuccess, type StatusRules } from "./status_error.ts";
 
 /** A request to an endpoint of the API. */
-export interface ApiRequest extends StatusRules {
+export interface ApiRequest extends RouteOptions, StatusRules {
   readonly operation: ClientOperation;
   readonly method: "GET" | "DELETE";
-  /** The route below `/api/v1/`, as segments that are not yet percent-encoded. */
-  readonly path: readonly string[];
-  readonly query?: Readonly<Record<string, number>>;
   readonly headers?: Readonly<Record<string, string>>;
   /** How to wait for an archive that the server is still building. */
   readonly preparation?: Preparation;
@@ -158,12 +156,6 @@ export function createTransport(options: RestClientOptions): Transport {
   });
 
   return transportWith(() => own().settings);
-}
-
-function routeUrl(baseUrl: URL, { path, query = {} }: ApiRequest): URL {
-  const route = ["api", "v1", ...path].map(encodeURIComponent).join("/");
-  const search = Object.entries(query).map(([name, value]) => `${name}=${value}`).join("&");
-  return new URL(`${baseUrl.href.replace(/\/+$/, "")}/${route}${search && `?${search}`}`);
 }
 
 function timeoutError(timeoutMs: number, request: ApiRequestInfo): ApiTimeoutError {

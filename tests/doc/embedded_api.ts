@@ -1,6 +1,6 @@
 /**
- * Loaded before the snippets of the README, so that a snippet can say `new RestClient()` as a user
- * would, and still run without a key or a network: the key is a fake API's, and so is `fetch`.
+ * Loaded before the examples in docstrings and in the README: `new RestClient()` in an example then uses
+ * an embedded API, without a key or a network.
  */
 import { FakeHpcai } from "@hpcai/rx/testing";
 

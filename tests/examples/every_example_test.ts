@@ -15,7 +15,7 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The modules that only examples import. */
-const SHARED_MODULES = ["api_proxy.ts", "connect.ts", "local_path.ts"];
+const SHARED_MODULES = ["connect.ts", "local_path.ts"];
 
 /** The examples of the API reference, each of which has a program. */
 const REFERENCE_EXAMPLES = [

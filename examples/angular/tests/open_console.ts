@@ -54,7 +54,7 @@ export async function openConsole(
     },
   );
   const handler = await consoleHandler({
-    upstream: { apiKey: fake.apiKey, baseUrl: `http://127.0.0.1:${api.addr.port}` },
+    api: { apiKey: fake.apiKey, baseUrl: `http://127.0.0.1:${api.addr.port}` },
     dist: DIST,
   });
   const serve = (port: number) =>

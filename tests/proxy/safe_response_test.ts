@@ -1,0 +1,163 @@
+/** What apiProxy keeps from the page: scripts of other servers, the key and signed URLs. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { API_KEY, ARCHIVE, createFakeProxy, createProxy, redirect } from "./proxy_fixture.ts";
+
+const SCRIPT = "<!DOCTYPE html><script>alert(1)</script>";
+
+function responseOfType(type: string, body = "archive"): Response {
+  return new Response(body, { headers: type === "" ? {} : { "Content-Type": type } });
+}
+
+Deno.test("apiProxy forbids to guess types, to store and to embed every response", async () => {
+  const { request } = createFakeProxy();
+  for (const route of ["/api/v1/training_runs", ARCHIVE, "/api/v1/training_runs/none", "/other"]) {
+    const { headers, body } = await request(route);
+    assertEquals(headers.get("X-Content-Type-Options"), "nosniff");
+    assertEquals(headers.get("Cache-Control"), "no-store");
+    assertEquals(headers.get("Cross-Origin-Resource-Policy"), "same-origin");
+    await body?.cancel();
+  }
+});
+
+Deno.test("apiProxy returns no other header of the server", async () => {
+  const { request } = createProxy(() =>
+    Response.json({}, {
+      headers: {
+        "Access-Control-Allow-Origin": "*",
+        "Clear-Site-Data": '"*"',
+        "Link": "<https://elsewhere.example/style.css>; rel=stylesheet",
+        "Location": "https://storage.example/?signature=secret",
+        "Refresh": "0; url=https://elsewhere.example",
+        "Service-Worker-Allowed": "/",
+        "Set-Cookie": "session=1",
+      },
+    })
+  );
+  const names = [...(await request("/api/v1/training_runs")).headers.keys()];
+  assertEquals(names, [
+    "cache-control",
+    "content-type",
+    "cross-origin-resource-policy",
+    "x-content-type-options",
+  ]);
+});
+
+for (
+  const [type, expected] of [
+    ["application/gzip", "application/gzip"],
+    ["application/x-gzip", "application/x-gzip"],
+    ["application/x-tar", "application/x-tar"],
+    ["application/octet-stream", "application/octet-stream"],
+    ["binary/octet-stream", "application/octet-stream"],
+    ["text/javascript", "application/octet-stream"],
+    ["image/svg+xml", "application/octet-stream"],
+    ["application/gzip; charset=utf-8", "application/gzip"],
+    ["", "application/octet-stream"],
+  ] as const
+) {
+  Deno.test(`apiProxy returns an archive of type ${type || "none"} as ${expected}`, async () => {
+    const { request } = createProxy(() => responseOfType(type));
+    const response = await request(ARCHIVE);
+    assertEquals(response.headers.get("Content-Type"), expected);
+    await response.body?.cancel();
+  });
+}
+
+for (const type of ["text/html", "TEXT/HTML; charset=utf-8", "application/xhtml+xml"]) {
+  Deno.test(`apiProxy responds with 502 to an archive of type ${type}`, async () => {
+    const { request } = createProxy(() => responseOfType(type, SCRIPT));
+    const response = await request(ARCHIVE);
+    assertEquals(response.status, 502);
+    assertEquals((await response.json()).error, "bad_gateway");
+  });
+}
+
+Deno.test("apiProxy responds with 502 where a listing is no JSON", async () => {
+  const { request } = createProxy(() => responseOfType("text/html", SCRIPT));
+  const response = await request("/api/v1/training_runs");
+  assertEquals(response.status, 502);
+  assertEquals(response.headers.get("Content-Type"), "application/json");
+  assertEquals((await response.json()).error, "bad_gateway");
+});
+
+Deno.test("apiProxy returns JSON of any type as application/json", async () => {
+  const { request } = createProxy(() => responseOfType("text/html", '{"html": "<b>"}'));
+  const response = await request("/api/v1/training_runs");
+  assertEquals(response.headers.get("Content-Type"), "application/json");
+  assertEquals(await response.text(), '{"html": "<b>"}');
+});
+
+Deno.test("apiProxy returns the text of an HTML error page without its markup", async () => {
+  const { request } = createProxy(() =>
+    new Response(`${SCRIPT}<h1>Bad gateway</h1>`, {
+      status: 503,
+      headers: { "Content-Type": "text/html" },
+    })
+  );
+  const response = await request("/api/v1/training_runs");
+  assertEquals(response.status, 503);
+  const text = await response.text();
+  assertStringIncludes(text, "Bad gateway");
+  assertEquals(/<script|alert/.test(text), false);
+});
+
+for (
+  const [form, text] of [
+    ["itself", API_KEY],
+    ["its Base64 form", btoa(`user:${API_KEY}`)],
+    ["its escaped form", API_KEY.replaceAll("-", "\\u002d")],
+  ] as const
+) {
+  for (const status of [200, 400]) {
+    Deno.test(`apiProxy removes the key from a body of status ${status} with ${form}`, async () => {
+      const body = `{"error": "e", "message": "key ${text} is old", "more": ["${text}"], "n": 1}`;
+      const { request } = createProxy(() => new Response(body, { status }));
+      const response = await request("/api/v1/training_runs");
+      assertEquals(response.status, status);
+      const returned = await response.text();
+      assertEquals(returned.includes(API_KEY) || returned.includes(text), false, returned);
+      assertEquals(JSON.parse(returned).error, "e");
+    });
+  }
+}
+
+Deno.test("apiProxy drops a header that repeats the key", async () => {
+  const { request } = createProxy(() =>
+    Response.json({}, { headers: { "ETag": `"${API_KEY}"`, "X-Request-Id": `${API_KEY}-1` } })
+  );
+  const { headers } = await request("/api/v1/training_runs");
+  assertEquals(headers.get("ETag"), null);
+  assertEquals([...headers].some(([, value]) => value.includes(API_KEY)), false);
+});
+
+Deno.test("apiProxy keeps the numbers of JSON as the server wrote them", async () => {
+  const text = '{"size": 12345678901234567890, "ratio": 1.0}';
+  const { request } = createProxy(() => responseOfType("application/json", text));
+  assertEquals(await (await request("/api/v1/training_runs")).text(), text);
+});
+
+Deno.test("apiProxy keeps the signed URL of a failed storage from the page", async () => {
+  const signedUrl = "https://storage.example/final?X-Signature=0123456789abcdef";
+  for (
+    const respond of [
+      () => redirect(signedUrl),
+      () => Response.json({ url: signedUrl }),
+    ]
+  ) {
+    const { request } = createProxy(({ url }) => {
+      if (url.endsWith("/archive")) return respond();
+      throw new TypeError(`cannot connect to ${signedUrl}`);
+    });
+    const response = await request(ARCHIVE);
+    assertEquals(response.status, 502);
+    assertEquals((await response.text()).includes("0123456789abcdef"), false);
+  }
+});
+
+Deno.test("apiProxy responds with 502 to other JSON in place of an archive", async () => {
+  for (const body of ["{}", '{"url": 1}', '{"url": "javascript:alert(1)"}', "null", "{"]) {
+    const { requests, request } = createProxy(() => responseOfType("application/json", body));
+    assertEquals((await request(ARCHIVE)).status, 502);
+    assertEquals(requests.length, 1);
+  }
+});
