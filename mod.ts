@@ -7,13 +7,9 @@
  * @example
  * ```ts
  * import { RestClient } from "@hpcai/rx";
- * import { FakeHpcai } from "@hpcai/rx/testing";
  * import { filter } from "rxjs";
  *
- * // The fake API stands in for the real one; `new RestClient({ apiKey })` reaches that.
- * const fake = new FakeHpcai();
- * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
- *
+ * const client = new RestClient(); // the key is read from HPCAI_API_KEY
  * client.listAllTrainingRuns$().pipe(
  *   filter((run) => run.baseModel === "Qwen/Qwen3-8B"),
  * ).subscribe((run) => console.log(run.trainingRunId, run.loraRank));

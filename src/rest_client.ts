@@ -13,18 +13,19 @@ import type {
 } from "./download/archive_entry.ts";
 import { download$ } from "./download/download.ts";
 import type { DownloadEvent, DownloadOptions } from "./download/download_event.ts";
-import type { WatchEvent, WatchOptions } from "./listing/watch_event.ts";
+import type { Decode } from "./json.ts";
 import type { DeleteCheckpointsOptions, DeleteResult } from "./listing/delete_checkpoints.ts";
 import type { ListAllCheckpointsOptions } from "./listing/list_all_checkpoints.ts";
 import type { ListAllTrainingRunsOptions } from "./listing/list_all_training_runs.ts";
 import type { PageQuery } from "./listing/list_pages.ts";
+import type { WatchEvent, WatchOptions } from "./listing/watch_event.ts";
 import { loadModule } from "./load_module.ts";
 import type { RestClientOptions } from "./options.ts";
 import { discardBody } from "./transport/bounded_text.ts";
-import type { ClientEvent } from "./transport/client_event.ts";
-import { readJson } from "./transport/read_json.ts";
+import type { ClientEvent, ClientOperation } from "./transport/client_event.ts";
 import { setTransport } from "./transport/client_transport.ts";
 import { acceptLostDelete } from "./transport/lost_delete.ts";
+import { readJson } from "./transport/read_json.ts";
 import { createTransport, type Transport } from "./transport/transport.ts";
 import type {
   Checkpoint,
@@ -38,9 +39,9 @@ import { checkpointsPage, trainingRun, trainingRunsResponse } from "./wire.ts";
 
 /** Which page of training runs to list. */
 export interface ListTrainingRunsQuery {
-  /** How many runs to ask for; servers cap it. A positive integer; default 20. */
+  /** How many runs to request; servers cap it. A positive integer; default 20. */
   readonly limit?: number | undefined;
-  /** How many runs to leave out at the beginning. Default 0. */
+  /** How many runs to skip at the beginning. Default 0. */
   readonly offset?: number | undefined;
 }
 
@@ -50,43 +51,53 @@ const DEFAULT_LIMIT = 20;
  * A reactive client for the HPC-AI fine-tuning REST API.
  *
  * Every operation is a cold Observable: nothing is sent before `subscribe`, each subscription is a
- * fresh run of the operation, and `unsubscribe` aborts its requests and timers at once. Nothing is
- * thrown synchronously: options and arguments that are not usable arrive as an
- * {@linkcode InvalidArgumentError} on the error channel, before any request goes out.
+ * new run of the operation, and `unsubscribe` aborts its requests and timers at once. Nothing throws
+ * synchronously: invalid options and arguments are an {@linkcode InvalidArgumentError} on the error
+ * channel, before any request.
  *
- * All operations try transient failures again (`RestClientOptions.retry`) and may fail with an
- * {@linkcode ApiStatusError} of the class that fits the status, an {@linkcode ApiConnectionError},
- * an {@linkcode ApiTimeoutError} or an {@linkcode ApiResponseValidationError}.
+ * All operations retry transient failures (`RestClientOptions.retry`). They may fail with an
+ * {@linkcode ApiStatusError} of the class for the status, an {@linkcode ApiConnectionError}, an
+ * {@linkcode ApiTimeoutError} or an {@linkcode ApiResponseValidationError}.
  *
  * @example
  * ```ts
  * import { RestClient } from "@hpcai/rx";
- * import { FakeHpcai } from "@hpcai/rx/testing";
- * import { assertEquals } from "@std/assert";
  * import { firstValueFrom } from "rxjs";
  *
- * const fake = new FakeHpcai();
- * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
- *
+ * const client = new RestClient(); // the key is read from HPCAI_API_KEY
  * const { trainingRuns, cursor } = await firstValueFrom(client.listTrainingRuns$({ limit: 10 }));
- * assertEquals(trainingRuns.length, 10);
- * assertEquals(cursor.totalCount, 24);
+ * console.log(`${trainingRuns.length} of ${cursor.totalCount} runs`);
  * ```
  */
 export class RestClient {
   #transport: Transport;
 
   /**
-   * What happens to the requests of this client, from the moment of subscribing: `request`,
-   * `response`, `retry`, `failure` and `cancel`. Never completes, never fails, holds no secret.
+   * Makes a client. It sends nothing and does not throw: invalid options are the error of each
+   * operation.
+   *
+   * @param options The key, the base URL and others; each has a default.
+   */
+  constructor(options: RestClientOptions = {}) {
+    this.#transport = createTransport(options);
+    setTransport(this, this.#transport);
+  }
+
+  /**
+   * Reports the calls of this client and their HTTP requests from the moment of subscribing:
+   *
+   * - `request`, then `response` or `failure`, for each HTTP request, redirects included;
+   * - `retry`, `error` and `cancel` for the call that the requests belong to.
+   *
+   * Never completes, never fails, and contains no secret.
    *
    * @example
    * ```ts
    * import { RestClient } from "@hpcai/rx";
    *
-   * const client = new RestClient(); // the key is read from HPCAI_API_KEY
-   * client.events$.subscribe(({ type, operation, attempt }) => {
-   *   console.log(type, operation, attempt);
+   * const client = new RestClient();
+   * client.events$.subscribe(({ type, operation, attempt, url }) => {
+   *   console.log(type, operation, attempt, url);
    * });
    * ```
    */
@@ -95,31 +106,22 @@ export class RestClient {
   }
 
   /**
-   * Makes a client. Sends nothing, and does not throw: options that are not usable surface as the
-   * error of each operation.
-   *
-   * @param options Key, base URL and the rest; every one has a default.
-   */
-  constructor(options: RestClientOptions = {}) {
-    this.#transport = createTransport(options);
-    setTransport(this, this.#transport);
-  }
-
-  /**
    * Makes a client with another timeout, other retries or more headers. It shares everything else with
-   * this client: key, limit of concurrent requests, polls of watches, and `events$`.
+   * this client: the key, the limit of concurrent requests, the polls of watches, and `events$`.
    *
    * @param overrides What to change: `timeoutMs`; `retry`, whose fields replace those of this client,
-   * `false` for never; `headers`, which are added to those of this client and replace them by name.
-   * @returns The client. Does not throw: invalid options are the error of each operation.
+   * or `false` for never; `headers`, which are added to those of this client and replace them by name.
+   * @returns The client. Invalid options are the error of each of its operations.
    *
    * @example
    * ```ts
    * import { RestClient } from "@hpcai/rx";
    *
-   * const client = new RestClient(); // the key is read from HPCAI_API_KEY
-   * const impatient = client.with({ timeoutMs: 5_000, retry: false });
-   * impatient.listTrainingRuns$().subscribe({ error: ({ name }) => console.error(name) });
+   * const client = new RestClient();
+   * client.with({ timeoutMs: 5_000, retry: false }).listTrainingRuns$().subscribe({
+   *   next: ({ cursor }) => console.log(`The API responds; there are ${cursor.totalCount} runs.`),
+   *   error: ({ problem }) => console.error(problem),
+   * });
    * ```
    */
   with(overrides: Pick<RestClientOptions, "timeoutMs" | "retry" | "headers">): RestClient {
@@ -133,15 +135,13 @@ export class RestClient {
    * Lists one page of training runs, active and done.
    *
    * @param query Which page: `limit` (default 20) and `offset` (default 0).
-   * @returns Emits the page once and completes. The server may give fewer runs than asked for.
+   * @returns Emits the page once and completes. The server may return fewer runs than requested.
    *
    * @example
    * ```ts
    * import { RestClient } from "@hpcai/rx";
-   * import { FakeHpcai } from "@hpcai/rx/testing";
    *
-   * const fake = new FakeHpcai();
-   * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+   * const client = new RestClient();
    * client.listTrainingRuns$({ limit: 10 }).subscribe(({ trainingRuns, cursor }) => {
    *   console.log(`${trainingRuns.length} of ${cursor.totalCount} runs`);
    * });
@@ -153,47 +153,39 @@ export class RestClient {
       const { limit = DEFAULT_LIMIT, offset = 0 } = query;
       requireInteger("limit", limit, 1);
       requireInteger("offset", offset, 0);
-      return this.#transport.request$({
-        operation: "listTrainingRuns",
-        method: "GET",
-        path: ["training_runs"],
-        query: { limit, offset },
-        headers: ACCEPT_JSON,
-      }, readJson(trainingRunsResponse));
+      const page = { limit, offset };
+      return this.#get$("listTrainingRuns", ["training_runs"], trainingRunsResponse, page);
     });
   }
 
   /**
-   * Lists all training runs, page after page, in the server's order. The first page is emitted
-   * before another one is asked for, so that `take(n)` costs one request; then up to `concurrency`
-   * pages are under way at once.
+   * Lists every training run, page by page, in the server's order. The first page is emitted before
+   * the next is requested, so that `take(n)` costs one request; then up to `concurrency` requests are
+   * in flight.
    *
-   * Runs that move while the listing is under way are not missed: the pages overlap by one run, and
-   * where that or the count shows a change, further passes follow until it is proven that every run
-   * which existed throughout was emitted. What a later pass finds comes after what was emitted before.
-   * Each run is emitted once, as it was first seen.
+   * The list is complete even while it changes. The pages overlap by one run; where an overlap or the
+   * count shows a change, further passes follow until it is proven that every run which existed
+   * throughout was emitted. Runs that a later pass finds are emitted after the others. Each run is
+   * emitted once, as it was first read.
    *
    * @param options `pageSize` (default 100), `offset` (default 0), `concurrency` (default 4).
    * @returns Emits each run and completes. Fails with an {@linkcode InconsistentListingError}, after
-   * all runs that were seen, if they change during each of 64 passes, if the server lists fewer runs
+   * all runs that were read, if they change during each of 64 passes, if the server lists fewer runs
    * than it counts, or if a pass has more than 10 000 pages.
    *
    * @example
    * ```ts
    * import { RestClient } from "@hpcai/rx";
-   * import { FakeHpcai } from "@hpcai/rx/testing";
-   * import { assertEquals } from "@std/assert";
-   * import { lastValueFrom, toArray } from "rxjs";
+   * import { filter } from "rxjs";
    *
-   * const fake = new FakeHpcai({ trainingRuns: 250 });
-   * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
-   *
-   * const runs = await lastValueFrom(client.listAllTrainingRuns$().pipe(toArray()));
-   * assertEquals(runs.length, 250);
+   * const client = new RestClient();
+   * await client.listAllTrainingRuns$().pipe(
+   *   filter(({ baseModel }) => baseModel === "Qwen/Qwen3-8B"),
+   * ).forEach(({ trainingRunId, loraRank }) => console.log(trainingRunId, loraRank));
    * ```
    */
   listAllTrainingRuns$(options: ListAllTrainingRunsOptions = {}): Observable<TrainingRun> {
-    return runOf(
+    return runLoaded(
       importListing,
       ({ listAllTrainingRuns$ }) =>
         listAllTrainingRuns$((query) => this.listTrainingRuns$(query), options),
@@ -204,15 +196,15 @@ export class RestClient {
    * Gets a training run.
    *
    * @param trainingRunId The run's id.
-   * @returns Emits the run once and completes. Fails with a {@linkcode NotFoundError} if there is
-   * no such run.
+   * @returns Emits the run once and completes. Fails with a {@linkcode NotFoundError} if the run does
+   * not exist.
    *
    * @example
    * ```ts
    * import { RestClient } from "@hpcai/rx";
    * import { firstValueFrom } from "rxjs";
    *
-   * const client = new RestClient(); // the key is read from HPCAI_API_KEY
+   * const client = new RestClient();
    * const run = await firstValueFrom(
    *   client.getTrainingRun$("eb78693b-380d-40f8-a709-ffe0da185718"),
    * );
@@ -222,28 +214,23 @@ export class RestClient {
   getTrainingRun$(trainingRunId: string): Observable<TrainingRun> {
     return defer(() => {
       requireTrainingRunId(trainingRunId);
-      return this.#transport.request$({
-        operation: "getTrainingRun",
-        method: "GET",
-        path: ["training_runs", trainingRunId],
-        headers: ACCEPT_JSON,
-      }, readJson(trainingRun));
+      return this.#get$("getTrainingRun", ["training_runs", trainingRunId], trainingRun);
     });
   }
 
   /**
-   * Gets the training run that a checkpoint belongs to.
+   * Gets the training run of a checkpoint.
    *
    * @param checkpointPath The checkpoint's path, `hpcai://…`.
    * @returns Emits the run once and completes. Fails with an {@linkcode InvalidCheckpointPathError}
-   * if that is no path, with a {@linkcode NotFoundError} if there is no such run.
+   * if the path is malformed, and with a {@linkcode NotFoundError} if the run does not exist.
    *
    * @example
    * ```ts
    * import { RestClient } from "@hpcai/rx";
    * import { firstValueFrom } from "rxjs";
    *
-   * const client = new RestClient(); // the key is read from HPCAI_API_KEY
+   * const client = new RestClient();
    * const run = await firstValueFrom(
    *   client.getTrainingRunByCheckpointPath$(
    *     "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010",
@@ -257,12 +244,12 @@ export class RestClient {
   }
 
   /**
-   * Lists the checkpoints of a training run, of all types. Where the server gives them page by page,
-   * all pages are read, with the same proof as `listAllTrainingRuns$`.
+   * Lists the checkpoints of a training run, of all types. Where the server sends pages, all pages are
+   * read, with the same proof as {@linkcode RestClient.listAllTrainingRuns$}.
    *
    * @param trainingRunId The run's id.
-   * @returns Emits all of them once, in the server's order, and completes. Fails with a
-   * {@linkcode NotFoundError} if there is no such run, and with an
+   * @returns Emits all checkpoints once, in the server's order, and completes. Fails with a
+   * {@linkcode NotFoundError} if the run does not exist, and with an
    * {@linkcode InconsistentListingError} as `listAllTrainingRuns$` does, without emitting.
    *
    * @example
@@ -270,7 +257,7 @@ export class RestClient {
    * import { RestClient } from "@hpcai/rx";
    * import { firstValueFrom } from "rxjs";
    *
-   * const client = new RestClient(); // the key is read from HPCAI_API_KEY
+   * const client = new RestClient();
    * const { checkpoints } = await firstValueFrom(
    *   client.listCheckpoints$("eb78693b-380d-40f8-a709-ffe0da185718"),
    * );
@@ -282,41 +269,33 @@ export class RestClient {
   listCheckpoints$(trainingRunId: string): Observable<CheckpointsListResponse> {
     return defer(() => {
       requireTrainingRunId(trainingRunId);
+      const path = ["training_runs", trainingRunId, "checkpoints"];
       const page$ = (query?: PageQuery) =>
-        this.#transport.request$({
-          operation: "listCheckpoints",
-          method: "GET",
-          path: ["training_runs", trainingRunId, "checkpoints"],
-          ...query && { query: { ...query } },
-          headers: ACCEPT_JSON,
-        }, readJson(checkpointsPage(trainingRunId)));
+        this.#get$("listCheckpoints", path, checkpointsPage(trainingRunId), query);
       return page$().pipe(
         concatMap((first) =>
           first.cursor === null
             ? of({ checkpoints: first.checkpoints })
-            : runOf(importListing, (module) => module.completeCheckpoints$(first, page$))
+            : runLoaded(importListing, (module) => module.completeCheckpoints$(first, page$))
         ),
       );
     });
   }
 
   /**
-   * Lists the checkpoints of all training runs, in the order of `listAllTrainingRuns$`. A run that is
-   * deleted meanwhile has none.
+   * Lists the checkpoints of every training run, in the order of
+   * {@linkcode RestClient.listAllTrainingRuns$}. A run that is deleted in the course of it has none.
    *
-   * @param options `concurrency` (default 4): how many runs' checkpoints are asked for at once.
-   * @returns Emits each checkpoint with its run, as they come in, and completes. Fails as
+   * @param options `concurrency` (default 4): how many runs' checkpoints are requested at once.
+   * @returns Emits each checkpoint with its run, as the responses arrive, and completes. Fails as
    * `listAllTrainingRuns$` does.
    *
    * @example
    * ```ts
    * import { RestClient } from "@hpcai/rx";
-   * import { FakeHpcai } from "@hpcai/rx/testing";
    * import { filter } from "rxjs";
    *
-   * const fake = new FakeHpcai();
-   * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
-   *
+   * const client = new RestClient();
    * await client.listAllCheckpoints$().pipe(
    *   filter(({ checkpointType }) => checkpointType === "sampler"),
    * ).forEach(({ checkpointPath, trainingRun }) => {
@@ -325,7 +304,7 @@ export class RestClient {
    * ```
    */
   listAllCheckpoints$(options: ListAllCheckpointsOptions = {}): Observable<RunCheckpoint> {
-    return runOf(importListing, (module) =>
+    return runLoaded(importListing, (module) =>
       module.listAllCheckpoints$(
         this.listAllTrainingRuns$(),
         (trainingRunId) => this.listCheckpoints$(trainingRunId),
@@ -334,59 +313,54 @@ export class RestClient {
   }
 
   /**
-   * Watches all training runs: lists them again and again, and emits what has changed.
+   * Watches all training runs: polls their list and emits the differences.
    *
-   * The next poll begins `intervalMs` after the last one has ended. While the page is hidden there are
-   * none; without subscribers too. Those who watch in the same way share the polls.
+   * A poll begins `intervalMs` after the end of the last one. There are none while the page is hidden,
+   * or without subscribers. Subscribers with the same options share the polls.
    *
    * @param options `intervalMs` (default 10 000), `emitInitial` (default true), `maxConsecutiveErrors`
    * (default `Infinity`).
-   * @returns Emits `added` for each run that is there or is new, `changed` when anything about one is
-   * different, `removed`; of one poll the removed first, then the others in the server's order. Who
-   * comes later begins with what the last poll found. Never completes. A poll that fails emits nothing,
-   * shows in `events$`, and the next one waits the longer the more have failed in a row. Fails with an
-   * {@linkcode AuthenticationError} or a {@linkcode PermissionDeniedError} at once, with any error after
-   * `maxConsecutiveErrors` in a row.
+   * @returns Emits `added` for each run of the first poll and each new one, `changed` for each one that
+   * differs, `removed` for each one that is gone; of one poll the removed runs first, then the others in
+   * the server's order. A late subscriber begins with the runs of the last poll. Never completes.
+   *
+   * A poll that fails emits nothing; `events$` reports it, and polling backs off. The watch fails with an
+   * {@linkcode AuthenticationError} or a {@linkcode PermissionDeniedError} at once, and with any error
+   * after `maxConsecutiveErrors` in a row.
    *
    * @example
    * ```ts
    * import { RestClient } from "@hpcai/rx";
-   * import { FakeHpcai } from "@hpcai/rx/testing";
    * import { take } from "rxjs";
    *
-   * const fake = new FakeHpcai({ trainingRuns: 3 });
-   * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
-   *
+   * const client = new RestClient();
    * await client.watchTrainingRuns$().pipe(take(3)).forEach(({ type, value }) => {
    *   console.log(type, value.trainingRunId, value.lastRequestTime?.toISOString());
    * });
    * ```
    */
   watchTrainingRuns$(options: WatchOptions = {}): Observable<WatchEvent<TrainingRun>> {
-    return runOf(
+    return runLoaded(
       importListing,
       (module) => module.watchTrainingRuns$(this.events$, this.listAllTrainingRuns$(), options),
     );
   }
 
   /**
-   * Watches the checkpoints of a training run: lists them again and again, and emits what has changed.
+   * Watches the checkpoints of a training run: polls their list and emits the differences.
    *
    * @param trainingRunId The run's id.
    * @param options `intervalMs` (default 10 000), `emitInitial` (default true), `maxConsecutiveErrors`
    * (default `Infinity`).
-   * @returns Emits the changes of the checkpoints as {@linkcode RestClient.watchTrainingRuns$} emits
-   * those of runs, and fails as that does; also at once with a {@linkcode NotFoundError} if there is no
-   * such run, or no longer.
+   * @returns Emits the differences as {@linkcode RestClient.watchTrainingRuns$} does, and fails as that
+   * does; also at once with a {@linkcode NotFoundError} if the run does not exist, or no longer.
    *
    * @example
    * ```ts
    * import { RestClient } from "@hpcai/rx";
-   * import { FakeHpcai } from "@hpcai/rx/testing";
    * import { takeWhile } from "rxjs";
    *
-   * const fake = new FakeHpcai();
-   * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+   * const client = new RestClient();
    *
    * // Ends when the run has saved its last checkpoint.
    * await client.watchCheckpoints$("eb78693b-380d-40f8-a709-ffe0da185718").pipe(
@@ -398,7 +372,7 @@ export class RestClient {
     trainingRunId: string,
     options: WatchOptions = {},
   ): Observable<WatchEvent<Checkpoint>> {
-    return runOf(importListing, (module) =>
+    return runLoaded(importListing, (module) =>
       module.watchCheckpoints$(
         this.events$,
         trainingRunId,
@@ -420,7 +394,7 @@ export class RestClient {
    * import { RestClient } from "@hpcai/rx";
    * import { firstValueFrom } from "rxjs";
    *
-   * const client = new RestClient(); // the key is read from HPCAI_API_KEY
+   * const client = new RestClient();
    * const bytes = await firstValueFrom(
    *   client.downloadCheckpointArchive$("eb78693b-380d-40f8-a709-ffe0da185718", "final"),
    * );
@@ -445,7 +419,7 @@ export class RestClient {
    * import { RestClient } from "@hpcai/rx";
    * import { firstValueFrom } from "rxjs";
    *
-   * const client = new RestClient(); // the key is read from HPCAI_API_KEY
+   * const client = new RestClient();
    * const bytes = await firstValueFrom(
    *   client.downloadCheckpointArchiveByCheckpointPath$(
    *     "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010",
@@ -461,37 +435,26 @@ export class RestClient {
   }
 
   /**
-   * Downloads a checkpoint's archive, a `.tar.gz`, into a stream or into memory, and tells how far
-   * it is. The bytes go as fast as the stream takes them.
+   * Downloads a checkpoint's archive, a `.tar.gz`, into a stream or into memory, with progress and
+   * with the backpressure of the stream.
    *
    * @param checkpoint A checkpoint of a listing, its path, or its ids.
    * @param options `to`, `progressIntervalMs`, `idleTimeoutMs`, `prepareTimeoutMs`, `maxBytes`,
    * `minBytesPerSecond`.
    * @returns Emits `progress` at most every `progressIntervalMs`, the first (0 bytes) and the last
-   * always; `restart` where the bytes come again from the first one; then `complete`, with the bytes
-   * in `body` if there is no `to`; and completes. Fails with a {@linkcode DownloadInterruptedError} if
-   * the transfer is interrupted and cannot be resumed; with an {@linkcode InvalidArchiveError} if the
-   * length is not certain and the bytes are neither gzip nor tar; with an {@linkcode HpcaiError} whose
+   * always; `restart` where the bytes begin again at the first one; then `complete`, with the bytes in
+   * `body` if there is no `to`; and completes. Fails with a {@linkcode DownloadInterruptedError} if the
+   * transfer is interrupted and cannot be resumed; with an {@linkcode InvalidArchiveError} if the
+   * length is uncertain and the bytes are neither gzip nor tar; with an {@linkcode HpcaiError} whose
    * cause is the stream's own error if that fails. The stream is aborted then.
    *
    * @example
    * ```ts
    * import { RestClient } from "@hpcai/rx";
-   * import { FakeHpcai } from "@hpcai/rx/testing";
-   * import { assertEquals } from "@std/assert";
-   * import { lastValueFrom, tap } from "rxjs";
    *
-   * const fake = new FakeHpcai({ archiveBytes: 100_000 });
-   * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+   * const client = new RestClient();
    * const checkpoint = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010";
-   *
-   * const done = await lastValueFrom(
-   *   client.download$(checkpoint).pipe(
-   *     tap(({ type, loaded }) => console.log(type, loaded)),
-   *   ),
-   * );
-   * assertEquals(done.type, "complete");
-   * assertEquals(done.loaded, 100_000);
+   * await client.download$(checkpoint).forEach(({ type, loaded }) => console.log(type, loaded));
    * ```
    */
   download$(checkpoint: CheckpointRef, options: DownloadOptions = {}): Observable<DownloadEvent> {
@@ -505,24 +468,21 @@ export class RestClient {
    * To read an entry's `body`, begin in `next` or `mergeMap`, and read to its end or cancel; the next
    * entry is emitted after that. A body that is not being read by then is skipped.
    *
-   * In browsers, whose `DecompressionStream` takes a single gzip member, an archive of several fails.
+   * In browsers, whose `DecompressionStream` supports a single gzip member, an archive of several fails.
    *
    * @param checkpoint A checkpoint of a listing, its path, or its ids.
-   * @param options Limits: by default the entries may have 2⁴⁰ bytes together (`maxBytes`), and 100
-   * times as many as the gzip (`maxRatio`). Time-outs.
+   * @param options Limits: by default the entries may have 2⁴⁰ bytes in total (`maxBytes`), and 100
+   * times as many as the gzip (`maxRatio`). Timeouts.
    * @returns Emits each entry in the archive's order and completes after the last; unsubscribing ends
    * the transfer. Fails as `download$` does; with an {@linkcode InvalidArchiveError} if the archive is
-   * broken; with an {@linkcode UnsafeArchiveError} that names the entry if one is a sparse file or of
+   * damaged; with an {@linkcode UnsafeArchiveError} that names the entry if one is a sparse file or of
    * an unknown type, has a name that is not UTF-8, or exceeds a limit.
    *
    * @example
    * ```ts
    * import { RestClient } from "@hpcai/rx";
-   * import { FakeHpcai } from "@hpcai/rx/testing";
    *
-   * const fake = new FakeHpcai();
-   * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
-   *
+   * const client = new RestClient();
    * client.archiveEntries$("hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010")
    *   .subscribe(({ path, size }) => console.log(path, size));
    * ```
@@ -531,7 +491,7 @@ export class RestClient {
     checkpoint: CheckpointRef,
     options: ArchiveEntriesOptions = {},
   ): Observable<ArchiveEntry> {
-    return runOf(
+    return runLoaded(
       importArchiveEntries,
       ({ archiveEntries$ }) => archiveEntries$(this.#transport, checkpoint, options),
     );
@@ -544,7 +504,7 @@ export class RestClient {
    * @param checkpoint A checkpoint of a listing, its path, or its ids.
    * @param path The file's name in the archive; a leading `./` makes no difference.
    * @param options Limits: by default the file may have 64 MiB (`maxBytes`), and what is read of the
-   * archive 100 times as many bytes as the gzip (`maxRatio`). Time-outs.
+   * archive 100 times as many bytes as the gzip (`maxRatio`). Timeouts.
    * @returns Emits the file's bytes once and completes; the first file if several have the name. Fails
    * as `archiveEntries$` does; with an {@linkcode ArchiveEntryNotFoundError} if there is no such file;
    * with an {@linkcode UnsafeArchiveError} if it exceeds `maxBytes`, before any of it is read.
@@ -552,13 +512,10 @@ export class RestClient {
    * @example
    * ```ts
    * import { RestClient } from "@hpcai/rx";
-   * import { FakeHpcai } from "@hpcai/rx/testing";
    * import { firstValueFrom } from "rxjs";
    *
-   * const fake = new FakeHpcai();
-   * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+   * const client = new RestClient();
    * const checkpoint = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010";
-   *
    * const bytes = await firstValueFrom(
    *   client.readArchiveEntry$(checkpoint, "adapter_config.json"),
    * );
@@ -570,7 +527,7 @@ export class RestClient {
     path: string,
     options: ReadArchiveEntryOptions = {},
   ): Observable<Uint8Array<ArrayBuffer>> {
-    return runOf(
+    return runLoaded(
       importArchiveEntries,
       ({ readArchiveEntry$ }) => readArchiveEntry$(this.#transport, checkpoint, path, options),
     );
@@ -579,20 +536,20 @@ export class RestClient {
   /**
    * Deletes a checkpoint for good.
    *
-   * If an attempt may have reached the server but its answer was lost, and the next attempt finds no
+   * If an attempt may have reached the server but its response was lost, and the next attempt finds no
    * such checkpoint, the deletion has succeeded.
    *
    * @param trainingRunId The run's id.
    * @param checkpointId The checkpoint's id, as a listing has it.
-   * @returns Emits `undefined` once and completes. Fails with a {@linkcode NotFoundError} if there
-   * is no such checkpoint.
+   * @returns Emits `undefined` once and completes. Fails with a {@linkcode NotFoundError} if the
+   * checkpoint does not exist.
    *
    * @example
    * ```ts
    * import { RestClient } from "@hpcai/rx";
    * import { firstValueFrom } from "rxjs";
    *
-   * const client = new RestClient(); // the key is read from HPCAI_API_KEY
+   * const client = new RestClient();
    * await firstValueFrom(
    *   client.deleteCheckpoint$("eb78693b-380d-40f8-a709-ffe0da185718", "step_0020"),
    * );
@@ -626,7 +583,7 @@ export class RestClient {
    * import { RestClient } from "@hpcai/rx";
    * import { firstValueFrom } from "rxjs";
    *
-   * const client = new RestClient(); // the key is read from HPCAI_API_KEY
+   * const client = new RestClient();
    * await firstValueFrom(
    *   client.deleteCheckpointByCheckpointPath$(
    *     "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010",
@@ -642,30 +599,27 @@ export class RestClient {
   }
 
   /**
-   * Deletes checkpoints for good, several at a time. One that fails stops none of the others, also
-   * where they will fail like it, as all do with a key that is refused (401).
+   * Deletes checkpoints for good, several concurrently. A failed deletion does not stop the others,
+   * even where all fail for the same reason, such as an invalid key.
    *
    * @param checkpoints Checkpoints of a listing, paths, or ids. All are taken from the iterable before
    * the first is deleted.
    * @param options `concurrency` (default 4); with `dryRun` nothing is sent.
-   * @returns Emits one result for each checkpoint as it comes, `deleted` or `failed`, and completes;
-   * with `dryRun` it is `planned`, or `failed` for what names no checkpoint. Unsubscribing aborts what
-   * is under way and begins no more; what has reached the server by then is deleted. Fails with an
-   * {@linkcode InvalidArgumentError} if the options are not usable or `checkpoints` is no iterable,
-   * and with what the iterable throws.
+   * @returns Emits one result for each checkpoint as it completes, `deleted` or `failed`, and completes;
+   * with `dryRun` the result is `planned`, or `failed` for an invalid checkpoint. Unsubscribing aborts
+   * the requests in flight and sends no more; those that have reached the server may be carried out.
+   * Fails with an {@linkcode InvalidArgumentError} if the options are invalid or `checkpoints` is no
+   * iterable, and with the iterable's own error.
    *
    * @example
    * ```ts
    * import { RestClient } from "@hpcai/rx";
-   * import { FakeHpcai } from "@hpcai/rx/testing";
    *
-   * const fake = new FakeHpcai();
-   * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+   * const client = new RestClient();
    * const checkpoints = [
    *   "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010",
    *   "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0020",
    * ];
-   *
    * await client.deleteCheckpoints$(checkpoints).forEach((result) => {
    *   if (result.type === "failed") console.error(result.checkpoint, result.error);
    *   else console.log(result.checkpoint, result.type);
@@ -676,7 +630,7 @@ export class RestClient {
     checkpoints: Iterable<CheckpointRef>,
     options: DeleteCheckpointsOptions = {},
   ): Observable<DeleteResult> {
-    return runOf(importListing, (module) =>
+    return runLoaded(importListing, (module) =>
       module.deleteCheckpoints$(
         (checkpoint) => {
           const { trainingRunId, checkpointId } = checkpointIds(checkpoint);
@@ -687,6 +641,22 @@ export class RestClient {
       ));
   }
 
+  /** Sends a GET request and decodes the JSON of its response. */
+  #get$<T>(
+    operation: ClientOperation,
+    path: readonly string[],
+    decode: Decode<T>,
+    query?: PageQuery,
+  ): Observable<T> {
+    return this.#transport.request$({
+      operation,
+      method: "GET",
+      path,
+      query: { ...query },
+      headers: ACCEPT_JSON,
+    }, readJson(decode));
+  }
+
   #archive$(checkpoint: CheckpointRef): Observable<Uint8Array<ArrayBuffer>> {
     return this.download$(checkpoint).pipe(
       filter((event) => event.type === "complete"),
@@ -695,13 +665,13 @@ export class RestClient {
   }
 }
 
-// What not every app needs is loaded by those that do, when they first do.
+const ACCEPT_JSON: Readonly<Record<string, string>> = { "Accept": "application/json" };
+
+// Loaded on first use, since a page of listings does not need them.
 const importListing = () => import("./listing/mod.ts");
 const importArchiveEntries = () => import("./download/archive_entries.ts");
 
-/** Runs an operation of a module that is loaded on demand. */
-function runOf<M, T>(load: () => Promise<M>, run: (module: M) => Observable<T>): Observable<T> {
+/** Runs an operation of a module that is loaded on first use. */
+function runLoaded<M, T>(load: () => Promise<M>, run: (module: M) => Observable<T>): Observable<T> {
   return defer(() => loadModule(load)).pipe(concatMap(run));
 }
-
-const ACCEPT_JSON: Readonly<Record<string, string>> = { "Accept": "application/json" };

@@ -112,35 +112,13 @@ const STATUS_ADVICE: Readonly<Record<number, string>> = {
   501: "The server does not support archives. Check --base-url.",
 };
 
-const FULL_DISK_ADVICE = "Free disk space, then run the same command again.";
-const NOT_WRITABLE_ADVICE = "Name a writable path with -o.";
-
-/** Advice about an error of the operating system, by its code (POSIX.1-2017, errno.h). */
-const SYSTEM_ADVICE: Readonly<Record<string, string>> = {
-  EACCES: NOT_WRITABLE_ADVICE,
-  EDQUOT: FULL_DISK_ADVICE,
-  ENOSPC: FULL_DISK_ADVICE,
-  EPERM: NOT_WRITABLE_ADVICE,
-  EROFS: NOT_WRITABLE_ADVICE,
-};
-
-/** Returns the command's own advice, or else that of the error or of its cause. */
+/** Returns the command's own advice, or else that of the error. */
 function adviceOf(error: unknown): string {
   if (isMissingPermission(error)) {
     return "Run it with --allow-env --allow-net --allow-read --allow-write.";
   }
   const advice = error instanceof HpcaiError ? commandAdvice(error) ?? error.advice : undefined;
-  return advice ?? SYSTEM_ADVICE[systemCode(error)] ?? "Run it again with --debug to see more.";
-}
-
-/** Returns the code of the operating system in an error or its causes, or an empty string. */
-function systemCode(error: unknown): string {
-  for (const cause of causesOf(error)) {
-    if (cause instanceof Error && "code" in cause && typeof cause.code === "string") {
-      return cause.code;
-    }
-  }
-  return "";
+  return advice ?? "Run it again with --debug to see more.";
 }
 
 function commandAdvice(error: HpcaiError): string | undefined {
@@ -153,7 +131,7 @@ function commandAdvice(error: HpcaiError): string | undefined {
     return ARGUMENT_ADVICE[error.argument] ?? error.advice ?? "See --help.";
   }
   if (error instanceof ApiStatusError) {
-    return error.isRedirected && error.status < 500
+    return error.isRedirected && error.status < 500 && error.status !== 429
       ? "Run the same command again, which requests a new URL."
       : STATUS_ADVICE[error.status];
   }
@@ -205,11 +183,6 @@ const DEBUG_FIELDS = [
 
 /** Describes an error and each of its causes on a line. */
 export function describeCauses(error: unknown): string[] {
-  return causesOf(error).filter((cause) => !(cause instanceof Failure)).map(describe);
-}
-
-/** Returns an error and its causes, the outermost first. */
-function causesOf(error: unknown): unknown[] {
   const causes = new Set<unknown>();
   for (
     let cause = error;
@@ -218,15 +191,19 @@ function causesOf(error: unknown): unknown[] {
   ) {
     causes.add(cause);
   }
-  return [...causes];
+  return [...causes].filter((cause) => !(cause instanceof Failure)).map(describe);
 }
 
-function describe(error: unknown): string {
+/** Describes an error in a line: its class, its problem and its fields. */
+export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const fields = DEBUG_FIELDS.flatMap((name) => {
-    const value = Reflect.get(error, name);
-    return value === undefined ? [] : [` ${name}=${value}`];
-  });
+  const fields = DEBUG_FIELDS.map((name) => [name, Reflect.get(error, name)] as const);
   const text = error instanceof HpcaiError ? error.problem : error.message;
-  return `${error.name}: ${text}${fields.join("")}`;
+  return `${error.name}: ${text}${formatFields(fields)}`;
+}
+
+/** Formats the fields that have a value, such as ` status=404 code=not_found`. */
+export function formatFields(fields: readonly (readonly [name: string, value: unknown])[]): string {
+  return fields.flatMap(([name, value]) => value === undefined ? [] : [` ${name}=${value}`])
+    .join("");
 }

@@ -1,9 +1,9 @@
 import type { RestClient } from "../rest_client.ts";
 import type { ClientEvent } from "../transport/client_event.ts";
-import { describeCauses, problemOf } from "./failure.ts";
+import { describe, formatFields, problemOf } from "./failure.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Shows each retry as a note; with `isDebug`, every event of the client's requests. */
+/** Shows each retry as a note; with `isDebug`, every event of the client's calls. */
 export function logRequests({ events$ }: RestClient, terminal: Terminal, isDebug: boolean): void {
   events$.subscribe((event) => {
     if (isDebug) {
@@ -16,23 +16,20 @@ export function logRequests({ events$ }: RestClient, terminal: Terminal, isDebug
 }
 
 function formatEvent(event: ClientEvent): string {
-  const { type, callId, method, url, attempt } = event;
-  const hop = "hop" in event ? `.${event.hop}` : "";
-  const isElsewhere = "isApiOrigin" in event && !event.isApiOrigin;
-  const origin = isElsewhere ? " (not the API)" : "";
-  const request = `${type} ${callId}.${attempt}${hop} ${method} ${url}${origin}`;
-  switch (event.type) {
-    case "response":
-      return `${request} ${event.status} ${Math.round(event.durationMs)} ms`;
-    case "failure":
-      return `${request} ${describeCauses(event.error)[0]} ${Math.round(event.durationMs)} ms`;
-    case "retry":
-      return `${request} in ${Math.round(event.delayMs)} ms, after ${
-        describeCauses(event.error)[0]
-      }`;
-    case "error":
-      return `${request} ${describeCauses(event.error)[0]}`;
-    default:
-      return request;
-  }
+  const { type, method, url } = event;
+  const fields = formatFields(Object.entries(fieldsOf(event)));
+  const error = "error" in event ? ` ${describe(event.error)}` : "";
+  return `${type} ${method} ${url}${fields}${error}`;
+}
+
+/** Returns the fields of an event, in the order in which `--debug` shows them. */
+function fieldsOf(event: ClientEvent): Record<string, unknown> {
+  const call = { call: event.callId, attempt: event.attempt };
+  if (event.type === "retry") return { ...call, delayMs: Math.round(event.delayMs) };
+  if (event.type === "error" || event.type === "cancel") return call;
+  const hop = { ...call, hop: event.hop, origin: event.isApiOrigin ? "api" : "other" };
+  if (event.type === "request") return hop;
+  const durationMs = Math.round(event.durationMs);
+  if (event.type === "failure") return { ...hop, durationMs };
+  return { ...hop, status: event.status, durationMs, requestId: event.requestId };
 }

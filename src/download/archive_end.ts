@@ -8,18 +8,18 @@ import {
   isGzip,
   isTruncation,
 } from "./decompress.ts";
-import { notTar, tarScanner } from "./tar_blocks.ts";
+import { notTarError, tarScanner } from "./tar_blocks.ts";
 
 /** Follows the bytes of an archive to find out whether they reach its end. */
 export interface ArchiveEnd {
   /**
-   * Takes the next bytes, and is done with them when it resolves. Rejects with an
+   * Takes the next bytes, which may be used again once it resolves. Rejects with an
    * {@linkcode InvalidArchiveError} as soon as they cannot be those of an archive.
    */
   write(chunk: Uint8Array): Promise<void>;
   /**
-   * No more bytes come. Resolves to whether the archive is complete: the end of its tar was reached,
-   * and the end of its gzip, with the right checksum and length. Rejects with an
+   * Takes the end of the bytes. Resolves to whether the archive is complete: the end of its tar was
+   * reached, and the end of its gzip, with the right checksum and length. Rejects with an
    * {@linkcode InvalidArchiveError} if the bytes are not those of an archive.
    */
   close(): Promise<boolean>;
@@ -28,31 +28,31 @@ export interface ArchiveEnd {
 }
 
 /**
- * Follows the bytes of a `.tar.gz`, or of a tar that is not compressed, or no longer: the first bytes
- * tell which it is. What the entries are makes no difference, and nothing of them is kept.
+ * Follows the bytes of a `.tar.gz`, or of a tar that is not compressed or is decompressed already; the
+ * first bytes decide which it is. It ignores what the entries are, and keeps nothing of them.
  *
  * @param makeGunzip Makes the stream that decompresses.
  */
 export function archiveEnd(makeGunzip: () => ByteTransform = gunzip): ArchiveEnd {
   let first = new Uint8Array(0);
-  let follower: ArchiveEnd | undefined;
+  let end: ArchiveEnd | undefined;
 
-  const follow = (bytes: Uint8Array): ArchiveEnd =>
-    follower ??= isGzip(bytes) ? gzipEnd(makeGunzip()) : tarEnd(bytes);
+  const endFor = (bytes: Uint8Array): ArchiveEnd =>
+    end ??= isGzip(bytes) ? gzipEnd(makeGunzip()) : tarEnd(bytes);
 
   return {
     async write(chunk) {
-      if (follower !== undefined) return await follower.write(chunk);
+      if (end !== undefined) return await end.write(chunk);
       const bytes = concat(first, chunk);
       if (couldBecomeGzip(bytes)) first = bytes.slice();
-      else await follow(bytes).write(bytes);
+      else await endFor(bytes).write(bytes);
     },
     async close() {
-      if (follower === undefined && couldBecomeGzip(first)) return false;
-      return await follow(first).close();
+      if (end === undefined && couldBecomeGzip(first)) return false;
+      return await endFor(first).close();
     },
     abort() {
-      follower?.abort();
+      end?.abort();
     },
   };
 }
@@ -67,7 +67,7 @@ function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
 
 function tarEnd([first]: Uint8Array): ArchiveEnd {
   // A tar without an entry is all zeros, and so is what a broken disk or proxy sends.
-  if (first === 0) throw notTar();
+  if (first === 0) throw notTarError();
   const scanner = tarScanner();
   return {
     write: async (chunk) => void await scanner.write(chunk),
@@ -85,7 +85,7 @@ function gzipEnd({ readable, writable }: ByteTransform): ArchiveEnd {
   const release = (error?: unknown) => {
     writer.abort(error).catch(() => {});
     reader.cancel().catch(() => {});
-    // Where nothing is read any more, the decompressor leaves the write in flight pending.
+    // A decompressor whose output is no longer read leaves the write in flight pending.
     settleWrite(error);
   };
   const readToEnd = async (): Promise<void> => {
@@ -108,7 +108,7 @@ function gzipEnd({ readable, writable }: ByteTransform): ArchiveEnd {
       }
     },
     async close() {
-      // What fails here fails the reading too.
+      // An error of the close fails the reading too.
       writer.close().catch(() => {});
       try {
         await reading;

@@ -17,7 +17,9 @@ import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RATIO, tarEntries } from "./tar_entries.
 
 const DEFAULT_MAX_ENTRY_BYTES = 64 * 2 ** 20;
 
-/** Emits the entries of an archive while it arrives; what `RestClient.archiveEntries$` promises. */
+const MAX_BYTES_ADVICE = "Increase maxBytes if that size is expected.";
+
+/** Emits the entries of an archive while it arrives; implements `RestClient.archiveEntries$`. */
 export function archiveEntries$(
   transport: Transport,
   checkpoint: CheckpointRef,
@@ -29,7 +31,7 @@ export function archiveEntries$(
   });
 }
 
-/** Emits the bytes of one file of an archive; what `RestClient.readArchiveEntry$` promises. */
+/** Emits the bytes of one file of an archive; implements `RestClient.readArchiveEntry$`. */
 export function readArchiveEntry$(
   transport: Transport,
   checkpoint: CheckpointRef,
@@ -50,7 +52,7 @@ export function readArchiveEntry$(
       concatMap(async ({ path, size, body }) => {
         if (size > maxBytes) {
           const reason = `it has ${size} bytes, more than ${maxBytes} (maxBytes)`;
-          throw new UnsafeArchiveError(path, reason);
+          throw new UnsafeArchiveError(path, reason, { advice: MAX_BYTES_ADVICE });
         }
         const memory = memorySink();
         await body.pipeTo(memory.writable);
@@ -71,7 +73,7 @@ interface EntriesSettings {
 
 function entriesSettings(options: ArchiveEntriesOptions, defaultMaxBytes: number): EntriesSettings {
   requireOptions("options", options);
-  // A transfer's own `maxBytes` counts the bytes that are transferred.
+  // The `maxBytes` of a transfer counts the bytes that are transferred, this one those of the entries.
   const { maxBytes = defaultMaxBytes, maxRatio = DEFAULT_MAX_RATIO, ...transfer } = options;
   requireInteger("maxBytes", maxBytes, 0);
   requireInteger("maxRatio", maxRatio, 1);
@@ -90,7 +92,7 @@ function entries$(
         bytes += entry.size;
         if (bytes > maxBytes) {
           const reason = `the entries have more than ${maxBytes} bytes (maxBytes)`;
-          throw new UnsafeArchiveError(entry.path, reason);
+          throw new UnsafeArchiveError(entry.path, reason, { advice: MAX_BYTES_ADVICE });
         }
         subscriber.next(entry);
       }
@@ -104,7 +106,7 @@ function entries$(
   });
 }
 
-/** Whether two names are the same but for the `./` that some archives begin each name with. */
+/** Whether two names are equal, without the `./` that some archives begin each name with. */
 export function isSameEntryName(name: string, other: string): boolean {
   return normalizeEntryName(name) === normalizeEntryName(other);
 }

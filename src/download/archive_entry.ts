@@ -1,6 +1,6 @@
 import type { TransferOptions } from "./download_event.ts";
 
-/** What an entry of an archive can be. */
+/** The types of an archive's entries. */
 export type ArchiveEntryType =
   | "file"
   | "directory"
@@ -10,11 +10,11 @@ export type ArchiveEntryType =
   | "block-device"
   | "fifo";
 
-/** What the archive says of an entry. Nothing of it is to be trusted; `extractArchive$` checks it. */
+/** The header of an entry. None of it can be trusted; `extractArchive$` checks it. */
 export interface ArchiveEntryHeader {
-  /** The name as the archive has it, with `/` between its parts. */
+  /** The name in the archive, with `/` between its segments. */
   readonly path: string;
-  /** What it is. */
+  /** The type of the entry. */
   readonly type: ArchiveEntryType;
   /** How many bytes `body` has. */
   readonly size: number;
@@ -22,16 +22,16 @@ export interface ArchiveEntryHeader {
   readonly mode: number;
   /** When it was modified. */
   readonly mtime: Date;
-  /** What a symbolic or hard link (`symlink`, `link`) points at; `undefined` for the rest. */
+  /** What a symbolic or hard link (`symlink`, `link`) points to; `undefined` for the rest. */
   readonly linkTarget: string | undefined;
 }
 
-/** An entry of an archive, whose bytes are still to come. */
+/** An entry of an archive, whose bytes have not arrived yet. */
 export interface ArchiveEntry extends ArchiveEntryHeader {
   /**
    * The bytes. To get them, begin to read while the entry is being emitted, in `next` or `mergeMap`,
    * and read to the end or cancel. The next entry is emitted after that, so that `mergeMap` reads one
-   * after the other. A body that is not being read by then is skipped, and fails when it is read later.
+   * body after the other. A body that is not read in time is skipped, and a later read of it fails.
    */
   readonly body: ReadableStream<Uint8Array>;
 }
@@ -39,11 +39,11 @@ export interface ArchiveEntry extends ArchiveEntryHeader {
 /** How to read the entries of an archive. */
 export interface ArchiveEntriesOptions
   extends Omit<TransferOptions, "progressIntervalMs" | "maxBytes"> {
-  /** The most bytes that the entries may have together, decompressed. Default 2⁴⁰, a TiB. */
+  /** The most bytes that the entries may have in total, decompressed. Default 2⁴⁰, a TiB. */
   readonly maxBytes?: number | undefined;
   /**
-   * How many times as many bytes may come out of the gzip as have gone in, past the first 64 MiB.
-   * Default 100; weights hardly reach 2, a gzip bomb 1000.
+   * The highest ratio of decompressed to compressed bytes, after the first 64 MiB. Default 100; weights
+   * hardly reach 2, a gzip bomb 1000.
    */
   readonly maxRatio?: number | undefined;
 }
@@ -51,7 +51,7 @@ export interface ArchiveEntriesOptions
 /** How to read one entry of an archive. */
 export interface ReadArchiveEntryOptions extends Omit<ArchiveEntriesOptions, "maxBytes"> {
   /**
-   * The most bytes that the entry may have, which are held in memory. Default 2²⁶, 64 MiB. The entries
+   * The most bytes that the entry may have; they are held in memory. Default 2²⁶, 64 MiB. The entries
    * before it do not count.
    */
   readonly maxBytes?: number | undefined;

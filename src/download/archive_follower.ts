@@ -2,24 +2,24 @@
 
 import { type ArchiveEnd, archiveEnd } from "./archive_end.ts";
 
-/** Finds out whether the bytes of an archive reach its end, also where they come from many sources. */
+/** Finds out whether the bytes of an archive reach its end, even if they come from several sources. */
 export interface ArchiveFollower {
   /**
-   * Takes up the archive at a byte: goes on where it is there already, else reads what comes before.
+   * Moves to a byte of the archive: does nothing if it is there already, else reads the bytes before.
    *
-   * @param loaded Which byte.
-   * @param received Reads the bytes before it; missing where that cannot be done.
-   * @returns Whether it could; else it knows nothing of the archive.
+   * @param loaded The number of the byte.
+   * @param received Reads the bytes before it; missing where that is impossible.
+   * @returns Whether it could; else it follows nothing.
    */
   begin(
     loaded: number,
     received: (() => AsyncIterable<Uint8Array> | Iterable<Uint8Array>) | undefined,
   ): Promise<boolean>;
-  /** Takes the next bytes; resolves once they are processed. */
+  /** Takes the next bytes, which may be used again once it resolves. */
   write(chunk: Uint8Array): Promise<void>;
-  /** Resolves to whether they reach the archive's end. More bytes need another `begin`. */
+  /** Resolves to whether the bytes reach the archive's end. More bytes need another `begin`. */
   hasEnded(): Promise<boolean>;
-  /** Lets go of the archive. */
+  /** Stops following the archive. */
   drop(): void;
 }
 
@@ -54,7 +54,6 @@ export function archiveFollower(): ArchiveFollower {
     write,
     async hasEnded() {
       const closing = end;
-      // Closed, it takes no more bytes.
       end = undefined;
       return await closing?.close() ?? false;
     },

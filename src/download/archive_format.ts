@@ -4,11 +4,11 @@ import { isGzip } from "./decompress.ts";
 import type { ArchiveFormat } from "./download_event.ts";
 import { TAR_BLOCK_BYTES, tarScanner } from "./tar_blocks.ts";
 
-/** Tells what the bytes of an archive are, from its first ones. */
+/** Detects the format of an archive by its first bytes. */
 export interface ArchiveFormatProbe {
-  /** Looks at a chunk that begins at a byte of the archive. Bytes may come again. */
+  /** Takes a chunk, and the number of its first byte in the archive. Bytes may be repeated. */
   readonly observe: (chunk: Uint8Array, offset: number) => void;
-  /** What the bytes are that it has seen. */
+  /** The format, by the bytes so far. */
   readonly current: () => ArchiveFormat;
 }
 
@@ -33,7 +33,7 @@ export function archiveFormatProbe(): ArchiveFormatProbe {
 function isTarHeader(block: Uint8Array): boolean {
   try {
     tarScanner().write(block);
-    // Zeros are the end of a tar, and the beginning of no archive that anything writes.
+    // A block of zeros is the end of a tar; no program writes an archive that begins with one.
     return block[0] !== 0;
   } catch {
     return false;

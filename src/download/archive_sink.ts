@@ -75,10 +75,9 @@ function allocate(byteLength: number): Uint8Array<ArrayBuffer> {
   try {
     return new Uint8Array(byteLength);
   } catch (cause) {
-    throw new HpcaiError(
-      `An archive of ${byteLength} bytes does not fit into one array; give the download a stream, ` +
-        "with the option `to`",
-      { cause },
-    );
+    throw new HpcaiError(`Cannot hold an archive of ${byteLength} bytes in one array`, {
+      advice: "Pass a stream as the option to of download$, or save to a file with saveArchive$.",
+      cause,
+    });
   }
 }

@@ -2,9 +2,9 @@ import type { ChunkUse } from "./archive_sink.ts";
 
 /** Reads a body chunk by chunk. */
 export interface ChunkReader {
-  /** Gives the next chunk. */
+  /** Reads the next chunk. */
   read(): Promise<ReadableStreamReadResult<Uint8Array>>;
-  /** Gives up the rest. */
+  /** Cancels the rest. */
   cancel(): Promise<void>;
 }
 
@@ -12,12 +12,13 @@ export interface ChunkReader {
 const BUFFER_BYTES = 256 * 1024;
 
 /**
- * Makes a reader of a body. The runtimes' own buffers are larger than what comes in them, and as many
- * as fill memory wait for the garbage collector. So a byte stream is read into one buffer where chunks
- * are borrowed, and also where they are kept, which then get a copy each.
+ * Makes a reader of a body. The runtimes' own buffers are larger than the bytes in them, and fill the
+ * memory before they are collected. So a byte stream is read into one buffer where chunks are borrowed;
+ * where they are kept, each gets a copy of its own size. A chunk that the sink passes on is collected
+ * soon, and stays in the runtime's buffer.
  *
- * @param body What to read.
- * @param use What becomes of the chunks. What is handed on is gone soon in the runtime's own buffers.
+ * @param body The body.
+ * @param use What the sink does with the chunks.
  */
 export function chunkReader(
   body: ReadableStream<Uint8Array>,

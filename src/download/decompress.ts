@@ -6,21 +6,21 @@ import { webStream } from "./web_stream.ts";
 /** The first bytes of a gzip file (RFC 1952, section 2.3.1). */
 const GZIP_MAGIC = [0x1f, 0x8b] as const;
 
-/** What zlib calls the fault of an input that ends early. */
+/** The code of zlib's error for an input that ends early. */
 const TRUNCATED = "Z_BUF_ERROR";
 
-/** As many bytes come out of zlib at a time; its own 16 KiB cost more in calls than they save. */
+/** How many bytes zlib emits at a time; with its default of 16 KiB the calls cost more than they save. */
 const ZLIB_CHUNK_BYTES = 64 * 2 ** 10;
 
-/** A stream's two sides, such as a `DecompressionStream`. */
+/** The two sides of a stream such as a `DecompressionStream`. */
 export type ByteTransform = ReadableWritablePair<Uint8Array, Uint8Array>;
 
 /**
  * Makes a stream that decompresses gzip: with `node:zlib` where the runtime has it, else with a
- * `DecompressionStream`. It is done with a chunk when the write of it resolves.
+ * `DecompressionStream`. A chunk may be used again once its write resolves.
  *
- * Of the two only zlib accepts several gzip members, and zeros after the last, in every runtime, and
- * names the fault in `code`: `Z_BUF_ERROR` if the input ends early.
+ * Only zlib accepts several gzip members, and zeros after the last, in every runtime, and has a `code`
+ * for each error: `Z_BUF_ERROR` if the input ends early.
  */
 export function gunzip(): ByteTransform {
   const zlib = builtInZlib();
@@ -29,7 +29,7 @@ export function gunzip(): ByteTransform {
     : zlibTransform(zlib.createGunzip({ chunkSize: ZLIB_CHUNK_BYTES }));
 }
 
-/** A `DecompressionStream`, of which that of Node is not done with a chunk when the write resolves. */
+/** A `DecompressionStream` that gets copies, since that of Node uses a chunk after its write resolves. */
 export function decompressionStream(): ByteTransform {
   const { readable, writable } = new DecompressionStream("gzip");
   const writer = writable.getWriter();
@@ -43,7 +43,7 @@ export function decompressionStream(): ByteTransform {
   };
 }
 
-/** What is needed of a `zlib.Gunzip`. */
+/** The members of `zlib.Gunzip` that are used. */
 interface ZlibStream extends AsyncIterable<Uint8Array> {
   on(event: "error", listener: (error: Error) => void): void;
   on(event: "end", listener: () => void): void;
@@ -54,7 +54,7 @@ interface ZlibStream extends AsyncIterable<Uint8Array> {
 
 /** `node:zlib`, without an import, which a bundler for browsers would have to resolve. */
 function builtInZlib(): { createGunzip(options: { chunkSize: number }): ZlibStream } | undefined {
-  // Not typed, since not every runtime has it.
+  // Typed here, since not every runtime has it.
   const { process } = globalThis as {
     process?: { getBuiltinModule?(id: "node:zlib"): ReturnType<typeof builtInZlib> };
   };
@@ -95,21 +95,21 @@ export function isGzip(bytes: ArrayLike<number>): boolean {
   return GZIP_MAGIC.every((byte, index) => bytes[index] === byte);
 }
 
-/** Whether these bytes are too few to tell. */
+/** Whether these bytes are too few to decide that. */
 export function couldBecomeGzip({ byteLength, [0]: first }: Uint8Array): boolean {
   return byteLength === 0 || (byteLength === 1 && first === GZIP_MAGIC[0]);
 }
 
-/** Says of an error of a decompressor that it is the archive's; leaves others as they are. */
+/** Reports an error of a decompressor as one of the archive; returns others unchanged. */
 export function gzipError(cause: unknown): unknown {
   if (!(cause instanceof TypeError || errorCode(cause)?.startsWith("Z_"))) return cause;
   const problem = errorCode(cause) === TRUNCATED ? "its gzip ends early" : "its gzip is corrupt";
   return new InvalidArchiveError(problem, { cause });
 }
 
-/** Whether a decompressor failed at the end of its input because that comes early. */
+/** Whether a decompressor failed because its input ended early. */
 export function isTruncation(error: unknown): boolean {
-  // A browser's DecompressionStream finds other faults before the end; its errors have no code.
+  // The errors of a browser's DecompressionStream have no code; for other faults it fails before the end.
   return errorCode(error) === TRUNCATED ||
     (error instanceof TypeError && errorCode(error) === undefined);
 }
@@ -128,7 +128,7 @@ export interface DecompressedArchive {
 
 /**
  * Decompresses a `.tar.gz`, and passes on a tar that is not compressed: where a server sends
- * `Content-Encoding: gzip`, `fetch` has decompressed it already. The first bytes tell which it is.
+ * `Content-Encoding: gzip`, `fetch` has decompressed it already. The first bytes decide which it is.
  */
 export async function decompress(
   archive: ReadableStream<Uint8Array>,

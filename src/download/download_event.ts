@@ -1,64 +1,64 @@
-/** How far a download is. */
+/** The progress of a download. */
 export interface DownloadProgressEvent {
-  /** Tells the events apart. */
+  /** Distinguishes the events. */
   readonly type: "progress";
-  /** How many bytes of the archive the sink has been given. */
+  /** How many bytes of the archive have been written to the sink. */
   readonly loaded: number;
-  /** How many bytes the archive has, or `undefined` where the server does not say. */
+  /** How many bytes the archive has, or `undefined` where the server does not send that. */
   readonly total: number | undefined;
-  /** The rate over the last seconds, in bytes a second; 0 at the start. */
+  /** The rate over the last seconds, in bytes per second; 0 at the start. */
   readonly bytesPerSecond: number;
-  /** How many milliseconds are left at that rate, or `undefined` while that cannot be said. */
+  /** How many milliseconds are left at that rate, or `undefined` while that is unknown. */
   readonly remainingMs: number | undefined;
 }
 
-/** The server still builds the archive, and is asked again; else like a progress event. */
+/** The server still builds the archive, and the request is sent again; has the fields of a progress event. */
 export interface DownloadPreparingEvent extends Omit<DownloadProgressEvent, "type"> {
-  /** Tells the events apart. */
+  /** Distinguishes the events. */
   readonly type: "preparing";
   /** How many milliseconds until the next request. */
   readonly retryInMs: number;
 }
 
-/** Why what was received had to be dropped. */
+/** Why a download restarts. */
 export type DownloadRestartReason =
   /** The server cannot resume: it has no strong entity tag, or supports no ranges. */
   | "not-resumable"
-  /** The server has another archive now: its entity tag or its length is another. */
+  /** The server has another archive now: its entity tag or its length has changed. */
   | "archive-changed"
-  /** What was received is no beginning of a right archive. */
+  /** What was received is not the beginning of a valid archive. */
   | "archive-damaged";
 
 /**
- * The download begins again with the first byte, since it was interrupted and could not be resumed;
- * else like a progress event. Only after this event `loaded` is less than before.
+ * The download restarts from the first byte, since it was interrupted and could not be resumed; has the
+ * fields of a progress event. Only after this event `loaded` is less than before.
  */
 export interface DownloadRestartEvent extends Omit<DownloadProgressEvent, "type"> {
-  /** Tells the events apart. */
+  /** Distinguishes the events. */
   readonly type: "restart";
-  /** Why what was received was dropped. */
+  /** Why it restarts. */
   readonly reason: DownloadRestartReason;
 }
 
-/** What the bytes of an archive are, by their first bytes. */
+/** The format of an archive, by its first bytes. */
 export type ArchiveFormat = "tar.gz" | "tar" | "unknown";
 
-/** The whole archive has arrived, and the sink has taken and closed it. */
+/** The whole archive has been received, and the sink is closed. */
 export interface DownloadCompleteEvent {
-  /** Tells the events apart. */
+  /** Distinguishes the events. */
   readonly type: "complete";
   /** How many bytes the archive has. */
   readonly loaded: number;
-  /** The archive; `undefined` where it went into a sink. */
+  /** The archive; `undefined` where it was written to a sink. */
   readonly body: Uint8Array<ArrayBuffer> | undefined;
   /**
-   * What the bytes are. `tar` where the server says `Content-Encoding: gzip` of a stored `.tar.gz`, since
-   * `fetch` has decompressed it then.
+   * The format of the bytes. `tar` where the server sends a stored `.tar.gz` with `Content-Encoding: gzip`,
+   * since `fetch` decompresses it then.
    */
   readonly format: ArchiveFormat;
 }
 
-/** What a download emits: progress, then once that it is complete. */
+/** The events of a download: progress, then `complete` once. */
 export type DownloadEvent =
   | DownloadPreparingEvent
   | DownloadProgressEvent
@@ -72,19 +72,19 @@ export interface TransferOptions {
    * emitted. Default 100.
    */
   readonly progressIntervalMs?: number | undefined;
-  /** How long the server may send nothing, in milliseconds. Default 30 000. */
+  /** How long the server may send no data, in milliseconds. Default 30 000. */
   readonly idleTimeoutMs?: number | undefined;
   /** How long the server may build the archive, in milliseconds. Default 300 000. */
   readonly prepareTimeoutMs?: number | undefined;
   /**
-   * How many bytes the archive may have, as it is transferred. One that has more fails with a
-   * `LimitExceededError`, before its first byte where the server announces the length. Default: any.
+   * The most bytes that the archive may have, as transferred. A larger one fails with a
+   * `LimitExceededError`, before its first byte where the server announces the length. Default: no limit.
    */
   readonly maxBytes?: number | undefined;
   /**
-   * The lowest rate of the server, in bytes per second, over each `idleTimeoutMs` of waiting for it; time
-   * that the sink takes does not count. A slower transfer fails with a `TransferTooSlowError`. Default 0:
-   * any.
+   * The lowest rate of the server, in bytes per second, over each `idleTimeoutMs` of waiting for it; the
+   * sink's own time does not count. A slower transfer fails with a `TransferTooSlowError`. Default 0: no
+   * limit.
    */
   readonly minBytesPerSecond?: number | undefined;
 }
@@ -92,9 +92,9 @@ export interface TransferOptions {
 /** How to download. */
 export interface DownloadOptions extends TransferOptions {
   /**
-   * Where the bytes go, with back-pressure: no more is read than the stream takes. It is closed at
-   * the end, and aborted when the download fails or is unsubscribed from; options and arguments that
-   * are not usable leave it alone. Without it the archive is held in memory.
+   * The stream that the archive is written to, with its backpressure. It is locked from the
+   * subscription on, closed at the end, and aborted when the download fails or is unsubscribed from;
+   * invalid arguments leave it as it was. Without it the archive is held in memory.
    */
   readonly to?: WritableStream<Uint8Array> | undefined;
 }

@@ -10,16 +10,15 @@ import type { TransferUpdate } from "./transfer.ts";
 /** The rate is that of the last seconds, so that it follows the network but does not flicker. */
 const RATE_WINDOW_MS = 5_000;
 
-/** How many bytes had arrived when. */
+/** How many bytes had arrived at a time. */
 interface Sample {
   readonly time: number;
   readonly loaded: number;
 }
 
 /**
- * Turns what happens in a transfer into download events: progress at most every `intervalMs`, the
- * first and the last always, what else happens as it happens, and at the end one that says that it is
- * complete.
+ * Turns the updates of a transfer into download events: progress at most every `intervalMs`, the first
+ * and the last always, all others at once, and a last one when the transfer is complete.
  *
  * @param intervalMs The least time between two progress events, in milliseconds.
  * @param complete Makes the last event.
@@ -38,13 +37,13 @@ export function toDownloadEvents<C>(
       let last: TransferLoaded | undefined;
       const emit = (event: TransferLoaded, time: number) => {
         const { loaded, announcedTotal: total } = event;
-        // One whose clock was set back has no rate yet.
+        // After the clock was set back there is no rate yet.
         if (time < (samples.at(-1)?.time ?? time)) samples = [];
         emitted = event;
         samples.push({ time, loaded });
         while (time - (samples[1]?.time ?? time) >= RATE_WINDOW_MS) samples.shift();
-        const bytesPerSecond = rate(samples);
-        const remainingMs = remaining(total, loaded, bytesPerSecond);
+        const bytesPerSecond = rateOf(samples);
+        const remainingMs = remainingTimeMs(total, loaded, bytesPerSecond);
         subscriber.next({ type: "progress", loaded, total, bytesPerSecond, remainingMs });
       };
       return transfer$.subscribe({
@@ -61,7 +60,7 @@ export function toDownloadEvents<C>(
           last = event;
           const now = asyncScheduler.now();
           const elapsedMs = now - (samples.at(-1)?.time ?? -Infinity);
-          // Less than nothing has elapsed where the clock was set back.
+          // Negative where the clock was set back.
           if (elapsedMs >= intervalMs || elapsedMs < 0) emit(event, now);
         },
         error: (error) => subscriber.error(error),
@@ -80,15 +79,15 @@ export function toDownloadEvents<C>(
     });
 }
 
-/** The rate between the first and the last sample, in bytes a second. */
-function rate(samples: readonly Sample[]): number {
+/** The rate between the first and the last sample, in bytes per second. */
+function rateOf(samples: readonly Sample[]): number {
   const from = samples.at(0);
   const to = samples.at(-1);
   if (from === undefined || to === undefined || to.time <= from.time) return 0;
   return (to.loaded - from.loaded) / (to.time - from.time) * 1000;
 }
 
-function remaining(
+function remainingTimeMs(
   total: number | undefined,
   loaded: number,
   bytesPerSecond: number,

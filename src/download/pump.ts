@@ -107,9 +107,11 @@ export function pumpInto(
         } else {
           if (writer.restart === undefined) {
             const { loaded, total } = progress.reached;
-            const problem =
-              "the server cannot resume the same archive, and what was written cannot be taken back";
-            throw new DownloadInterruptedError(problem, loaded, total);
+            const reason =
+              "the server cannot resume the same archive, and the stream cannot be rewound";
+            throw new DownloadInterruptedError(reason, loaded, total, {
+              advice: "Save to a file with saveArchive$ instead.",
+            });
           }
           await writer.restart();
           subscriber.next({ type: "restart", reason });

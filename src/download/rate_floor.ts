@@ -2,19 +2,19 @@
 
 import { asyncScheduler } from "rxjs";
 
-/** Watches that bytes do not come too slowly. */
+/** Watches that bytes do not arrive too slowly. */
 export interface RateFloor {
-  /** A wait for bytes begins. */
+  /** Begins a wait for bytes. */
   begin(): void;
-  /** It ends with so many bytes. Gives the rate, in bytes per second, if that is too low. */
+  /** Ends it. Returns the rate in bytes per second if that is too low. */
   end(bytes: number): number | undefined;
 }
 
 /**
- * Watches the rate of a server over windows of time, of which only the waits for it count: a sink that
- * takes its time makes no server slow.
+ * Watches the rate of a server over windows of time, in which only the waits for it count: a slow sink
+ * is no slow server.
  *
- * @param minBytesPerSecond The lowest rate; 0 for any.
+ * @param minBytesPerSecond The lowest rate; 0 for no limit.
  * @param windowMs How long it may be lower, in milliseconds.
  */
 export function rateFloor(minBytesPerSecond: number, windowMs: number): RateFloor {
@@ -25,7 +25,7 @@ export function rateFloor(minBytesPerSecond: number, windowMs: number): RateFloo
   return {
     begin: () => since = asyncScheduler.now(),
     end(bytes) {
-      // Less than nothing has passed where the clock was set back.
+      // Negative where the clock was set back.
       waitedMs += Math.max(0, asyncScheduler.now() - since);
       received += bytes;
       if (waitedMs < windowMs) return undefined;

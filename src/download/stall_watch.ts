@@ -1,20 +1,20 @@
 import { asyncScheduler } from "rxjs";
 
-/** Tells waits that are too long, with one timer for all of them. */
+/** Detects a wait that is too long, with one timer for all waits. */
 export interface StallWatch {
-  /** A wait begins. */
+  /** Begins a wait. */
   begin(): void;
-  /** It ends. */
+  /** Ends it. */
   end(): void;
-  /** No more waits come. */
+  /** Stops the timer. */
   stop(): void;
 }
 
 /**
- * Watches waits.
+ * Makes a watch.
  *
  * @param limitMs How long a wait may be, in milliseconds.
- * @param onStall Is called once, when one is longer.
+ * @param onStall Called once, when a wait is longer.
  */
 export function stallWatch(limitMs: number, onStall: () => void): StallWatch {
   let waitingSince: number | undefined;

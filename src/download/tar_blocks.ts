@@ -6,10 +6,10 @@ import { InvalidArchiveError } from "../errors.ts";
 /** Tar counts in blocks of this many bytes (POSIX.1-2001, pax, "ustar Interchange Format"). */
 export const TAR_BLOCK_BYTES = 512;
 
-/** The most bytes that extended headers may have; tens of kilobytes are many. */
+/** The most bytes that extended headers may have; real ones have tens of kilobytes at most. */
 const MAX_EXTENDED_HEADER_BYTES = 2 ** 20;
 
-/** Where a field of a header is, as [offset, length]. */
+/** The place of a field in a header. */
 export type TarField = readonly [offset: number, length: number];
 
 const NAME: TarField = [0, 100];
@@ -19,31 +19,31 @@ const TYPE_FLAG = 156;
 /** Mode, owner, group and size. */
 const NUMBERS: readonly TarField[] = [[100, 8], [108, 8], [116, 8], SIZE];
 const OCTAL: Uint8Array = new TextEncoder().encode("01234567 \0");
-/** Whether more of a GNU sparse file's map follows: its header, and each block of its map. */
+/** The bytes that tell whether more of a GNU sparse file's map follows: in its header, in a block of its map. */
 const SPARSE_IS_EXTENDED = 482;
 const SPARSE_MAP_IS_EXTENDED = 504;
 
-/** Links, devices, directories, FIFOs: no bytes follow, whatever `size` says. */
+/** Links, devices, directories, FIFOs: no bytes follow, whatever `size` is. */
 const BODYLESS = "123456";
-/** A sparse file in GNU's form. */
+/** The flag of a sparse file in GNU's format. */
 export const SPARSE_FLAG = "S";
-/** The extended headers of PAX: of one member, of all that follow. */
+/** The flags of PAX extended headers: for one member, for all that follow. */
 const PAX = "xg";
-/** GNU's long names and link targets, by the keyword that PAX has for them. */
+/** The flags of GNU's long names and link targets, with the keyword that PAX has for them. */
 const GNU_LONG: Readonly<Record<string, TarKeyword>> = { L: "path", K: "linkpath" };
 
-/** What extended headers say of a member, as far as it matters: for a sparse file only that it is. */
+/** The keywords of extended headers that are read; `GNU.sparse` stands for all of a sparse file. */
 export type TarKeyword = "path" | "linkpath" | "mtime" | "size" | "GNU.sparse";
 
 /** A member of an archive, as its headers describe it. */
 export interface TarMember {
-  /** Its own header, which is overwritten as the scanner goes on. */
+  /** Its own header, which the next read overwrites. */
   readonly header: Uint8Array;
   /** The type flag. */
   readonly flag: string;
   /** How many bytes it has. */
   readonly size: number;
-  /** What extended headers say instead of its own. */
+  /** The value of an extended header, which replaces that of its own. */
   extension(keyword: TarKeyword): Uint8Array | undefined;
 }
 
@@ -56,36 +56,37 @@ export interface TarScanner {
    */
   write(chunk: Uint8Array): void;
   /**
-   * Takes the next bytes, up to the end of a member's header, else all: also those that a member has,
-   * and what follows the end of the archive.
+   * Takes the next bytes, up to the end of a member's header, else all: those of a member, and those
+   * after the end of the archive, too.
    *
-   * @returns How many it took, and the member.
+   * @returns How many it took, and the member, if any.
    * @throws {InvalidArchiveError} if they are not those of an archive.
    */
   next(chunk: Uint8Array): { readonly taken: number; readonly member: TarMember | undefined };
   /**
-   * No more bytes come.
+   * Takes the end of the bytes.
    *
    * @returns Whether they reached the end of the archive.
-   * @throws {InvalidArchiveError} if they are no archive, nor the beginning of one.
+   * @throws {InvalidArchiveError} if they are not the beginning of an archive.
    */
   close(): boolean;
 }
 
 /**
  * Makes a scanner that ends the archive as GNU tar does: one block of zeros is the end, and what
- * follows it is ignored. An archive without any has lost its end, and maybe files.
+ * follows it is ignored. An archive without one has lost its end, and maybe files.
  */
 export function tarScanner(): TarScanner {
-  let passing = 0;
+  /** How many of the next bytes to skip. */
+  let skipping = 0;
   let wanted = new Uint8Array(TAR_BLOCK_BYTES);
   let filled = 0;
-  let onWanted: (bytes: Uint8Array) => void = readHeader;
+  let onFilled: (bytes: Uint8Array) => void = readHeader;
   let member: TarMember | undefined;
   let hasBegun = false;
   let hasEnded = false;
-  const ofAll = new Map<TarKeyword, Uint8Array>();
-  let ofNext = new Map<TarKeyword, Uint8Array>();
+  const globalRecords = new Map<TarKeyword, Uint8Array>();
+  let memberRecords = new Map<TarKeyword, Uint8Array>();
   let longNames = new Map<TarKeyword, Uint8Array>();
 
   function readHeader(header: Uint8Array): void {
@@ -104,15 +105,15 @@ export function tarScanner(): TarScanner {
   }
 
   function readMember(header: Uint8Array, flag: string): void {
-    const [own, long] = [ofNext, longNames];
+    const [own, long] = [memberRecords, longNames];
     const extension = (keyword: TarKeyword) =>
-      own.get(keyword) ?? long.get(keyword) ?? ofAll.get(keyword);
+      own.get(keyword) ?? long.get(keyword) ?? globalRecords.get(keyword);
     const size = BODYLESS.includes(flag) ? 0 : sizeOf(header, extension("size"));
-    ofNext = new Map();
+    memberRecords = new Map();
     longNames = new Map();
     member = { header, flag, size, extension };
     if (flag === SPARSE_FLAG && header[SPARSE_IS_EXTENDED] !== 0) return readSparseMap(size);
-    passing = paddedSize(size);
+    skipping = paddedSize(size);
   }
 
   function readExtendedHeader(header: Uint8Array, flag: string): void {
@@ -123,26 +124,26 @@ export function tarScanner(): TarScanner {
     want(size, (body) => {
       const keyword = GNU_LONG[flag];
       if (keyword !== undefined) longNames.set(keyword, untilNul(body));
-      else readPaxRecords(body, flag === "g" ? ofAll : ofNext);
+      else readPaxRecords(body, flag === "g" ? globalRecords : memberRecords);
       want(TAR_BLOCK_BYTES, readHeader);
     });
   }
 
-  /** The map of a sparse file in GNU's form goes on in blocks between the header and the bytes. */
+  /** The map of a sparse file in GNU's format continues in blocks between the header and the bytes. */
   function readSparseMap(size: number): void {
     want(TAR_BLOCK_BYTES, (extension) => {
       if (extension[SPARSE_MAP_IS_EXTENDED] !== 0) return readSparseMap(size);
       want(TAR_BLOCK_BYTES, readHeader);
-      passing = paddedSize(size);
+      skipping = paddedSize(size);
     });
   }
 
   function want(size: number, then: (bytes: Uint8Array) => void): void {
     if (size === 0) return;
     wanted = new Uint8Array(size);
-    onWanted = (bytes) => {
-      // Set before, since what reads them may want others.
-      passing = paddedSize(size) - size;
+    onFilled = (bytes) => {
+      // Set first, since `then` may ask for other bytes.
+      skipping = paddedSize(size) - size;
       then(bytes);
     };
   }
@@ -157,28 +158,28 @@ export function tarScanner(): TarScanner {
       let taken = 0;
       member = undefined;
       while (taken < chunk.byteLength && member === undefined) {
-        const passed = hasEnded ? Infinity : passing;
+        const passed = hasEnded ? Infinity : skipping;
         const rest = chunk.byteLength - taken;
         if (passed >= rest) {
-          passing -= rest;
+          skipping -= rest;
           return { taken: chunk.byteLength, member };
         }
-        taken += passing;
-        passing = 0;
+        taken += skipping;
+        skipping = 0;
         const next = chunk.subarray(taken, taken + wanted.byteLength - filled);
         wanted.set(next, filled);
         filled += next.byteLength;
         taken += next.byteLength;
         if (filled < wanted.byteLength) break;
         filled = 0;
-        onWanted(wanted);
+        onFilled(wanted);
       }
       if (!hasBegun && !hasEnded) requireBeginning(wanted.subarray(0, filled));
       return { taken, member };
     },
     close() {
       const [, nameLength] = NAME;
-      if (!hasBegun && !hasEnded && filled > 0 && filled <= nameLength) throw notTar();
+      if (!hasBegun && !hasEnded && filled > 0 && filled <= nameLength) throw notTarError();
       return hasEnded;
     },
   };
@@ -190,7 +191,7 @@ export function fieldBytes(header: Uint8Array, [start, length]: TarField): Uint8
   return untilNul(header.subarray(start, start + length));
 }
 
-/** A number in octal, or in GNU's base 256, where the first bit says so; else `NaN`. */
+/** A number in octal, or in GNU's base 256 if the first bit is set; `NaN` if it is neither. */
 export function fieldNumber(header: Uint8Array, field: TarField): number {
   const [start, length] = field;
   const [first = 0, ...rest] = header.subarray(start, start + length);
@@ -230,7 +231,7 @@ function paddedSize(size: number): number {
   return Math.ceil(size / TAR_BLOCK_BYTES) * TAR_BLOCK_BYTES;
 }
 
-/** The sum of all bytes, those of the checksum itself taken for spaces. */
+/** The sum of all bytes, with spaces in place of the checksum itself. */
 function checksum(header: Uint8Array): number {
   const [start, length] = CHECKSUM;
   let sum = 0x20 * length;
@@ -239,17 +240,17 @@ function checksum(header: Uint8Array): number {
   return sum;
 }
 
-/** Throws unless the numbers of the first header, as far as they have come, are numbers. */
+/** Throws unless the numeric fields of the first header, as far as they have arrived, are numbers. */
 function requireBeginning(header: Uint8Array): void {
   const areNumbers = NUMBERS.every(([start, length]) => {
     const field = header.subarray(start, start + length);
     return (field[0] ?? 0) >= 0x80 || field.every((byte) => OCTAL.includes(byte));
   });
-  if (!areNumbers) throw notTar();
+  if (!areNumbers) throw notTarError();
 }
 
-/** The error for bytes that are no archive. */
-export function notTar(): InvalidArchiveError {
+/** Makes the error for bytes that are no archive. */
+export function notTarError(): InvalidArchiveError {
   return new InvalidArchiveError("it is neither gzip nor tar");
 }
 
@@ -261,7 +262,7 @@ function isKeyword(keyword: string): keyword is TarKeyword {
 
 /**
  * Reads the records "length keyword=value\n" of a PAX extended header (POSIX.1-2001, pax, "pax Header
- * Block"). Of two with the same keyword the last counts; an empty value takes back those before.
+ * Block"). Of two with the same keyword the last counts; an empty value removes those before.
  */
 function readPaxRecords(body: Uint8Array, into: Map<TarKeyword, Uint8Array>): void {
   const decoder = new TextDecoder();

@@ -14,14 +14,14 @@ import {
   tarScanner,
 } from "./tar_blocks.ts";
 
-/** How many bytes the entries may have together, and how many times as many as those of the gzip. */
+/** The most bytes that the entries may have in total, and the highest ratio of tar bytes to gzip bytes. */
 export const DEFAULT_MAX_BYTES = 2 ** 40;
 export const DEFAULT_MAX_RATIO = 100;
 
-/** Small archives may be compressed well: a tar's padding alone is 1000 to 1. */
+/** The first bytes may be compressed at any ratio: a tar's padding alone is 1000 to 1. */
 const UNLIMITED_RATIO_BYTES = 64 * 2 ** 20;
 
-/** Whether so many bytes are more than an archive of so many may decompress to. */
+/** Whether the bytes of a tar exceed what its gzip may decompress to. */
 export function exceedsRatio(tarBytes: number, gzipBytes: number, maxRatio: number): boolean {
   return tarBytes > Math.max(UNLIMITED_RATIO_BYTES, gzipBytes * maxRatio);
 }
@@ -31,14 +31,14 @@ const MODE: TarField = [100, 8];
 const MTIME: TarField = [136, 12];
 const LINK_NAME: TarField = [157, 100];
 const MAGIC: TarField = [257, 6];
-/** What stands before the name, in archives of POSIX; GNU tar has other fields there. */
+/** What precedes the name in archives of POSIX; GNU tar has other fields there. */
 const PREFIX: TarField = [345, 155];
 
 const SLASH = 0x2f;
-/** Strict, since a name that was changed on the way would be another one. */
+/** Strict, since a name with a replaced character would be another name. */
 const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** What the type flags mean; the first and the last of a file are the old and the contiguous one. */
+/** The types by their flags; `\0` is the old flag of a file, `7` that of a contiguous one. */
 const TYPES: Readonly<Record<string, ArchiveEntryType>> = {
   "\0": "file",
   "0": "file",
@@ -52,12 +52,12 @@ const TYPES: Readonly<Record<string, ArchiveEntryType>> = {
 };
 
 /**
- * Reads the entries of an archive as it arrives. Reads the next one when the body of the one before is
- * read to its end, or cancelled; a body that is not being read by then is skipped.
+ * Reads the entries of an archive as it arrives. Reads the next one once the body of the one before is
+ * read to its end or cancelled; a body that is not read by then is skipped.
  *
  * @param archive The archive.
- * @param maxRatio How many times as many bytes may come out of the gzip as have gone in.
- * @throws {InvalidArchiveError} if the archive is broken.
+ * @param maxRatio The highest ratio of decompressed to compressed bytes.
+ * @throws {InvalidArchiveError} if the archive is damaged.
  * @throws {UnsafeArchiveError} if an entry is not supported, or the archive exceeds `maxRatio`.
  */
 export async function* tarEntries(
@@ -70,10 +70,12 @@ export async function* tarEntries(
     tarBytes += byteLength;
     if (!exceedsRatio(tarBytes, bytesRead(), maxRatio)) return;
     const reason = `the archive decompresses to more than ${maxRatio} times its size (maxRatio)`;
-    throw new UnsafeArchiveError(path, reason);
+    throw new UnsafeArchiveError(path, reason, {
+      advice: "Increase maxRatio if that size is expected.",
+    });
   });
   const scanner = tarScanner();
-  let wasRead = false;
+  let hasReader = false;
   try {
     for (let chunk = await source.peek(); chunk !== undefined; chunk = await source.peek()) {
       const { taken, member } = scanner.next(chunk);
@@ -83,22 +85,22 @@ export async function* tarEntries(
       path = header.path;
       const { body, skip, consumed } = entryBody(header, source, scanner);
       yield { ...header, body };
-      if (wasRead) await turnsUntil(() => body.locked);
-      wasRead = body.locked;
-      if (!wasRead) skip();
+      if (hasReader) await turnsUntil(() => body.locked);
+      hasReader = body.locked;
+      if (!hasReader) skip();
       await consumed;
     }
-    if (!scanner.close()) throw truncated();
+    if (!scanner.close()) throw truncatedError();
   } finally {
     source.cancel();
   }
 }
 
-/** The bytes of a stream, as many at a time as are wanted. */
+/** The bytes of a stream, any number at a time. */
 interface ByteSource {
-  /** Waits for bytes. Resolves to those that are there, or to `undefined` at the end. */
+  /** Resolves to the bytes that have arrived, or to `undefined` at the end. */
   peek(): Promise<Uint8Array | undefined>;
-  /** Drops as many of those that are there. */
+  /** Drops the first of those bytes. */
   skip(byteLength: number): void;
   /** Cancels the stream. */
   cancel(): void;
@@ -123,7 +125,7 @@ function byteSource(
   return {
     async peek() {
       while (chunk.byteLength === 0) {
-        // A body that was cancelled may still be waiting for the same chunk.
+        // A body that was cancelled may still wait for the same chunk.
         if (!await (reading ??= readChunk())) return undefined;
       }
       return chunk;
@@ -133,7 +135,7 @@ function byteSource(
   };
 }
 
-/** What `concatMap` takes from the end of a body to the next entry, in turns of the microtask queue. */
+/** More turns of the microtask queue than `concatMap` takes from the end of a body to the next entry. */
 const MAX_TURNS = 100;
 
 async function turnsUntil(condition: () => boolean): Promise<void> {
@@ -143,7 +145,7 @@ async function turnsUntil(condition: () => boolean): Promise<void> {
 /** The bytes of an entry. */
 interface EntryBody {
   readonly body: ReadableStream<Uint8Array>;
-  /** Leaves the bytes out; reading them later fails. */
+  /** Skips the bytes; reading them later fails. */
   readonly skip: () => void;
   /** Resolves once the bytes are read to their end, cancelled or skipped. */
   readonly consumed: Promise<void>;
@@ -171,11 +173,11 @@ function entryBody(
         resolve();
       },
       async pull(controller) {
-        if (isSkipped) throw skipped(path);
+        if (isSkipped) throw skippedError(path);
         try {
           const chunk = await source.peek();
           if (isCancelled) return;
-          if (chunk === undefined) throw truncated();
+          if (chunk === undefined) throw truncatedError();
           const bytes = chunk.subarray(0, remaining);
           source.skip(bytes.byteLength);
           scanner.write(bytes);
@@ -195,25 +197,25 @@ function entryBody(
       },
     }, { highWaterMark: 0 });
   });
-  // Where the entries are not read any further, this is not waited for.
+  // Nothing waits for it where the entries are not read any further.
   consumed.catch(() => {});
   return { body, skip: () => skip(), consumed };
 }
 
 function entryHeader({ header, flag, size, extension }: TarMember): ArchiveEntryHeader {
   const name = extension("path") ?? ownName(header);
-  const shownName = new TextDecoder().decode(name);
+  const displayName = new TextDecoder().decode(name);
   const type = TYPES[flag];
   if (type === undefined || extension("GNU.sparse") !== undefined) {
     const isSparse = type !== undefined || flag === SPARSE_FLAG;
     const kind = isSparse ? "a sparse file" : `of the unknown type ${show(flag)}`;
-    throw new UnsafeArchiveError(shownName, `it is ${kind}, which is not supported`);
+    throw new UnsafeArchiveError(displayName, `it is ${kind}, which is not supported`);
   }
   const text = (what: string, bytes: Uint8Array): string => {
     try {
       return UTF_8.decode(bytes);
     } catch {
-      throw new UnsafeArchiveError(shownName, `its ${what} is not UTF-8`);
+      throw new UnsafeArchiveError(displayName, `its ${what} is not UTF-8`);
     }
   };
   const path = text("name", name);
@@ -226,7 +228,7 @@ function entryHeader({ header, flag, size, extension }: TarMember): ArchiveEntry
   if (Number.isNaN(mode) || Number.isNaN(mtime.getTime())) {
     throw new InvalidArchiveError(`the mode or time of ${show(path)} is not a number`);
   }
-  // So did the tar of Unix V7 mark directories.
+  // The tar of Unix V7 marks directories by the slash.
   const isDirectory = type === "file" && path.endsWith("/");
   return {
     path,
@@ -255,16 +257,17 @@ function modificationTime(header: Uint8Array, extension: Uint8Array | undefined)
     : parseFloat(new TextDecoder().decode(extension));
 }
 
-function skipped(path: string): HpcaiError {
+function skippedError(path: string): HpcaiError {
   return new HpcaiError(
-    `The body of the archive's entry ${
+    `Cannot read the archive's entry ${
       show(path)
-    } was skipped: reading it did not begin when the ` +
-      "entry was emitted. Begin in `next` or `mergeMap`.",
+    }: its body was skipped, since no read began when ` +
+      "the entry was emitted",
+    { advice: "Begin to read in next or mergeMap." },
   );
 }
 
-function truncated(): InvalidArchiveError {
+function truncatedError(): InvalidArchiveError {
   return new InvalidArchiveError("it ends before the end of the tar");
 }
 

@@ -1,36 +1,36 @@
 import { defer, map, mergeAll, type Observable, type OperatorFunction, tap } from "rxjs";
 import { requireInteger } from "../arguments.ts";
 
-/** What counts of a download's event; those of `download$`, `saveArchive$`, `extractArchive$` fit. */
+/** The fields of a download's event that count; `download$`, `saveArchive$` and `extractArchive$` emit it. */
 export interface TransferEvent {
-  /** `preparing` and `complete` have a meaning of their own. */
+  /** The type of the event; `complete` ends a download. */
   readonly type: string;
-  /** How many bytes are there. */
+  /** How many bytes have been received. */
   readonly loaded?: number | undefined;
-  /** How many bytes there will be, where that is known. */
+  /** How many bytes the archive has, where that is known. */
   readonly total?: number | undefined;
-  /** The download's own rate, in bytes a second. */
+  /** The rate of the download, in bytes per second. */
   readonly bytesPerSecond?: number | undefined;
 }
 
-/** How far several downloads are together. */
+/** The progress of several downloads in total. */
 export interface TotalProgress {
-  /** How many bytes are there. */
+  /** How many bytes have been received. */
   readonly loaded: number;
-  /** How many bytes there will be, or `undefined` while one of the downloads does not know. */
+  /** How many bytes all archives have, or `undefined` while that of one is unknown. */
   readonly total: number | undefined;
-  /** The rates of those under way, added up, in bytes a second. */
+  /** The sum of the rates of the downloads in progress, in bytes per second. */
   readonly bytesPerSecond: number;
-  /** How many milliseconds are left at that rate, or `undefined` while that cannot be said. */
+  /** How many milliseconds are left at that rate, or `undefined` while that is unknown. */
   readonly remainingMs: number | undefined;
   /** How many downloads are complete. */
   readonly completed: number;
-  /** How many downloads there are, those that have not begun among them. */
+  /** How many downloads there are, including those that have not begun. */
   readonly count: number;
 }
 
-/** How far one of the downloads is. */
-interface Part {
+/** The progress of one of the downloads. */
+interface DownloadState {
   loaded: number;
   total: number | undefined;
   bytesPerSecond: number;
@@ -40,13 +40,13 @@ interface Part {
 const DEFAULT_CONCURRENCY = 4;
 
 /**
- * An operator that runs several downloads and tells how far they are together.
+ * Runs several downloads and reports their total progress; an operator.
  *
- * @param concurrency How many run at once. Default 4.
+ * @param concurrency How many run concurrently. Default 4.
  * @returns Takes the Observables of `download$`, `saveArchive$` or `extractArchive$`. Emits whenever
  * one of them emits, and completes when all have. `total` and `remainingMs` are known once the last
- * one has begun. Fails as soon as one fails; one that need not stop the others has to catch its error,
- * and is then not among the `completed`.
+ * one has begun. Fails as soon as one fails. A download that must not stop the others has to catch its
+ * error; it does not count as `completed` then.
  *
  * @example
  * ```ts
@@ -71,41 +71,47 @@ export function totalProgress(
   return (downloads$) =>
     defer(() => {
       requireInteger("concurrency", concurrency, 1);
-      const parts: Part[] = [];
+      const states: DownloadState[] = [];
       return downloads$.pipe(
         map((download$) => {
-          const part: Part = { loaded: 0, total: undefined, bytesPerSecond: 0, isComplete: false };
-          parts.push(part);
-          const finalize = () => part.bytesPerSecond = 0;
-          return download$.pipe(tap({ next: (event) => update(part, event), finalize }));
+          const state: DownloadState = {
+            loaded: 0,
+            total: undefined,
+            bytesPerSecond: 0,
+            isComplete: false,
+          };
+          states.push(state);
+          const finalize = () => state.bytesPerSecond = 0;
+          return download$.pipe(tap({ next: (event) => update(state, event), finalize }));
         }),
         mergeAll(concurrency),
-        map(() => together(parts)),
+        map(() => totalOf(states)),
       );
     });
 }
 
-function update(part: Part, event: TransferEvent): void {
-  const { type, loaded = part.loaded, total = part.total, bytesPerSecond = 0 } = event;
-  // Something may follow it, as the deletion follows a backup.
-  const isComplete = part.isComplete || type === "complete";
-  Object.assign(part, { loaded, total: isComplete ? loaded : total, bytesPerSecond, isComplete });
+function update(state: DownloadState, event: TransferEvent): void {
+  const { type, loaded = state.loaded, total = state.total, bytesPerSecond = 0 } = event;
+  // Other events may follow it, as `deleted` follows a backup.
+  const isComplete = state.isComplete || type === "complete";
+  Object.assign(state, { loaded, total: isComplete ? loaded : total, bytesPerSecond, isComplete });
 }
 
-function together(parts: readonly Part[]): TotalProgress {
-  const sum = (of: (part: Part) => number) => parts.reduce((sum, part) => sum + of(part), 0);
-  const loaded = sum((part) => part.loaded);
+function totalOf(states: readonly DownloadState[]): TotalProgress {
+  const sum = (of: (state: DownloadState) => number) =>
+    states.reduce((sum, state) => sum + of(state), 0);
+  const loaded = sum((state) => state.loaded);
   // Not a number as long as one of them is unknown.
-  const size = sum((part) => part.total ?? NaN);
-  const bytesPerSecond = sum((part) => part.bytesPerSecond);
+  const size = sum((state) => state.total ?? NaN);
+  const bytesPerSecond = sum((state) => state.bytesPerSecond);
   const remainingMs = loaded === size ? 0 : (size - loaded) / bytesPerSecond * 1000;
   return {
     loaded,
     total: Number.isNaN(size) ? undefined : size,
     bytesPerSecond,
-    // Less than nothing where the size was that of other bytes, as with a hidden content coding.
+    // Negative where the size was that of other bytes, as with a hidden content coding.
     remainingMs: remainingMs >= 0 && remainingMs < Infinity ? remainingMs : undefined,
-    completed: parts.filter((part) => part.isComplete).length,
-    count: parts.length,
+    completed: states.filter((state) => state.isComplete).length,
+    count: states.length,
   };
 }

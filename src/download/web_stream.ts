@@ -1,9 +1,8 @@
 /**
- * A web stream of what a Node stream gives, which reads nothing ahead. Cancelling it destroys the
- * Node stream.
+ * Makes a web stream of a Node stream. It reads nothing ahead; cancelling it destroys the Node stream.
  *
- * Not `Readable.toWeb`, because in Deno 2.9 a cancelled one goes on to enqueue, in an event handler
- * where nobody can catch what that throws.
+ * `Readable.toWeb` does not do: in Deno 2.9 a cancelled one still enqueues, in an event handler whose
+ * error nothing can catch.
  */
 export function webStream(stream: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
   const chunks = stream[Symbol.asyncIterator]();

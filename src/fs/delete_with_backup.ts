@@ -19,7 +19,7 @@ export type DeleteWithBackupOptions = Omit<SaveOptions, "verify">;
 
 /** The checkpoint is deleted for good, and its backup whole and verified. */
 export interface CheckpointDeletedEvent extends Omit<SaveCompleteEvent, "type"> {
-  /** Tells the events apart. */
+  /** Distinguishes the events. */
   readonly type: "deleted";
   /** What was deleted, as its run listed it. */
   readonly checkpoint: Checkpoint;

@@ -29,7 +29,7 @@ export interface ExtractRestartEvent extends DownloadRestartEvent {
 
 /** A file or link has been extracted. */
 export interface ExtractEntryEvent {
-  /** Tells the events apart. */
+  /** Distinguishes the events. */
   readonly type: "entry";
   /** Its name in the directory, with `/` between its parts. */
   readonly path: string;
@@ -39,7 +39,7 @@ export interface ExtractEntryEvent {
 
 /** The whole archive is extracted, and the directory in its place. */
 export interface ExtractCompleteEvent {
-  /** Tells the events apart. */
+  /** Distinguishes the events. */
   readonly type: "complete";
   /** The directory, as it was given. */
   readonly directory: string;

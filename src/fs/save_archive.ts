@@ -33,7 +33,7 @@ export interface SaveOptions extends TransferOptions {
 
 /** The file is complete, has its name, and outlives a power failure. */
 export interface SaveCompleteEvent {
-  /** Tells the events apart. */
+  /** Distinguishes the events. */
   readonly type: "complete";
   /** How many bytes the archive has as it was transferred, as in the events before. */
   readonly loaded: number;

@@ -1,15 +1,14 @@
 /**
- * Reads a body's text up to a limit and cancels the rest.
+ * Reads the text of a body up to a limit and cancels the rest.
  *
- * @param response Whose body to read.
- * @param maxBytes How many bytes to read at most, counted after the content coding is removed.
+ * @param maxBytes The limit in bytes, counted after the content coding is removed.
  * @returns The text, and whether it is the whole body.
  */
 export async function boundedText(
   response: Response,
   maxBytes: number,
 ): Promise<{ text: string; isWhole: boolean }> {
-  // Some runtimes have no body streams, and give the text alone.
+  // Some runtimes have no body streams, only the text.
   const reader = response.body?.getReader();
   if (reader === undefined) return { text: await response.text(), isWhole: true };
   const decoder = new TextDecoder();
@@ -20,18 +19,18 @@ export async function boundedText(
     text += decoder.decode(value.subarray(0, maxBytes - bytes), { stream: true });
     bytes += value.byteLength;
     if (bytes > maxBytes) {
-      // Not waited for: a body that does not end need not be quick to cancel.
+      // Not awaited: cancelling an endless body can take long.
       reader.cancel().catch(() => {});
       return { text, isWhole: false };
     }
   }
 }
 
-/** Gives up a body that nobody wants, so that its connection does not wait for a reader. */
+/** Cancels a body that is not needed, which frees its connection. */
 export async function discardBody(response: Response): Promise<void> {
   try {
     await response.body?.cancel();
   } catch {
-    // A body that broke by itself is given up already.
+    // A body that has failed needs no cancelling.
   }
 }

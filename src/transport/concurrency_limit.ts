@@ -1,41 +1,43 @@
 import { asapScheduler, Observable } from "rxjs";
 
-/** Those of one kind who wait, the first come first. */
-interface Line {
+/** The queue of one kind of Observables, first in, first out. */
+interface Queue {
+  /** Starts of the Observables that wait. */
   readonly waiting: Set<() => void>;
-  /** One iterator for good: a new one would begin with the gaps of those who have left. */
-  readonly turns: Iterator<() => void, never>;
+  /** A single iterator, since a new one would skip the gaps of removed elements each time. */
+  readonly starts: Iterator<() => void, never>;
 }
 
-function makeLine(): Line {
+function makeQueue(): Queue {
   const waiting = new Set<() => void>();
-  const turns = (function* () {
+  const starts = (function* () {
     for (;;) yield* waiting;
   })();
-  return { waiting, turns };
+  return { waiting, starts };
 }
 
 /**
- * Makes a limit that the Observables of all who use it share: no more than `max` of them are
- * subscribed to at once, the others wait. Kinds take turns, so that many of one hold up no other;
- * within a kind it is first come, first served. Whoever unsubscribes while waiting leaves the line; a
- * place is free again when its Observable has ended or was unsubscribed from, and is given away once
- * the running code is done: who unsubscribes from many, one after the other, must not make those begin
- * that come next.
+ * Makes a limit: of the Observables that pass through it, at most `max` are subscribed to at once, and
+ * the others wait in a queue for each kind.
+ *
+ * - Kinds take turns, so that many Observables of one kind do not delay another kind.
+ * - Unsubscribing removes a waiting Observable from its queue.
+ * - A slot is free when its Observable has ended or was unsubscribed from. It is used again after the
+ *   running code: unsubscribing from many Observables in a loop must not start the last of them.
  */
 export function concurrencyLimit(
   max: number,
 ): <T>(source$: Observable<T>, kind?: string) => Observable<T> {
-  /** Each kind's line, in the order of their turns. */
-  const lines = new Map<string, Line>();
+  /** The queue of each kind, in the order of their turns. */
+  const queues = new Map<string, Queue>();
   let free = max;
   let isStarting = false;
-  const nextLine = (): Line | undefined => {
-    for (const [kind, line] of [...lines]) {
-      if (line.waiting.size === 0) continue;
-      lines.delete(kind);
-      lines.set(kind, line);
-      return line;
+  const nextQueue = (): Queue | undefined => {
+    for (const [kind, queue] of [...queues]) {
+      if (queue.waiting.size === 0) continue;
+      queues.delete(kind);
+      queues.set(kind, queue);
+      return queue;
     }
     return undefined;
   };
@@ -44,10 +46,10 @@ export function concurrencyLimit(
     if (isStarting) return;
     isStarting = true;
     while (free > 0) {
-      const line = nextLine();
-      if (line === undefined) break;
-      const start = line.turns.next().value;
-      line.waiting.delete(start);
+      const queue = nextQueue();
+      if (queue === undefined) break;
+      const start = queue.starts.next().value;
+      queue.waiting.delete(start);
       free--;
       start();
     }
@@ -55,8 +57,8 @@ export function concurrencyLimit(
   };
   return (source$, kind = "") =>
     new Observable((subscriber) => {
-      const line = lines.get(kind) ?? makeLine();
-      lines.set(kind, line);
+      const queue = queues.get(kind) ?? makeQueue();
+      queues.set(kind, queue);
       const start = () => {
         source$.subscribe(subscriber);
         // After the source's own teardown, so that what it does has ended.
@@ -65,8 +67,8 @@ export function concurrencyLimit(
           if (!isStarting) asapScheduler.schedule(startWaiting);
         });
       };
-      line.waiting.add(start);
-      subscriber.add(() => line.waiting.delete(start));
+      queue.waiting.add(start);
+      subscriber.add(() => queue.waiting.delete(start));
       startWaiting();
     });
 }

@@ -11,12 +11,13 @@ import {
 } from "../../src/errors.ts";
 import { assertEquals } from "@std/assert";
 import { toFailure } from "../../src/cli/failure.ts";
-import { PathExistsError } from "../../src/fs/path_errors.ts";
+import { PathExistsError, toPathError } from "../../src/fs/path_errors.ts";
 
 const request = { method: "GET", requestUrl: "https://api.example/" };
 
-function systemError(code: string): Error {
-  return Object.assign(new Error(`${code}: write`), { code });
+/** Makes the error of the library for an error code of the operating system. */
+function savingError(code: string): unknown {
+  return toPathError("Cannot save a.tar.gz", Object.assign(new Error(code), { code }));
 }
 
 const failures: Record<string, [error: unknown, exitCode: number, advice: string]> = {
@@ -46,14 +47,14 @@ const failures: Record<string, [error: unknown, exitCode: number, advice: string
     "Wait for its end.",
   ],
   "a full disk": [
-    new HpcaiError("Cannot save a.tar.gz", { cause: systemError("ENOSPC") }),
+    savingError("ENOSPC"),
     1,
-    "Free disk space, then run the same command again.",
+    "Free disk space, then run it again.",
   ],
   "a read-only directory": [
-    new HpcaiError("Cannot save a.tar.gz", { cause: systemError("EROFS") }),
+    savingError("EROFS"),
     1,
-    "Name a writable path with -o.",
+    "Choose a path on a file system that can be written to.",
   ],
   "an existing file": [
     new PathExistsError("path", "a.tar.gz exists", { advice: "Use the option overwrite." }),
@@ -96,6 +97,22 @@ const failures: Record<string, [error: unknown, exitCode: number, advice: string
     new ApiConnectionError("No", request, { obstacle: "port" }),
     5,
     "Use another port in --base-url.",
+  ],
+  "a file that another process has locked": [
+    savingError("EBUSY"),
+    1,
+    "Close the program that uses the file, or choose another path.",
+  ],
+  "a rate limit of the storage": [
+    apiStatusError({
+      ...request,
+      status: 429,
+      message: "no",
+      isRedirected: true,
+      advice: "Retry in 2 minutes.",
+    }),
+    1,
+    "Retry in 2 minutes.",
   ],
   "a rate limit": [
     apiStatusError({ ...request, status: 429, message: "no", advice: "Retry in 5 minutes." }),

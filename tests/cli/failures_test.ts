@@ -102,14 +102,44 @@ Deno.test("hpcai-rx notes each retry, unless --quiet", async () => {
 });
 
 Deno.test("--debug shows each request, and the class and fields of the error", async () => {
-  const { stderr } = await runCli(new FakeHpcai(), "run", "info", "nope", "--debug");
+  const fake = new FakeHpcai();
+  const headers = { "x-request-id": "req-7" };
+  fake.faults.add({ type: "status", status: 404, message: "No run", headers });
+  const { stderr } = await runCli(fake, "run", "info", "nope", "--debug");
   const url = String.raw`http://127\.0\.0\.1:\d+/api/v1/training_runs/nope`;
-  assertMatch(stderr, new RegExp(`^debug: request 1\\.1\\.1 GET ${url}$`, "m"));
-  assertMatch(stderr, new RegExp(`^debug: response 1\\.1\\.1 GET ${url} 404 \\d+ ms$`, "m"));
-  assertMatch(
-    stderr,
-    new RegExp(`^debug: NotFoundError: .* method=GET requestUrl=${url} status=404`, "m"),
-  );
+  const hop = `GET ${url} call=1 attempt=1 hop=1 origin=api`;
+  const lines = [
+    `debug: request ${hop}`,
+    `debug: response ${hop} status=404 durationMs=\\d+ requestId=req-7`,
+    `debug: error GET ${url} call=1 attempt=1 NotFoundError: HTTP 404: No run .*`,
+    "error: HTTP 404: No run",
+    ".*",
+    "debug: NotFoundError: HTTP 404: No run " +
+    `method=GET requestUrl=${url} requestId=req-7 status=404 code=not_found`,
+  ];
+  assertMatch(stderr, new RegExp(`^${lines.join("\n")}\n$`));
+});
+
+Deno.test("--debug shows each hop with its origin, and retries with their delay", async () => {
+  const fake = new FakeHpcai({ archiveResponse: "redirect" });
+  const headers = { "retry-after-ms": "1" };
+  fake.faults.add({ type: "status", status: 503, message: "Busy", headers }, { on: "storage" });
+  const path = `hpcai://${RUN}/weights/final`;
+  const { stderr } = await runCli(fake, "checkpoint", "cat", path, "README.md", "--debug");
+  const hops = [...stderr.matchAll(/^debug: (\w+) GET [^ ?]+ call=1 (.*?)(?: durationMs=\d+)?$/gm)]
+    .map(([, type, fields]) => `${type} ${fields}`);
+  assertEquals(hops, [
+    "request attempt=1 hop=1 origin=api",
+    "response attempt=1 hop=1 origin=api status=302",
+    "request attempt=1 hop=2 origin=other",
+    "response attempt=1 hop=2 origin=other status=503",
+    hops[4],
+    "request attempt=2 hop=1 origin=api",
+    "response attempt=2 hop=1 origin=api status=302",
+    "request attempt=2 hop=2 origin=other",
+    "response attempt=2 hop=2 origin=other status=200",
+  ]);
+  assertMatch(hops[4] ?? "", /^retry attempt=1 delayMs=1 InternalServerError: HTTP 503: Busy /);
 });
 
 Deno.test("--debug shows neither the key nor the query of a signed URL", async () => {

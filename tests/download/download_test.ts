@@ -226,7 +226,7 @@ Deno.test("an archive that fits into no array is an error that names the way out
   await assertRejects(
     () => events(clientOf(() => archive(body(), HUGE_LENGTH))),
     HpcaiError,
-    "the option `to`",
+    "Pass a stream as the option to",
   );
 });
 
