@@ -1,17 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { defer, type Observable, tap } from "rxjs";
 import { TestScheduler } from "rxjs/testing";
-import {
-  ApiConnectionError,
-  ApiRedirectError,
-  apiStatusError,
-  ApiTimeoutError,
-  type HpcaiError,
-  InvalidArgumentError,
-} from "../../src/errors.ts";
+import { ApiConnectionError, apiStatusError, type HpcaiError } from "../../src/errors.ts";
 import type { RetryOptions } from "../../src/options.ts";
 import { retryWithBackoff } from "../../src/transport/retry.ts";
-import { archivePolicy, callPolicy, isTransient } from "../../src/transport/retry_policy.ts";
+import { archivePolicy, callPolicy } from "../../src/transport/retry_policy.ts";
 
 const request = { method: "GET", requestUrl: "https://api.example/x" };
 const connection = new ApiConnectionError("The connection failed", request);
@@ -210,33 +203,4 @@ Deno.test("retryWithBackoff calls onRetry with each error and the wait after it"
     flush();
     assertEquals(retries, [[connection, 250], [connection, 500]]);
   });
-});
-
-Deno.test("isTransient accepts connection errors, timeouts and statuses of a passing state", () => {
-  assertEquals(isTransient(connection), true);
-  assertEquals(isTransient(new ApiTimeoutError("late", request)), true);
-  for (const transient of [408, 409, 425, 429, 500, 502, 503, 504]) {
-    assertEquals(isTransient(status(transient)), true, String(transient));
-  }
-});
-
-Deno.test("isTransient follows x-should-retry rather than the status", () => {
-  const withShouldRetry = (code: number, shouldRetry: boolean) =>
-    apiStatusError({ ...request, status: code, message: "no", shouldRetry });
-  assertEquals(isTransient(withShouldRetry(503, false)), false);
-  assertEquals(isTransient(withShouldRetry(400, true)), true);
-});
-
-Deno.test("isTransient rejects a connection error with an obstacle", () => {
-  for (const obstacle of ["certificate", "permission", "port", "fetch"] as const) {
-    assertEquals(isTransient(new ApiConnectionError("no", request, { obstacle })), false);
-  }
-});
-
-Deno.test("isTransient rejects redirects, invalid arguments and lasting statuses", () => {
-  assertEquals(isTransient(new ApiRedirectError("no", request)), false);
-  assertEquals(isTransient(new InvalidArgumentError("limit", "no")), false);
-  for (const lasting of [400, 401, 403, 404, 410, 422, 501, 505]) {
-    assertEquals(isTransient(status(lasting)), false, String(lasting));
-  }
 });
