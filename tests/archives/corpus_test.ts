@@ -31,8 +31,8 @@ const REASONS: Readonly<Record<string, RegExp>> = {
   "file-becomes-parent": /through the file a/,
   "hardlink-absolute": /target is absolute/,
   "hardlink-outside": /target leads out/,
-  "hardlink-to-nothing": /is no file extracted before it/,
-  "hardlink-to-symlink": /is no file extracted before it/,
+  "hardlink-to-nothing": /is not a file of an earlier entry/,
+  "hardlink-to-symlink": /is not a file of an earlier entry/,
   "link-chain": /target leads out/,
   "nul": /name holds NUL/,
   "root-symlink": /name is absolute/,
@@ -61,11 +61,11 @@ const EXTENSION = /\.tar(\.gz)?$/;
 /** Extracts an archive into a new directory, and checks the names in its parent. */
 async function extractAlone(archivePath: string, parent: string) {
   await Deno.mkdir(parent);
-  await Deno.writeTextFile(`${parent}/outside`, "as it was");
+  await Deno.writeTextFile(`${parent}/outside`, "unchanged");
   const name = archivePath.split("/").at(-1)?.replace(EXTENSION, "") ?? "";
   const extraction = LINKING.includes(name) ? extractInChild : extractionOutcome;
   const { error } = await extraction(archivePath, `${parent}/target`);
-  assertEquals(await Deno.readTextFile(`${parent}/outside`), "as it was");
+  assertEquals(await Deno.readTextFile(`${parent}/outside`), "unchanged");
   return { name, error };
 }
 
