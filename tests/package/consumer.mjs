@@ -1,6 +1,7 @@
 // A JavaScript program of a user, which run.ts runs in Node with the npm package.
 import { NotFoundError, RestClient } from "@hpcai/rx";
 import { extractArchive$, saveArchive$ } from "@hpcai/rx/fs";
+import { apiProxy } from "@hpcai/rx/proxy";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
@@ -51,6 +52,15 @@ try {
     new Uint8Array(await readFile(`${directory}/extracted/adapter_config.json`)),
     config,
   );
+
+  const proxy = apiProxy({ apiKey: fake.apiKey, baseUrl });
+  const ofPage = new RestClient({
+    apiKey: "ignored by the proxy",
+    baseUrl: "http://localhost/hpcai",
+    fetch: (url, init) => proxy(new Request(url, init)),
+  });
+  const download = await lastValueFrom(ofPage.download$(checkpoint));
+  assert.deepEqual(download.body, last.body);
 } finally {
   server.close();
   server.closeAllConnections();

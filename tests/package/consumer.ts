@@ -7,6 +7,7 @@ import {
   type TrainingRun,
 } from "@hpcai/rx";
 import { extractArchive$, type ExtractEvent, saveArchive$, type SaveEvent } from "@hpcai/rx/fs";
+import { apiProxy } from "@hpcai/rx/proxy";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { firstValueFrom, lastValueFrom, map, type Observable, toArray } from "rxjs";
 
@@ -46,6 +47,8 @@ export const download = await lastValueFrom(
   if (error instanceof HpcaiError) return error.message;
   throw error;
 });
+
+export const handler: (request: Request) => Promise<Response> = apiProxy(fake);
 
 export const nothing: void = await firstValueFrom(client.deleteCheckpoint$("run", "checkpoint"));
 
