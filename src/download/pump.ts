@@ -73,17 +73,17 @@ export function pumpInto(
   const pump$ = (source: ArchiveSource, progress: Progress) =>
     new Observable<TransferLoaded | TransferRestart>((subscriber) => {
       const { loaded: start, end = Infinity, total, announcedTotal, etag, redact } = source;
-      /** How many bytes of the archive the source has passed. */
-      let read = start;
-      /** How many bytes of the archive the sink has: more than that where it has the next ones already. */
-      let sunk = start;
+      /** How many bytes of the archive have been read from sources. */
+      let sourceLoaded = start;
+      /** How many bytes of the archive the sink has: more than that where the source repeats bytes. */
+      let sinkLoaded = start;
       /** The first byte of the source that the follower takes. */
       let followedFrom = Infinity;
 
       const interruption = (
         problem: string,
         options?: ErrorOptions & { readonly isDamaged?: boolean },
-      ) => new Interruption(problem, sunk, total, options);
+      ) => new Interruption(problem, sinkLoaded, total, options);
       // An error that is not of this package can only be the sink's.
       const fail = (error: unknown) =>
         subscriber.error(error instanceof HpcaiError ? error : new SinkError(error));
@@ -93,17 +93,17 @@ export function pumpInto(
       const emitLoaded = () =>
         subscriber.next({
           type: "loaded",
-          loaded: sunk,
+          loaded: sinkLoaded,
           total,
           etag,
-          announcedTotal: (announcedTotal ?? 0) < sunk ? undefined : announcedTotal,
+          announcedTotal: (announcedTotal ?? 0) < sinkLoaded ? undefined : announcedTotal,
         });
 
       /** Makes the sink hold the first bytes of this archive, or none. */
       const alignSink = async (): Promise<void> => {
         const reason = restartReason(progress, source);
         if (reason === undefined) {
-          sunk = progress.reached.loaded;
+          sinkLoaded = progress.reached.loaded;
         } else {
           if (writer.restart === undefined) {
             const { loaded, total } = progress.reached;
@@ -122,16 +122,16 @@ export function pumpInto(
       /** Where the length is uncertain, follows the archive to its end. */
       const beginFollowing = async (): Promise<void> => {
         if (total !== undefined) return follower.drop();
-        if (await follower.begin(sunk, sink.received)) followedFrom = sunk;
+        if (await follower.begin(sinkLoaded, sink.received)) followedFrom = sinkLoaded;
         else if (start === 0 && await follower.begin(0, undefined)) followedFrom = 0;
       };
 
-      /** Turns what the follower finds into damage that a restart may repair, where it may. */
-      const followed = async <T>(run: () => Promise<T>): Promise<T> => {
+      /** Reports an invalid archive as damage that a restart may repair, where that is possible. */
+      const reportDamage = async <T>(run: () => Promise<T>): Promise<T> => {
         try {
           return await run();
         } catch (error) {
-          const isOfOneSource = followedFrom === 0 && start === 0 && sunk <= read;
+          const isOfOneSource = followedFrom === 0 && start === 0 && sinkLoaded <= sourceLoaded;
           if (isOfOneSource || !(error instanceof InvalidArchiveError)) throw error;
           throw interruption(error.problem, { isDamaged: true, cause: error });
         }
@@ -148,36 +148,36 @@ export function pumpInto(
 
       /** Writes those bytes of a chunk that the sink does not have. */
       const takeChunk = async (chunk: Uint8Array): Promise<void> => {
-        const offset = read;
-        const missing = bytesFrom(chunk, sunk - offset);
-        read += chunk.byteLength;
-        if (total !== undefined && read > total) {
+        const offset = sourceLoaded;
+        const missing = bytesFrom(chunk, sinkLoaded - offset);
+        sourceLoaded += chunk.byteLength;
+        if (total !== undefined && sourceLoaded > total) {
           const problem = "the server sent more bytes than it announced";
-          throw new DownloadInterruptedError(problem, read, total);
+          throw new DownloadInterruptedError(problem, sourceLoaded, total);
         }
-        sunk = Math.max(sunk, read);
-        requireWithinLimit(sunk);
-        if (followedFrom < read) {
-          await followed(() => follower.write(bytesFrom(chunk, followedFrom - offset)));
+        sinkLoaded = Math.max(sinkLoaded, sourceLoaded);
+        requireWithinLimit(sinkLoaded);
+        if (followedFrom < sourceLoaded) {
+          await reportDamage(() => follower.write(bytesFrom(chunk, followedFrom - offset)));
         }
         if (missing.byteLength === 0) return;
-        observe(missing, read - missing.byteLength);
+        observe(missing, sourceLoaded - missing.byteLength);
         writer.write(missing).catch(fail);
         emitLoaded();
       };
 
       /** Takes chunks until the source ends; resolves to whether it did, not to an unsubscription. */
       const takeAll = async (): Promise<boolean> => {
-        while (read < end) {
+        while (sourceLoaded < end) {
           await writer.ready();
           const chunk = await readChunk();
           // A reader that was cancelled reports an end too.
           if (subscriber.closed) return false;
           if (chunk === undefined) break;
           // What exceeds the requested range is not of this archive.
-          await takeChunk(bytesUpTo(chunk.bytes, end - read));
+          await takeChunk(bytesUpTo(chunk.bytes, end - sourceLoaded));
           if (chunk.slowRate !== undefined) {
-            throw new TransferTooSlowError(chunk.slowRate, minBytesPerSecond, sunk, total);
+            throw new TransferTooSlowError(chunk.slowRate, minBytesPerSecond, sinkLoaded, total);
           }
         }
         return true;
@@ -186,16 +186,18 @@ export function pumpInto(
       /** Throws unless the source has brought the archive to its end. */
       const requireComplete = async (): Promise<void> => {
         const length = total ?? (start > 0 ? announcedTotal : undefined) ?? 0;
-        if (sunk > read || read < length || read === 0) {
+        if (sinkLoaded > sourceLoaded || sourceLoaded < length || sourceLoaded === 0) {
           throw interruption("the server sent no more data");
         }
-        if (followedFrom === Infinity || await followed(() => follower.hasEnded())) return;
+        if (followedFrom === Infinity || await reportDamage(() => follower.hasEnded())) return;
         if (start === 0) {
           // A connection is not lost at the same byte twice: the archive itself has no end.
-          if (endedAt === read) {
-            throw new InvalidArchiveError(`it ends after ${read} bytes, before its own end`);
+          if (endedAt === sourceLoaded) {
+            throw new InvalidArchiveError(
+              `it ends after ${sourceLoaded} bytes, before its own end`,
+            );
           }
-          endedAt = read;
+          endedAt = sourceLoaded;
         }
         // A rest that reaches the announced length, but not the end of the archive, is not its rest.
         throw interruption("the archive ends early", { isDamaged: start > 0 });
@@ -205,7 +207,7 @@ export function pumpInto(
         requireWithinLimit(total ?? 0);
         await alignSink();
         emitLoaded();
-        await followed(beginFollowing);
+        await reportDamage(beginFollowing);
         if (!await takeAll()) return;
         await requireComplete();
         await writer.close();

@@ -40,7 +40,7 @@ export function backgroundSync(
   let inFlight: Promise<void> | undefined;
   let hasFailed = false;
 
-  const trusted = async (sync: () => Promise<void>): Promise<void> => {
+  const trySync = async (sync: () => Promise<void>): Promise<void> => {
     if (hasFailed) throw new Error("an earlier sync of the file failed");
     try {
       await sync();
@@ -51,7 +51,7 @@ export function backgroundSync(
   };
   const sync = async (): Promise<void> => {
     const reached = writer.length();
-    await trusted(() => file.datasync());
+    await trySync(() => file.datasync());
     await record(reached);
     synced = reached;
     syncedAt = performance.now();
@@ -69,7 +69,7 @@ export function backgroundSync(
     },
     settled: async () => await inFlight,
     sync,
-    syncFile: () => trusted(() => file.sync()),
+    syncFile: () => trySync(() => file.sync()),
     markSynced: () => void (synced = writer.length()),
   };
 }

@@ -3,12 +3,12 @@ import { dirname } from "node:path";
 import { isErrno } from "./errno.ts";
 import { statusOfTarget } from "./file_status.ts";
 
-/** What a disk says that failed or is full; all other errors mean that it cannot sync directories. */
+/** The errors of a disk that failed or is full. All others mean that it cannot sync directories. */
 const DISK_ERRORS = ["EIO", "ENOSPC", "EDQUOT"];
 
 /**
- * Makes sure that the names in a directory outlive a power failure, where the system can do that:
- * Windows cannot, nor can some network file systems.
+ * Makes sure that the names in a directory outlive a power failure, where the system supports that:
+ * Windows and some network file systems do not.
  */
 export async function syncDirectory(path: string): Promise<void> {
   try {

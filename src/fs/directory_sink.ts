@@ -13,11 +13,11 @@ import {
   settleExtraction,
 } from "./staged_directory.ts";
 
-/** An entry to write into a directory, whatever it comes from: an archive, or a file of its own. */
+/** An entry to write into a directory; its source may be an archive, or one request for each file. */
 export interface DirectoryEntry extends Pick<ArchiveEntry, "path" | "type" | "size" | "mode"> {
   /** What a symbolic or hard link (`symlink`, `link`) points to. */
   readonly linkTarget?: string | undefined;
-  /** The bytes of a file, which are read before the next entry is asked for. */
+  /** The bytes of a file; they are read before the next entry is requested. */
   readonly body: ReadableStream<Uint8Array>;
 }
 
@@ -95,7 +95,7 @@ async function writeStaged(
   await writer.syncDirectories();
 }
 
-/** Throws unless a directory may get this path: nothing is there, or a directory to be replaced. */
+/** Throws if something exists at a path, unless it is a directory that is to be replaced. */
 export async function requireFree(directory: string, overwrite: boolean): Promise<void> {
   const found = await statusOf(directory);
   if (found === undefined) return;

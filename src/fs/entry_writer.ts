@@ -37,19 +37,19 @@ export interface EntryWriter {
  * @param maxEntries The most directories, files and links that it creates.
  */
 export function entryWriter(root: string, strip: number, maxEntries: number): EntryWriter {
-  const created = new Map<string, "directory" | "file" | "symlink">();
+  const createdKinds = new Map<string, "directory" | "file" | "symlink">();
 
   const makeParents = async (segments: readonly string[], entry: string): Promise<void> => {
-    if (created.get(segments.join("/")) === "directory") return;
+    if (createdKinds.get(segments.join("/")) === "directory") return;
     for (let length = 1; length <= segments.length; length++) {
       const path = segments.slice(0, length).join("/");
-      const kind = created.get(path);
+      const kind = createdKinds.get(path);
       if (kind === "directory") continue;
       if (kind !== undefined) {
         throw new UnsafeArchiveError(entry, `it would be written through the ${kind} ${path}`);
       }
       // A single name can have thousands of them.
-      if (created.size >= maxEntries) {
+      if (createdKinds.size >= maxEntries) {
         throw new UnsafeArchiveError(
           entry,
           `it needs more than ${maxEntries} entries (maxEntries)`,
@@ -57,7 +57,7 @@ export function entryWriter(root: string, strip: number, maxEntries: number): En
         );
       }
       await createUnique(mkdir(join(root, path)), entry);
-      created.set(path, "directory");
+      createdKinds.set(path, "directory");
     }
   };
 
@@ -90,7 +90,7 @@ export function entryWriter(root: string, strip: number, maxEntries: number): En
 
   const linkFile = async (path: string, target: string, entry: string): Promise<void> => {
     const existing = safeSegments(target, entry, "target").slice(strip).join("/");
-    if (created.get(existing) !== "file") {
+    if (createdKinds.get(existing) !== "file") {
       throw new UnsafeArchiveError(entry, `its target ${target} is not a file of an earlier entry`);
     }
     await createUnique(link(join(root, existing), join(root, path)), entry);
@@ -110,7 +110,7 @@ export function entryWriter(root: string, strip: number, maxEntries: number): En
         throw new UnsafeArchiveError(name, `it is a ${type}`);
       }
       if (path === "") return undefined;
-      if (created.has(path)) {
+      if (createdKinds.has(path)) {
         throw new UnsafeArchiveError(name, "its name is that of another entry");
       }
       const parents = segments.slice(0, -1);
@@ -118,17 +118,17 @@ export function entryWriter(root: string, strip: number, maxEntries: number): En
         requireInside(linkTarget, parents.length, name);
         await makeParents(parents, name);
         await createUnique(symlink(linkTarget, join(root, path)), name);
-        created.set(path, "symlink");
+        createdKinds.set(path, "symlink");
         return path;
       }
       await makeParents(parents, name);
       if (type === "file") await writeFile(path, entry);
       else await linkFile(path, linkTarget, name);
-      created.set(path, "file");
+      createdKinds.set(path, "file");
       return path;
     },
     async syncDirectories() {
-      for (const [path, kind] of created) {
+      for (const [path, kind] of createdKinds) {
         if (kind === "directory") await syncDirectory(join(root, path));
       }
       await syncDirectory(root);

@@ -33,15 +33,15 @@ export interface FileStatus {
 
 /** The status of the file at a path: of a link itself, not of its target; `undefined` where there is none. */
 export function statusOf(path: string): Promise<FileStatus | undefined> {
-  return orMissing(lstat(path, { bigint: true }));
+  return readStatus(lstat(path, { bigint: true }));
 }
 
 /** The status of the file at a path, or of the target of a link; `undefined` where there is none. */
 export function statusOfTarget(path: string): Promise<FileStatus | undefined> {
-  return orMissing(stat(path, { bigint: true }));
+  return readStatus(stat(path, { bigint: true }));
 }
 
-async function orMissing(stats: Promise<BigIntStats>): Promise<FileStatus | undefined> {
+async function readStatus(stats: Promise<BigIntStats>): Promise<FileStatus | undefined> {
   try {
     return toStatus(await stats);
   } catch (error) {

@@ -13,8 +13,8 @@
  * const checkpoint = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/final";
  * const directory = await mkdtemp(`${tmpdir()}/`);
  *
- * await lastValueFrom(saveArchive$(client, checkpoint, `${directory}/final.tar.gz`)); // as it is
- * await lastValueFrom(extractArchive$(client, checkpoint, `${directory}/final`)); // or its files
+ * await lastValueFrom(saveArchive$(client, checkpoint, `${directory}/final.tar.gz`)); // as a file
+ * await lastValueFrom(extractArchive$(client, checkpoint, `${directory}/final`)); // or as a directory
  * ```
  *
  * @module

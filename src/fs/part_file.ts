@@ -63,8 +63,8 @@ interface PartContent {
 const UNKNOWN_ARCHIVE: ArchiveIdentity = { etag: undefined, total: undefined };
 
 /**
- * Opens the part of a path's state, with the bytes that an earlier save left if the record says which
- * archive they are of, and the file is one that only this user has written to.
+ * Opens the part of a path's state, with the bytes that an earlier save left if its record identifies
+ * their archive, and only this user can have written to the file.
  *
  * @param isHashed Whether to compute the SHA-256.
  * @param signal Ends all reading.

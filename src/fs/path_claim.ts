@@ -34,7 +34,7 @@ export interface PathClaim extends Pick<PathLock, "requireHeld" | "confirm"> {
 }
 
 /** The claims of this process, so that a new one waits for the end of one that was cancelled. */
-const claimed = new Map<string, { isEnding(): boolean; readonly released: Promise<void> }>();
+const activeClaims = new Map<string, { isEnding(): boolean; readonly released: Promise<void> }>();
 
 /**
  * How long a killed process blocks its path, in milliseconds. Longer than a busy disk may delay the
@@ -151,7 +151,7 @@ async function register(
   isEnding: () => boolean,
   signal: AbortSignal,
 ): Promise<() => void> {
-  for (let other = claimed.get(id); other !== undefined; other = claimed.get(id)) {
+  for (let other = activeClaims.get(id); other !== undefined; other = activeClaims.get(id)) {
     if (!other.isEnding()) {
       throw new HpcaiError(
         `Cannot write ${target}: another save or extraction of this process is in progress`,
@@ -162,9 +162,9 @@ async function register(
     signal.throwIfAborted();
   }
   const { promise: released, resolve } = withResolvers();
-  claimed.set(id, { isEnding, released });
+  activeClaims.set(id, { isEnding, released });
   return () => {
-    claimed.delete(id);
+    activeClaims.delete(id);
     resolve();
   };
 }
@@ -285,7 +285,7 @@ async function sweep(
     for (const name of await readdir(state.path)) {
       const [, key = "", kind] = /^([0-9a-f]{32})\.(?:[0-9a-f]{16})?\.?(probe|lock)?$/.exec(name) ??
         [];
-      if (key === "" || key === ownKey || claimed.has(`${state.identity}/${key}`)) continue;
+      if (key === "" || key === ownKey || activeClaims.has(`${state.identity}/${key}`)) continue;
       const path = join(state.path, name);
       if (kind === "probe") await rm(path, { force: true });
       else if (await (kind === "lock" ? isExpired(path, leaseMs) : isLeftover(path))) keys.add(key);

@@ -202,7 +202,7 @@ async function restart(stage: SaveStage, save: Save): Promise<SaveStage> {
   return { name: "part", part };
 }
 
-/** Completes the file; the server has confirmed that all bytes are there. */
+/** Completes the file, after the server has confirmed that it has all bytes. */
 async function commit(stage: SaveStage, save: Save): Promise<SavedFileFacts> {
   const { path, options, claim, ending: { signal } } = save;
   if (stage.name === "part") return await commitPart(stage.part, path, options, claim, signal);

@@ -37,7 +37,7 @@ function textOf({ body }: ArchiveEntry): Promise<string> {
   return new Response(body).text();
 }
 
-/** The bytes that GNU tar takes for an archive of one file. */
+/** An archive of one file, made by GNU tar. */
 async function tarOf(name: string, text: string): Promise<Uint8Array<ArrayBuffer>> {
   const directory = await Deno.makeTempDir();
   try {
@@ -49,13 +49,13 @@ async function tarOf(name: string, text: string): Promise<Uint8Array<ArrayBuffer
   }
 }
 
-Deno.test("the entries come in the archive's order, also if nobody reads them", async () => {
+Deno.test("archiveEntries$ emits the entries in the order of the archive, even if no body is read", async () => {
   const entries = await lastValueFrom(fakeOf().client.archiveEntries$(CHECKPOINT).pipe(toArray()));
   assertEquals(entries.map(({ path }) => path), NAMES);
   assertEquals(entries.map(({ type }) => type), NAMES.map(() => "file"));
 });
 
-Deno.test("a body has as many bytes as its entry says, read one after the other", async () => {
+Deno.test("archiveEntries$ emits bodies of the announced sizes, read one after the other", async () => {
   const lengths = await lastValueFrom(
     fakeOf().client.archiveEntries$(CHECKPOINT).pipe(
       concatMap(async ({ size, body }) => [
@@ -68,17 +68,17 @@ Deno.test("a body has as many bytes as its entry says, read one after the other"
   assertEquals(lengths.map(([size]) => size), lengths.map(([, length]) => length));
 });
 
-Deno.test("a large file is read whole, also where those before it were skipped", async () => {
+Deno.test("archiveEntries$ emits a large body in full after bodies that were skipped", async () => {
   const file = "adapter_model.safetensors";
   const bytes = await firstValueFrom(fakeOf().client.readArchiveEntry$(CHECKPOINT, file));
   assert(bytes.length > 2 ** 19);
 });
 
-Deno.test("the next entry comes only when the body of the one before is read", async () => {
+Deno.test("archiveEntries$ emits the next entry only when the body before is read", async () => {
   const notes: string[] = [];
   await lastValueFrom(
     fakeOf().client.archiveEntries$(CHECKPOINT).pipe(
-      // Which waits for nobody by itself.
+      // The callback itself waits for nothing.
       mergeMap(({ path, body }) => {
         notes.push(path);
         const close = () => void notes.push(`read ${path}`);
@@ -89,7 +89,7 @@ Deno.test("the next entry comes only when the body of the one before is read", a
   assertEquals(notes, NAMES.flatMap((name) => [name, `read ${name}`]));
 });
 
-Deno.test("a body that is cancelled half-way is skipped", async () => {
+Deno.test("archiveEntries$ skips the rest of a body that is cancelled", async () => {
   const paths = await lastValueFrom(
     fakeOf().client.archiveEntries$(CHECKPOINT).pipe(
       concatMap(async ({ path, body }) => {
@@ -102,7 +102,7 @@ Deno.test("a body that is cancelled half-way is skipped", async () => {
   assertEquals(paths, NAMES);
 });
 
-Deno.test("unsubscribing aborts the transfer", async () => {
+Deno.test("archiveEntries$ that is unsubscribed aborts the transfer", async () => {
   const archive = await tarOf("a.txt", "hello".repeat(10_000));
   let isCancelled = false;
   const client = new RestClient({
@@ -122,7 +122,7 @@ Deno.test("unsubscribing aborts the transfer", async () => {
   assertEquals(isCancelled, true);
 });
 
-Deno.test("one file is read out of an archive of 2 GiB while little of it is sent", async () => {
+Deno.test("readArchiveEntry$ reads a file of an archive of 2 GiB and transfers only its beginning", async () => {
   const { fake } = fakeOf({ archiveBytes: 2 * 2 ** 30 });
   let sent = 0;
   const client = new RestClient({
@@ -145,13 +145,13 @@ Deno.test("one file is read out of an archive of 2 GiB while little of it is sen
   assert(sent <= 4 * 2 ** 20, `${sent} bytes were sent`);
 });
 
-Deno.test("a file is found without the `./` of its name, in an archive that is not gzipped", async () => {
+Deno.test("readArchiveEntry$ finds a file without the `./` of its name, in an archive that is not compressed", async () => {
   const client = clientOf(await tarOf("a.txt", "hello"), 1);
   const bytes = await firstValueFrom(client.readArchiveEntry$(CHECKPOINT, "a.txt"));
   assertEquals(new TextDecoder().decode(bytes), "hello");
 });
 
-Deno.test("an entry says what the archive says", async () => {
+Deno.test("archiveEntries$ emits the fields of the header", async () => {
   const client = clientOf(await tarOf("a.txt", "hello"));
   const [entry] = await lastValueFrom(
     client.archiveEntries$(CHECKPOINT).pipe(
@@ -170,7 +170,7 @@ Deno.test("an entry says what the archive says", async () => {
   assertInstanceOf(mtime, Date);
 });
 
-Deno.test("a name that the archive has not is an error that says so", async () => {
+Deno.test("readArchiveEntry$ fails with an ArchiveEntryNotFoundError for a name that the archive does not have", async () => {
   const error = await assertRejects(
     () => firstValueFrom(fakeOf().client.readArchiveEntry$(CHECKPOINT, "model.bin")),
     ArchiveEntryNotFoundError,
@@ -178,7 +178,7 @@ Deno.test("a name that the archive has not is an error that says so", async () =
   assertEquals(error.path, "model.bin");
 });
 
-Deno.test("an empty name is refused before any request", async () => {
+Deno.test("readArchiveEntry$ rejects an empty name before any request", async () => {
   const { fake, client } = fakeOf();
   await assertRejects(
     () => firstValueFrom(client.readArchiveEntry$(CHECKPOINT, "./")),
@@ -187,7 +187,7 @@ Deno.test("an empty name is refused before any request", async () => {
   assertEquals(fake.requests.length, 0);
 });
 
-Deno.test("what is no archive is said to be none", async () => {
+Deno.test("archiveEntries$ rejects bytes that are no archive", async () => {
   const client = clientOf(new TextEncoder().encode("no archive ".repeat(100)));
   await assertRejects(
     () => lastValueFrom(client.archiveEntries$(CHECKPOINT)),
@@ -195,7 +195,7 @@ Deno.test("what is no archive is said to be none", async () => {
   );
 });
 
-Deno.test("a gzip that is cut off is said to be broken", async () => {
+Deno.test("archiveEntries$ rejects a truncated gzip", async () => {
   const { fake } = fakeOf({ archiveBytes: 16_384 });
   const archive = fake.archive("eb78693b-380d-40f8-a709-ffe0da185718", "step_0010");
   await assertRejects(
@@ -204,14 +204,14 @@ Deno.test("a gzip that is cut off is said to be broken", async () => {
   );
 });
 
-Deno.test("the API's own error reaches who reads entries", async () => {
+Deno.test("archiveEntries$ fails with the error of the API", async () => {
   await assertRejects(
     () => lastValueFrom(fakeOf().client.archiveEntries$(CHECKPOINT.replace("0010", "9999"))),
     NotFoundError,
   );
 });
 
-Deno.test("entries go on where the connection was cut", async () => {
+Deno.test("archiveEntries$ resumes after a lost connection", async () => {
   const { fake } = fakeOf();
   fake.faults.add({ type: "cut", afterBytes: 500_000 });
   const client = new RestClient({
@@ -229,9 +229,9 @@ async function tarOfZeros(byteLength: number): Promise<Uint8Array<ArrayBuffer>> 
   return await tarOf("zeros", "\0".repeat(byteLength));
 }
 
-Deno.test("readArchiveEntry$ refuses a file that exceeds maxBytes by its header, before its bytes come", async () => {
+Deno.test("readArchiveEntry$ rejects a file that exceeds maxBytes at its header, before its bytes arrive", async () => {
   const archive = await tarOf("a.txt", "hello".repeat(100_000));
-  // Its bytes never come.
+  // The bytes of the file never arrive.
   const client = clientOf(archive.slice(0, 512));
   const error = await assertRejects(
     () => firstValueFrom(client.readArchiveEntry$(CHECKPOINT, "a.txt", { maxBytes: 499_999 })),
@@ -252,7 +252,7 @@ Deno.test("readArchiveEntry$ reads a file of as many bytes as maxBytes, after la
   await assertRejects(() => read(maxBytes - 1), UnsafeArchiveError);
 });
 
-Deno.test("readArchiveEntry$ takes 64 MiB by default, and not one byte more", async () => {
+Deno.test("readArchiveEntry$ reads 64 MiB by default, and not one byte more", async () => {
   const read = async (byteLength: number) => {
     const client = clientOf(await tarOfZeros(byteLength));
     return await firstValueFrom(client.readArchiveEntry$(CHECKPOINT, "zeros"));
@@ -261,7 +261,7 @@ Deno.test("readArchiveEntry$ takes 64 MiB by default, and not one byte more", as
   await assertRejects(() => read(2 ** 26 + 1), UnsafeArchiveError);
 });
 
-Deno.test("archiveEntries$ ends before the entry with which they exceed maxBytes", async () => {
+Deno.test("archiveEntries$ fails before the entry that exceeds maxBytes", async () => {
   const { client } = fakeOf();
   const all = await lastValueFrom(client.archiveEntries$(CHECKPOINT).pipe(toArray()));
   const sizes = all.map(({ size }) => size);
@@ -290,7 +290,7 @@ for (
     ],
   ] satisfies [string, (client: RestClient) => Promise<unknown>][]
 ) {
-  Deno.test(`${operation} ends at a gzip bomb, soon after its first 64 MiB`, async () => {
+  Deno.test(`${operation} fails at a gzip bomb, soon after its first 64 MiB`, async () => {
     const bomb = gzipSync(await tarOfZeros(100 * 2 ** 20));
     const error = await assertRejects(
       () => read(clientOf(new Uint8Array(bomb))),
@@ -301,7 +301,7 @@ for (
   });
 }
 
-Deno.test("maxRatio raises what may come out of a gzip", async () => {
+Deno.test("archiveEntries$ with a higher maxRatio reads a gzip of that ratio", async () => {
   const client = clientOf(new Uint8Array(gzipSync(await tarOfZeros(65 * 2 ** 20))));
   await assertRejects(() => lastValueFrom(client.archiveEntries$(CHECKPOINT)), UnsafeArchiveError);
   await lastValueFrom(client.archiveEntries$(CHECKPOINT, { maxRatio: 2000 }));
@@ -309,7 +309,7 @@ Deno.test("maxRatio raises what may come out of a gzip", async () => {
 
 for (const options of [{ maxBytes: -1 }, { maxBytes: 0.5 }, { maxRatio: 0 }, { maxRatio: NaN }]) {
   const [name] = Object.keys(options);
-  Deno.test(`entries are not read with ${name} ${Object.values(options)}`, async () => {
+  Deno.test(`archiveEntries$ rejects ${name} ${Object.values(options)}`, async () => {
     const { fake, client } = fakeOf();
     const reads: (() => Promise<unknown>)[] = [
       () => lastValueFrom(client.archiveEntries$(CHECKPOINT, options)),
@@ -323,7 +323,7 @@ for (const options of [{ maxBytes: -1 }, { maxBytes: 0.5 }, { maxRatio: 0 }, { m
   });
 }
 
-Deno.test("a body that is read only after its entry was skipped fails with what to do", async () => {
+Deno.test("archiveEntries$ fails a read of a skipped body with advice", async () => {
   const entries = await lastValueFrom(fakeOf().client.archiveEntries$(CHECKPOINT).pipe(toArray()));
   const [first, second] = entries;
   assert(first !== undefined && second !== undefined);
@@ -333,7 +333,7 @@ Deno.test("a body that is read only after its entry was skipped fails with what 
   await second.body.cancel();
 });
 
-Deno.test("a body that is cancelled while it waits for bytes leaves the next entries whole", async () => {
+Deno.test("archiveEntries$ emits complete entries after a body that was cancelled while it waited for bytes", async () => {
   const { fake } = fakeOf({ archiveBytes: 20_000 });
   const archive = fake.archive("eb78693b-380d-40f8-a709-ffe0da185718", "step_0010").slice(0);
   const texts = await lastValueFrom(
@@ -352,7 +352,7 @@ Deno.test("a body that is cancelled while it waits for bytes leaves the next ent
   assertEquals(texts.length, NAMES.length);
 });
 
-Deno.test("entries of an archive of several gzip members are read", async () => {
+Deno.test("archiveEntries$ reads an archive of several gzip members", async () => {
   const tar = await tarOf("a.txt", "hello");
   const members = [tar.slice(0, 600), tar.slice(600)].map((part) => gzipSync(part));
   const client = clientOf(Uint8Array.from(members.flatMap((member) => [...member])));

@@ -4,7 +4,7 @@ import { lastValueFrom, toArray } from "rxjs";
 
 export const CHECKPOINT = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010";
 
-/** A client to whom every archive is these bytes, in chunks. */
+/** A client that receives these bytes as every archive, in chunks. */
 export function clientOf(archive: Uint8Array<ArrayBuffer>, chunkBytes = 65_536): RestClient {
   return new RestClient({
     apiKey: "sk-secret",
@@ -27,7 +27,7 @@ export function clientOf(archive: Uint8Array<ArrayBuffer>, chunkBytes = 65_536):
   });
 }
 
-/** Extracts an archive and gives all events. */
+/** Extracts an archive; resolves to all events. */
 export function extract(
   archive: Uint8Array<ArrayBuffer>,
   directory: string,
@@ -44,8 +44,8 @@ export interface Outcome {
 }
 
 /**
- * Extracts an archive in a process of its own, which may do all: Deno makes a symbolic link only for
- * who may write everywhere, which tests must not.
+ * Extracts an archive in another process with all permissions: Deno creates a symbolic link only with the
+ * permission to write everywhere, which tests do not have.
  */
 export async function extractInChild(archivePath: string, directory: string): Promise<Outcome> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
@@ -64,8 +64,8 @@ export async function extractInChild(archivePath: string, directory: string): Pr
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-/** Extracts an archive and says how that ended. */
-export async function outcome(archivePath: string, directory: string): Promise<Outcome> {
+/** Extracts an archive; resolves to the outcome. */
+export async function extractionOutcome(archivePath: string, directory: string): Promise<Outcome> {
   try {
     await extract(await Deno.readFile(archivePath), directory);
     return {};
@@ -76,7 +76,7 @@ export async function outcome(archivePath: string, directory: string): Promise<O
   }
 }
 
-/** What is in a directory: for each name its kind, and its bytes or where it points. */
+/** The contents of a directory: for each name its kind, and its bytes or its target. */
 export async function treeOf(directory: string): Promise<Record<string, unknown>> {
   const tree: Record<string, unknown> = {};
   const walk = async (path: string): Promise<void> => {
@@ -101,12 +101,12 @@ export async function treeOf(directory: string): Promise<Record<string, unknown>
   return tree;
 }
 
-/** The names in a directory. */
+/** The sorted names in a directory. */
 export async function namesIn(directory: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(directory), ({ name }) => name)).sort();
 }
 
 if (import.meta.main) {
   const [archivePath = "", directory = ""] = Deno.args;
-  console.log(JSON.stringify(await outcome(archivePath, directory)));
+  console.log(JSON.stringify(await extractionOutcome(archivePath, directory)));
 }

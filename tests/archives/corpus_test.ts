@@ -1,8 +1,8 @@
 import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
-import { extractInChild, namesIn, outcome, treeOf } from "./corpus.ts";
+import { extractInChild, extractionOutcome, namesIn, treeOf } from "./corpus.ts";
 import { run, withCorpus } from "./with_corpus.ts";
 
-/** Archives in whose extraction a symbolic link is made. */
+/** Archives with a symbolic link. */
 const LINKING = [
   "links",
   "symlink-inside-then-through",
@@ -11,7 +11,7 @@ const LINKING = [
   "hardlink-to-symlink",
 ];
 
-/** What the reason of each refusal must say. */
+/** The reason for each refusal. */
 const REASONS: Readonly<Record<string, RegExp>> = {
   "absolute": /name is absolute/,
   "absolute-directory": /name is absolute/,
@@ -31,8 +31,8 @@ const REASONS: Readonly<Record<string, RegExp>> = {
   "file-becomes-parent": /through the file a/,
   "hardlink-absolute": /target is absolute/,
   "hardlink-outside": /target leads out/,
-  "hardlink-to-nothing": /is no file extracted before it/,
-  "hardlink-to-symlink": /is no file extracted before it/,
+  "hardlink-to-nothing": /is not a file of an earlier entry/,
+  "hardlink-to-symlink": /is not a file of an earlier entry/,
   "link-chain": /target leads out/,
   "nul": /name holds NUL/,
   "root-symlink": /name is absolute/,
@@ -58,18 +58,18 @@ function reasonOf(name: string): RegExp {
 
 const EXTENSION = /\.tar(\.gz)?$/;
 
-/** Extracts an archive into a new directory, whose parent's names are then checked. */
+/** Extracts an archive into a new directory, and checks the names in its parent. */
 async function extractAlone(archivePath: string, parent: string) {
   await Deno.mkdir(parent);
-  await Deno.writeTextFile(`${parent}/outside`, "as it was");
+  await Deno.writeTextFile(`${parent}/outside`, "unchanged");
   const name = archivePath.split("/").at(-1)?.replace(EXTENSION, "") ?? "";
-  const extraction = LINKING.includes(name) ? extractInChild : outcome;
+  const extraction = LINKING.includes(name) ? extractInChild : extractionOutcome;
   const { error } = await extraction(archivePath, `${parent}/target`);
-  assertEquals(await Deno.readTextFile(`${parent}/outside`), "as it was");
+  assertEquals(await Deno.readTextFile(`${parent}/outside`), "unchanged");
   return { name, error };
 }
 
-Deno.test("archives of real programs are extracted as GNU tar extracts them, or refused untouched", async (t) => {
+Deno.test("extractArchive$ extracts archives of real programs as GNU tar does, or refuses them", async (t) => {
   await withCorpus(async (root) => {
     const atStart = await namesIn(root);
     for (const file of await namesIn(`${root}/odd`)) {
@@ -98,7 +98,7 @@ Deno.test("archives of real programs are extracted as GNU tar extracts them, or 
       });
     }
     for (const file of await namesIn(`${root}/broken`)) {
-      await t.step(`${file} is said to be broken, and nothing is written`, async () => {
+      await t.step(`${file} is reported as invalid, and nothing is written`, async () => {
         const parent = `${root}/broken-${file}`;
         const { error } = await extractAlone(`${root}/broken/${file}`, parent);
         assertEquals(error?.name, "InvalidArchiveError");

@@ -14,13 +14,13 @@ const MAX_TAR_BYTES = 20_000;
 const TIMEOUT_MS = 5_000;
 const SEED = Number(Deno.env.get("DAMAGED_ARCHIVES_SEED") ?? Date.now());
 
-/** What is done to the bytes of an archive, each at a place between its first and its last. */
+/** The kinds of damage, each at a place between the first and the last byte. */
 type Damage =
   | { readonly type: "cut"; readonly at: number }
   | { readonly type: "set"; readonly at: number; readonly byte: number }
   | { readonly type: "remove"; readonly at: number; readonly byteLength: number }
   | { readonly type: "insert"; readonly at: number; readonly bytes: Uint8Array }
-  /** As a header of which a field holds something else. */
+  /** A header with another value in a field. */
   | { readonly type: "field"; readonly at: number; readonly field: number; readonly text: string };
 
 const place = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true });
@@ -75,7 +75,7 @@ function latin1(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
-/** Writes a header's checksum, so that what else is in it comes to count. */
+/** Writes the checksum of a header, so that its other fields are read. */
 function sign(header: Uint8Array): void {
   header.set(latin1(" ".repeat(8)), 148);
   const sum = header.reduce((sum, byte) => sum + byte, 0);
@@ -106,7 +106,7 @@ function damaged(bytes: Uint8Array, damage: Damage): Uint8Array<ArrayBuffer> {
   }
 }
 
-/** What comes of something that must end: its value, or its error's name if that is the package's. */
+/** The outcome of a promise that must settle: its value, or the name of an HpcaiError. */
 async function outcome<T>(run: () => Promise<T>): Promise<T | HpcaiError> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -122,7 +122,7 @@ async function outcome<T>(run: () => Promise<T>): Promise<T | HpcaiError> {
   }
 }
 
-/** All that an archive holds; bodies as text, every third of them cancelled or left out. */
+/** The entries of an archive; bodies as text, every third of them cancelled or skipped. */
 function entriesOf(archive: Uint8Array<ArrayBuffer>, chunkBytes: number) {
   let index = 0;
   return outcome(() =>
@@ -150,12 +150,12 @@ async function isComplete(archive: Uint8Array, chunkBytes: number): Promise<bool
   });
 }
 
-/** The archives of the corpus as tar, those that are small. */
+/** The small archives of the corpus as tar. */
 async function smallTars(root: string): Promise<ReadonlyMap<string, Uint8Array>> {
   const tars = new Map<string, Uint8Array>();
   for (const kind of ["odd", "hostile", "broken"]) {
     for (const file of await namesIn(`${root}/${kind}`)) {
-      // The archives of which much comes out.
+      // Those that decompress to many bytes.
       if (/bomb|too-many|too-long|gzip-|cut-/.test(file)) continue;
       const bytes = await Deno.readFile(`${root}/${kind}/${file}`);
       const tar = file.endsWith(".tar")
@@ -168,15 +168,15 @@ async function smallTars(root: string): Promise<ReadonlyMap<string, Uint8Array>>
   return tars;
 }
 
-Deno.test("a damaged archive is read right, or ends in an HpcaiError", async (t) => {
+Deno.test("archiveEntries$ and extractArchive$ read a damaged archive correctly, or fail with an HpcaiError", async (t) => {
   await withCorpus(async (root) => {
     const tars = await smallTars(root);
-    // By name, since a counterexample is shown.
+    // By name, since fast-check prints the counterexample.
     const file = fc.constantFrom(...tars.keys());
     const tarOf = (file: string): Uint8Array => tars.get(file) ?? new Uint8Array();
     const chunkBytes = fc.constantFrom(1, 7, 511, 512, 513, 4096);
 
-    await t.step("a damaged gzip never comes out as another archive", async () => {
+    await t.step("a damaged gzip is never read as another archive", async () => {
       await fc.assert(
         fc.asyncProperty(
           file,
@@ -193,7 +193,7 @@ Deno.test("a damaged archive is read right, or ends in an HpcaiError", async (t)
             if (!(entries instanceof HpcaiError)) {
               assertEquals(whole, true);
             }
-            // What is complete may hold what is not supported, but is no broken gzip.
+            // A complete archive may have unsupported entries, but its gzip is valid.
             if (whole === true) {
               assert(!(entries instanceof InvalidArchiveError && /gzip/.test(entries.message)));
             }
@@ -203,7 +203,7 @@ Deno.test("a damaged archive is read right, or ends in an HpcaiError", async (t)
       );
     });
 
-    await t.step("a damaged tar ends, in entries or in an HpcaiError", async () => {
+    await t.step("a damaged tar ends in entries or in an HpcaiError", async () => {
       await fc.assert(
         fc.asyncProperty(
           file,
@@ -212,11 +212,11 @@ Deno.test("a damaged archive is read right, or ends in an HpcaiError", async (t)
           async (file, damages, chunkBytes) => {
             const broken = damages.reduce<Uint8Array<ArrayBuffer>>(damaged, tarOf(file).slice());
             const entries = await entriesOf(broken, chunkBytes);
-            // The chunks make no difference.
+            // The size of the chunks makes no difference.
             const others = await entriesOf(broken, 4096);
             if (entries instanceof HpcaiError) assertEquals(`${others}`, `${entries}`);
             else assertEquals(others, entries);
-            // A tar that begins with the end of one is nothing that archiveEnd believes.
+            // archiveEnd rejects a tar that begins with its end.
             if (!(entries instanceof HpcaiError) && broken[0] !== 0) {
               assertEquals(await isComplete(broken, chunkBytes), true);
             }
@@ -231,7 +231,7 @@ Deno.test("a damaged archive is read right, or ends in an HpcaiError", async (t)
         fc.asyncProperty(file, damage, async (file, damage) => {
           const parent = await Deno.makeTempDir({ dir: root });
           const extraction = await outcome(() =>
-            // Deno makes links only for those who may write everywhere.
+            // Deno creates links only with the permission to write everywhere.
             extract(damaged(tarOf(file), damage), `${parent}/a/target`, {
               filter: ({ type }) => type !== "symlink",
             })

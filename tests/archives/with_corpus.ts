@@ -1,12 +1,12 @@
 import { assert } from "@std/assert";
 
-/** Runs a program, which must succeed. */
+/** Runs a program; fails if that fails. */
 export async function run(program: string, ...args: string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command(program, { args }).output();
   assert(success, `${program}: ${new TextDecoder().decode(stderr)}`);
 }
 
-/** Makes the corpus, does something with it, and removes it. */
+/** Creates the corpus, uses it, and removes it. */
 export async function withCorpus(use: (root: string) => Promise<void>): Promise<void> {
   const root = await Deno.makeTempDir();
   try {

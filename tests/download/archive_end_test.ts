@@ -7,15 +7,15 @@ import { InvalidArchiveError } from "../../src/errors.ts";
 import { namesIn } from "../archives/corpus.ts";
 import { withCorpus } from "../archives/with_corpus.ts";
 
-/** The archives of corpus whose entries claim bytes that never come, or that have no end. */
+/** The archives of the corpus that lack bytes of an entry, or the end. */
 const ENDLESS = ["size-absurd", "no-end", "cut-in-a-file", "cut-in-a-header", "nine-gib-missing"];
 const TRUNCATED_GZIP = ["gzip-cut"];
-/** How often an archive is cut: large ones take a while to decompress. */
+/** At how many bytes an archive is truncated: large ones take a while to decompress. */
 const CUTS = 60;
 const CUTS_OF_LARGE = 4;
 const LARGE = ["bomb", "bomb-after-the-end", "too-many-entries"];
 
-/** Feeds an archive in chunks, of a buffer that is written over after each. */
+/** Writes an archive in chunks, of a buffer that is overwritten after each. */
 async function feed(end: ArchiveEnd, bytes: Uint8Array, chunkBytes = 16_384): Promise<boolean> {
   const buffer = new Uint8Array(chunkBytes);
   for (let offset = 0; offset < bytes.byteLength; offset += chunkBytes) {
@@ -27,7 +27,7 @@ async function feed(end: ArchiveEnd, bytes: Uint8Array, chunkBytes = 16_384): Pr
   return await end.close();
 }
 
-/** What an archive comes to. */
+/** The outcome of an archive. */
 async function verdict(bytes: Uint8Array, chunkBytes?: number): Promise<boolean | string> {
   try {
     return await feed(archiveEnd(), bytes, chunkBytes);
@@ -49,14 +49,14 @@ async function endOfTar(path: string): Promise<number> {
 async function endOf(path: string, bytes: Uint8Array): Promise<number> {
   if (path.endsWith(".tar")) return await endOfTar(path);
   if (path.includes("zeros-after-the-gzip")) return bytes.byteLength - 5000;
-  // The last one holds nothing but zeros that follow the end of the tar.
+  // The last one has only zeros after the end of the tar.
   if (path.includes("several-gzip-members")) {
     return new TextDecoder("latin1").decode(bytes).lastIndexOf("\x1f\x8b\b");
   }
   return bytes.byteLength;
 }
 
-Deno.test("archiveEnd takes each archive of the corpus for complete when it is whole, and never before", async (t) => {
+Deno.test("archiveEnd reports each archive of the corpus as complete at its last byte, and at none before", async (t) => {
   await withCorpus(async (root) => {
     for (const kind of ["odd", "hostile"]) {
       for (const file of await namesIn(`${root}/${kind}`)) {
@@ -76,7 +76,7 @@ Deno.test("archiveEnd takes each archive of the corpus for complete when it is w
           );
           const isTar = file.endsWith(".tar");
           for (const cut of [0, 1, 2, 9, 17, end - 8, end - 1, ...cuts]) {
-            // A tar's first bytes are only a name, which says nothing.
+            // The first bytes of a tar are only a name, which may be anything.
             if (isTar && cut > 0 && cut <= 100) continue;
             assertEquals(await verdict(bytes.subarray(0, cut), 4099), false, `cut at ${cut}`);
           }
@@ -111,14 +111,14 @@ for (
   ] as const
 ) {
   for (const chunkBytes of [1, 1000]) {
-    Deno.test(`archiveEnd comes to ${expected} for ${what}, ${chunkBytes} bytes a chunk`, async () => {
+    Deno.test(`archiveEnd resolves to ${expected} for ${what} in chunks of ${chunkBytes} bytes`, async () => {
       const archive = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
       assertEquals(await verdict(archive, chunkBytes), expected);
     });
   }
 }
 
-Deno.test("archiveEnd rejects the write of what cannot be an archive", async () => {
+Deno.test("archiveEnd rejects a write of bytes that cannot be an archive", async () => {
   const end = archiveEnd();
   await assertRejects(
     () => end.write(new TextEncoder().encode("<p>not found</p>".repeat(8))),
@@ -126,9 +126,9 @@ Deno.test("archiveEnd rejects the write of what cannot be an archive", async () 
   );
 });
 
-Deno.test("archiveEnd rejects a write after a gzip that holds no tar, with what is wrong", async () => {
+Deno.test("archiveEnd rejects a write after a gzip without a tar, with the reason", async () => {
   const end = archiveEnd();
-  // Without a trailer, so that the decompressor wants more.
+  // Without a trailer, so that the decompressor waits for more.
   const bytes = gzipSync("no archive ".repeat(10_000)).subarray(0, -8);
   const error = await assertRejects(async () => {
     while (true) await end.write(bytes);
@@ -136,7 +136,7 @@ Deno.test("archiveEnd rejects a write after a gzip that holds no tar, with what 
   assertStringIncludes(error.message, "neither gzip nor tar");
 });
 
-Deno.test("archiveEnd leaves nothing behind when it is aborted, before, while and after bytes come", async () => {
+Deno.test("archiveEnd leaves nothing behind when it is aborted before, during and after the bytes", async () => {
   const archive = gzipSync(new Uint8Array(2 ** 20));
   archiveEnd().abort();
   const idle = archiveEnd();
@@ -157,7 +157,7 @@ for (
     ["a DecompressionStream", decompressionStream],
   ] as const
 ) {
-  Deno.test(`archiveEnd tells a cut gzip from a corrupt one with ${what}`, async () => {
+  Deno.test(`archiveEnd distinguishes a truncated gzip from a corrupt one with ${what}`, async () => {
     const fake = new FakeHpcai({ archiveBytes: 200_000 });
     const tar = gunzipSync(
       fake.archive("eb78693b-380d-40f8-a709-ffe0da185718", "step_0010").slice(0),

@@ -15,12 +15,12 @@ const RANGE = { "Range": "bytes=5-", "If-Range": '"a"' };
 
 interface Opened {
   readonly source: ArchiveSource;
-  /** The URL of each request, and the headers that are about ranges and the key. */
+  /** The URL of each request, and its headers for range and key. */
   readonly requests: readonly (readonly [url: string, headers: Record<string, string>])[];
   readonly body: string;
 }
 
-/** Opens an archive; the first request gets the first response and so on. */
+/** Opens an archive; the first request gets the first response, and so on. */
 async function open(position: ArchivePosition, ...responses: Response[]): Promise<Opened> {
   const requests: [string, Record<string, string>][] = [];
   const transport = createTransport({
@@ -57,14 +57,14 @@ function whole(headers: Record<string, string> = {}): Response {
   });
 }
 
-/** Where a source begins, and what is known of its archive. */
+/** The position of a source, and the length and entity tag of its archive. */
 function known({ loaded, total, etag, announcedTotal }: ArchiveSource) {
   return { loaded, total, etag, announcedTotal };
 }
 
 const URL_OF_ARCHIVE = "https://api.example/api/v1/training_runs/run/checkpoints/a/b%20c/archive";
 
-Deno.test("the whole archive is asked for without a range, with the key", async () => {
+Deno.test("openArchive$ requests the whole archive without a range, with the key", async () => {
   const { source, requests, body } = await open(BEGINNING, whole({ "ETag": '"a"' }));
   assertEquals(requests, [[URL_OF_ARCHIVE, { "X-API-Key": "k" }]]);
   assertEquals(known(source), { loaded: 0, total: 10, etag: '"a"', announcedTotal: 10 });
@@ -85,37 +85,37 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`of an archive with ${what} only the rest is believed`, async () => {
+  Deno.test(`openArchive$ accepts only the rest of an archive with ${what}`, async () => {
     const { source } = await open(BEGINNING, whole(headers));
     assertEquals(known(source), { loaded: 0, total, etag, announcedTotal: total });
   });
 }
 
-Deno.test("the rest is asked for by range and tag, and begins where it was asked for", async () => {
+Deno.test("openArchive$ requests the rest by range and entity tag, and begins at the requested byte", async () => {
   const { source, requests, body } = await open(HALF, part("bytes 5-9/10"));
   assertEquals(requests, [[URL_OF_ARCHIVE, { ...RANGE, "X-API-Key": "k" }]]);
   assertEquals(known(source), { ...HALF, announcedTotal: 10 });
   assertEquals(body, "56789");
 });
 
-Deno.test("bytes that belong to no known tag are not gone on with", async () => {
+Deno.test("openArchive$ does not resume bytes without an entity tag", async () => {
   const { requests } = await open({ ...HALF, etag: undefined }, whole());
   assertEquals(requests, [[URL_OF_ARCHIVE, { "X-API-Key": "k" }]]);
 });
 
-Deno.test("openArchive$ takes a length that only a range announces as announced, not as certain", async () => {
+Deno.test("openArchive$ reports a length that only a range announces as announced, not as certain", async () => {
   const { source } = await open({ ...HALF, total: undefined }, part("BYTES 5-9/10"));
   assertEquals(known(source), { ...HALF, total: undefined, announcedTotal: 10 });
 });
 
-Deno.test("openArchive$ keeps a certain length where a later response of the same tag has none", async () => {
+Deno.test("openArchive$ keeps a certain length if a later response with the same entity tag has none", async () => {
   const { source } = await open(HALF, whole({ "ETag": '"a"', "Content-Length": "" }));
   assertEquals(known(source), { loaded: 0, total: 10, etag: '"a"', announcedTotal: 10 });
   const { source: other } = await open(HALF, whole({ "ETag": '"b"', "Content-Length": "" }));
   assertEquals(other.total, undefined);
 });
 
-Deno.test("openArchive$ asks for the archive as it is stored", async () => {
+Deno.test("openArchive$ requests the archive without a content coding", async () => {
   let encoding: string | null | undefined;
   const transport = createTransport({
     apiKey: "k",
@@ -158,7 +158,7 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`a rest that ${what} makes the whole archive be asked for at the same place`, async () => {
+  Deno.test(`openArchive$ requests the whole archive from the same URL after a rest that ${what}`, async () => {
     const redirect = new Response(null, {
       status: 307,
       headers: { "Location": "https://storage.example/a?signature=s" },
@@ -179,7 +179,7 @@ for (
   });
 }
 
-Deno.test("a range that cannot be satisfied, as all is there, is an archive without further bytes", async () => {
+Deno.test("openArchive$ reads a 416 at the end of the archive as an archive without further bytes", async () => {
   const { source } = await open(
     { loaded: 10, total: 10, etag: '"a"' },
     new Response(null, { status: 416, headers: { "Content-Range": "bytes */10" } }),
@@ -188,19 +188,19 @@ Deno.test("a range that cannot be satisfied, as all is there, is an archive with
   assertEquals(known(source), { loaded: 10, total: 10, etag: '"a"', announcedTotal: 10 });
 });
 
-Deno.test("a signed URL in JSON may be relative, and is asked for the rest with the key only on the API's origin", async () => {
+Deno.test("openArchive$ resolves a relative signed URL, and sends it the range, and the key only on the API's origin", async () => {
   const { requests } = await open(HALF, Response.json({ url: "/signed" }), part("bytes 5-9/10"));
   assertEquals(requests[1], ["https://api.example/signed", { ...RANGE, "X-API-Key": "k" }]);
   const away = await open(HALF, Response.json({ url: "https://s.example/" }), part("bytes 5-9/10"));
   assertEquals(away.requests[1], ["https://s.example/", RANGE]);
 });
 
-Deno.test("a signed URL that falls to http is not followed", async () => {
+Deno.test("openArchive$ does not follow a signed URL that falls back to http:", async () => {
   const error = await assertRejects(() => open(HALF, Response.json({ url: "http://s.example/" })));
   assertInstanceOf(error, ApiRedirectError);
 });
 
-Deno.test("a server that gives a part again, asked for the whole, is refused", async () => {
+Deno.test("openArchive$ rejects a 206 in response to a request for the whole archive", async () => {
   const error = await assertRejects(() => open(HALF, part("bytes 4-9/10"), part("bytes 4-9/10")));
   assertInstanceOf(error, ApiResponseValidationError);
   assertEquals(error.excerpt, "a range of it, with status 206");
@@ -212,7 +212,7 @@ for (
     ["nothing", new Response(null)],
   ] as const
 ) {
-  Deno.test(`${what} in place of the archive is refused, whatever was there before`, async () => {
+  Deno.test(`openArchive$ rejects ${what} in place of the archive, at any position`, async () => {
     assertInstanceOf(await assertRejects(() => open(HALF, response)), ApiResponseValidationError);
   });
 }

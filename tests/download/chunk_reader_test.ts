@@ -24,27 +24,27 @@ async function readAll(body: ReadableStream<Uint8Array>, use?: ChunkUse) {
 }
 
 for (const use of ["borrowed", "kept", undefined] as const) {
-  Deno.test(`the chunks of a byte stream are read, ${use ?? "handed on"}, up to the end`, async () => {
+  Deno.test(`chunkReader reads a byte stream to its end, chunks ${use ?? "passed on"}`, async () => {
     assertEquals(await readAll(byteStream([1, 2], [3]), use), [[1, 2], [3]]);
   });
 }
 
-Deno.test("chunks that are done with share the memory of one buffer", async () => {
+Deno.test("chunkReader reads borrowed chunks into one buffer", async () => {
   const reader = chunkReader(byteStream([1], [2]), "borrowed");
   const { value: first } = await reader.read();
   const { value: second } = await reader.read();
-  // The first one's memory was handed on, which leaves it without any.
+  // The memory of the first chunk was transferred, which leaves it empty.
   assertEquals([first?.byteLength, second?.byteLength], [0, 1]);
 });
 
-Deno.test("chunks that may be kept stay as they are", async () => {
+Deno.test("chunkReader copies chunks that are kept", async () => {
   const reader = chunkReader(byteStream([1], [2]), "kept");
   const { value: first } = await reader.read();
   await reader.read();
   assertEquals(first, new Uint8Array([1]));
 });
 
-Deno.test("a stream that is no byte stream is read all the same", async () => {
+Deno.test("chunkReader reads a stream that is not a byte stream", async () => {
   assertEquals(await readAll(new Blob([new Uint8Array([1])]).stream(), "kept"), [[1]]);
   const plain = new ReadableStream<Uint8Array>({
     start(controller) {
@@ -55,7 +55,7 @@ Deno.test("a stream that is no byte stream is read all the same", async () => {
   assertEquals(await readAll(plain, "kept"), [[7]]);
 });
 
-Deno.test("cancelling gives up the rest, whichever way it is read", async () => {
+Deno.test("chunkReader cancels the rest, for each use of the chunks", async () => {
   for (const use of ["borrowed", "kept", undefined] as const) {
     let isCancelled = false;
     const body = new ReadableStream<Uint8Array>({

@@ -24,7 +24,7 @@ import { LoraArchive } from "../../src/testing/lora_archive.ts";
 const CHECKPOINT = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010";
 const HELLO = new TextEncoder().encode("hello");
 const HELLO_LENGTH = { "Content-Length": "5" };
-/** Of bodies that do not end. */
+/** The length of bodies that do not end. */
 const HUGE_LENGTH = { "Content-Length": String(2 ** 50) };
 /** A real archive of 20 000 bytes. */
 const ARCHIVE = new LoraArchive({
@@ -35,7 +35,7 @@ const ARCHIVE = new LoraArchive({
   mtime: 0,
 }).slice(0, 20_000);
 
-/** A client whose every request is answered so. */
+/** A client whose requests all get this response. */
 function clientOf(response: () => Response): RestClient {
   return new RestClient({
     apiKey: "sk-secret",
@@ -52,14 +52,14 @@ function events(client: RestClient, options?: DownloadOptions): Promise<Download
   return lastValueFrom(client.download$(CHECKPOINT, options).pipe(toArray()));
 }
 
-/** The cause has to be the very error that the stream failed with. */
+/** Checks that the cause is the same object as the error of the stream. */
 async function assertFailsWith(cause: Error, run: () => Promise<unknown>): Promise<void> {
   const error = await assertRejects(run, HpcaiError);
   assertEquals(error.cause === cause, true);
 }
 
-/** A stream that notes what happens to it. */
-function notedSink() {
+/** A stream that records its calls. */
+function recordingSink() {
   const notes: string[] = [];
   const to = new WritableStream<Uint8Array>({
     write: (chunk) => {
@@ -75,7 +75,7 @@ function notedSink() {
   return { notes, to };
 }
 
-Deno.test("the first event says 0 bytes, the last that all are there, with the body", async () => {
+Deno.test("download$ emits 0 bytes first, then `complete` with the body", async () => {
   const all = await events(clientOf(() => archive(HELLO, { "Content-Length": "5" })));
   assertEquals(all.map(({ type, loaded }) => [type, loaded]), [
     ["progress", 0],
@@ -86,7 +86,7 @@ Deno.test("the first event says 0 bytes, the last that all are there, with the b
   assertEquals(last?.type === "complete" && last.body, HELLO);
 });
 
-Deno.test("the bytes go into the stream that is given, which is closed before `complete`", async () => {
+Deno.test("download$ writes to the stream `to`, and closes it before `complete`", async () => {
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const text = toText(readable);
   const all = await events(clientOf(() => archive(HELLO, HELLO_LENGTH)), { to: writable });
@@ -100,7 +100,7 @@ Deno.test("the bytes go into the stream that is given, which is closed before `c
   assertEquals(writable.locked, false);
 });
 
-Deno.test("download$ of a body without a length knows no total, and ends with the archive", async () => {
+Deno.test("download$ of a body without a length has no total, and completes at the end of the archive", async () => {
   const all = await events(clientOf(() => archive(ARCHIVE)));
   const [first] = all;
   assertEquals(first?.type === "progress" && first.total, undefined);
@@ -108,7 +108,7 @@ Deno.test("download$ of a body without a length knows no total, and ends with th
   assertEquals(last?.type === "complete" && [last.body, last.format], [ARCHIVE, "tar.gz"]);
 });
 
-Deno.test("download$ says in `complete` that fetch has decompressed an archive to a tar", async () => {
+Deno.test("download$ reports the format `tar` if fetch has decompressed the archive", async () => {
   const gunzip = new DecompressionStream("gzip");
   const tar = await new Response(new Blob([ARCHIVE]).stream().pipeThrough(gunzip)).bytes();
   const all = await events(clientOf(() => archive(tar, { "Content-Encoding": "gzip" })));
@@ -116,14 +116,14 @@ Deno.test("download$ says in `complete` that fetch has decompressed an archive t
   assertEquals(last?.type === "complete" && [last.loaded, last.format], [tar.byteLength, "tar"]);
 });
 
-Deno.test("download$ says in `complete` that zeros are no archive, and takes none without a length", async () => {
+Deno.test("download$ reports the format of zeros as unknown, and rejects zeros without a length", async () => {
   const zeros = new Uint8Array(20_000);
   const last = (await events(clientOf(() => archive(zeros, { "Content-Length": "20000" })))).at(-1);
   assertEquals(last?.type === "complete" && last.format, "unknown");
   await assertRejects(() => events(clientOf(() => archive(zeros))), InvalidArchiveError);
 });
 
-Deno.test("under a content coding the announced length is not that of the bytes, and is not used", async () => {
+Deno.test("download$ ignores the announced length of a response with a content coding", async () => {
   const headers = { "Content-Length": "999", "Content-Encoding": "gzip" };
   const all = await events(clientOf(() => archive(ARCHIVE, headers)));
   assertEquals(all.at(-1)?.loaded, 20_000);
@@ -133,8 +133,8 @@ Deno.test("under a content coding the announced length is not that of the bytes,
 for (
   const [what, length, loaded] of [["fewer", "9", 5], ["more", "4", 5]] as const
 ) {
-  Deno.test(`${what} bytes than announced are an interruption, and the stream is aborted`, async () => {
-    const { notes, to } = notedSink();
+  Deno.test(`download$ of ${what} bytes than announced is interrupted, and aborts the stream`, async () => {
+    const { notes, to } = recordingSink();
     const error = await assertRejects(() =>
       events(clientOf(() => archive(HELLO, { "Content-Length": length })), { to })
     );
@@ -145,13 +145,13 @@ for (
   });
 }
 
-Deno.test("an archive of no bytes is an interruption", async () => {
+Deno.test("download$ of an archive without bytes is interrupted", async () => {
   const error = await assertRejects(() => events(clientOf(() => archive(""))));
   assertInstanceOf(error, DownloadInterruptedError);
   assertEquals(error.loaded, 0);
 });
 
-Deno.test("a connection that breaks is an interruption, with a cause that holds no secret", async () => {
+Deno.test("download$ is interrupted by a lost connection, with a cause that holds no secret", async () => {
   const body = () =>
     new ReadableStream<Uint8Array>({
       start: (controller) => controller.enqueue(HELLO),
@@ -180,13 +180,13 @@ Deno.test("download$ fails with an HpcaiError whose cause is the stream's own er
   await cancelled.promise;
 });
 
-Deno.test("a stream that cannot be closed makes the download fail", async () => {
+Deno.test("download$ fails if the stream cannot be closed", async () => {
   const full = new Error("disk full");
   const to = new WritableStream<Uint8Array>({ close: () => Promise.reject(full) });
   await assertFailsWith(full, () => events(clientOf(() => archive(HELLO, HELLO_LENGTH)), { to }));
 });
 
-Deno.test("a stream that is closed already makes the download fail at once", async () => {
+Deno.test("download$ fails at once if the stream is closed already", async () => {
   const to = new WritableStream<Uint8Array>();
   await to.close();
   let pulled = 0;
@@ -202,7 +202,7 @@ Deno.test("a stream that is closed already makes the download fail at once", asy
   assertEquals(pulled < 10, true);
 });
 
-Deno.test("a stream that fails while the server is silent makes the download fail at once", async () => {
+Deno.test("download$ fails at once if the stream fails while the server is silent", async () => {
   const full = new Error("disk full");
   const failing = Promise.withResolvers<void>();
   const to = new WritableStream<Uint8Array>({
@@ -214,7 +214,7 @@ Deno.test("a stream that fails while the server is silent makes the download fai
   await assertFailsWith(full, () => events(clientOf(() => archive(silent(), HUGE_LENGTH)), { to }));
 });
 
-Deno.test("an archive that fits into no array is an error that names the way out", async () => {
+Deno.test("download$ of an archive that is too large for an array fails with advice", async () => {
   const huge = Object.defineProperty(new Uint8Array(1), "byteLength", { value: 2 ** 50 });
   const body = () =>
     new ReadableStream<Uint8Array>({
@@ -230,7 +230,7 @@ Deno.test("an archive that fits into no array is an error that names the way out
   );
 });
 
-Deno.test("across origins, where the content coding is hidden, the length only shows progress", async () => {
+Deno.test("download$ uses the length only for progress where CORS hides the content coding", async () => {
   const body = () => new Blob([ARCHIVE.slice(0, 9_000), ARCHIVE.slice(9_000)]).stream();
   const response = () => {
     const hidden = archive(body(), { "Content-Length": "10000" });
@@ -243,7 +243,7 @@ Deno.test("across origins, where the content coding is hidden, the length only s
   }
 });
 
-Deno.test("a part of an archive that nobody asked for is refused", async () => {
+Deno.test("download$ rejects a partial response that was not requested", async () => {
   for (const status of [206, 416]) {
     const response = () =>
       new Response(HELLO, { status, headers: { "Content-Range": "bytes 5-9/100" } });
@@ -251,7 +251,7 @@ Deno.test("a part of an archive that nobody asked for is refused", async () => {
   }
 });
 
-Deno.test("no more is read than the stream takes", async () => {
+Deno.test("download$ reads no more than the backpressure of the stream allows", async () => {
   let pulled = 0;
   const endless = () =>
     new ReadableStream<Uint8Array>({
@@ -277,14 +277,14 @@ Deno.test("no more is read than the stream takes", async () => {
   stuck.resolve();
 });
 
-Deno.test("unsubscribing cancels the body, aborts the stream, and nothing follows", async () => {
+Deno.test("download$ that is unsubscribed cancels the body, aborts the stream, and emits no more", async () => {
   const cancelled = Promise.withResolvers<void>();
   const endless = () =>
     new ReadableStream<Uint8Array>({
       start: (controller) => controller.enqueue(HELLO),
       cancel: () => cancelled.resolve(),
     });
-  const { notes, to } = notedSink();
+  const { notes, to } = recordingSink();
   const started = Promise.withResolvers<void>();
   const seen: number[] = [];
   const subscription = clientOf(() => archive(endless(), HUGE_LENGTH))
@@ -301,7 +301,7 @@ Deno.test("unsubscribing cancels the body, aborts the stream, and nothing follow
   assertEquals(to.locked, false);
 });
 
-Deno.test("unsubscribing before the headers are there aborts the stream too", async () => {
+Deno.test("download$ that is unsubscribed before the response aborts the stream", async () => {
   const aborted = Promise.withResolvers<unknown>();
   const to = new WritableStream<Uint8Array>({ abort: (reason) => aborted.resolve(reason) });
   const client = new RestClient({ apiKey: "k", fetch: () => new Promise(() => {}) });
@@ -312,7 +312,7 @@ Deno.test("unsubscribing before the headers are there aborts the stream too", as
   assertStringIncludes(String(await aborted.promise), "AbortError");
 });
 
-Deno.test("unsubscribing at once aborts the stream and sends nothing", async () => {
+Deno.test("download$ that is unsubscribed at once aborts the stream and sends nothing", async () => {
   const aborted = Promise.withResolvers<unknown>();
   const to = new WritableStream<Uint8Array>({ abort: (reason) => aborted.resolve(reason) });
   const fake = new FakeHpcai();
@@ -323,7 +323,7 @@ Deno.test("unsubscribing at once aborts the stream and sends nothing", async () 
   assertEquals(fake.requests.length, 1);
 });
 
-Deno.test("a server that falls silent is an interruption after idleTimeoutMs, a slow sink is none", async () => {
+Deno.test("download$ is interrupted by a silent server after idleTimeoutMs, and not by a slow sink", async () => {
   using time = new FakeTime();
   const silent = () =>
     new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(HELLO) });
@@ -351,8 +351,8 @@ for (
     ["no body", () => archive(null)],
   ] as const
 ) {
-  Deno.test(`${what} in place of an archive is refused`, async () => {
-    const { notes, to } = notedSink();
+  Deno.test(`download$ rejects ${what} in place of an archive`, async () => {
+    const { notes, to } = recordingSink();
     const error = await assertRejects(() => events(clientOf(response), { to }));
     assertInstanceOf(error, ApiResponseValidationError);
     assertEquals(notes, ["abort: ApiResponseValidationError"]);
@@ -370,9 +370,9 @@ for (
     ["to", { to: lockedStream() }],
   ] as const
 ) {
-  Deno.test(`${Deno.inspect(options)} is refused before any request`, async () => {
+  Deno.test(`download$ rejects the options ${Deno.inspect(options)} before any request`, async () => {
     const client = clientOf(() => {
-      throw new Error("a request went out");
+      throw new Error("a request was sent");
     });
     const error = await assertRejects(() => events(client, options as DownloadOptions));
     assertInstanceOf(error, InvalidArgumentError);
@@ -387,7 +387,7 @@ for (
   ] as const
 ) {
   Deno.test(`download$ with an invalid ${what} neither aborts nor keeps the stream`, async () => {
-    const { notes, to } = notedSink();
+    const { notes, to } = recordingSink();
     const client = clientOf(() => archive(HELLO, HELLO_LENGTH));
     await assertRejects(
       () => lastValueFrom(client.download$(checkpoint, { to, ...options })),
@@ -400,7 +400,7 @@ for (
 }
 
 Deno.test("download$ rejects a stream that another download writes to, and leaves that one alone", async () => {
-  const { notes, to } = notedSink();
+  const { notes, to } = recordingSink();
   const client = clientOf(() => archive(HELLO, HELLO_LENGTH));
   const first = lastValueFrom(client.download$(CHECKPOINT, { to }));
   const error = await assertRejects(
@@ -419,7 +419,7 @@ function lockedStream(): WritableStream<Uint8Array> {
 }
 
 for (const archiveResponse of ["bytes", "redirect", "json"] as const) {
-  Deno.test(`an archive that comes as ${archiveResponse} arrives as the server has it`, async () => {
+  Deno.test(`downloadCheckpointArchiveByCheckpointPath$ returns the bytes of an archive sent as ${archiveResponse}`, async () => {
     const fake = new FakeHpcai({ archiveResponse, archiveBytes: 200_000 });
     const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
     const bytes = await firstValueFrom(
@@ -434,7 +434,7 @@ for (const archiveResponse of ["bytes", "redirect", "json"] as const) {
   });
 }
 
-Deno.test("an archive that does not exist is a NotFoundError", async () => {
+Deno.test("downloadCheckpointArchive$ fails with a NotFoundError for an archive that does not exist", async () => {
   const fake = new FakeHpcai();
   const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
   const archive$ = client.downloadCheckpointArchive$("eb78693b-380d-40f8-a709-ffe0da185718", "no");

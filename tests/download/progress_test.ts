@@ -5,7 +5,7 @@ import type { DownloadCompleteEvent, DownloadEvent } from "../../src/download/do
 import { toDownloadEvents } from "../../src/download/progress.ts";
 import type { TransferUpdate } from "../../src/download/transfer.ts";
 
-/** The events of a transfer whose counts are these. */
+/** The updates of a transfer with these counts. */
 function downloadEvents(
   loaded$: Observable<number>,
   total: number | undefined,
@@ -39,7 +39,7 @@ function progress(
   return { type: "progress" as const, loaded, total, bytesPerSecond, remainingMs };
 }
 
-Deno.test("progress is emitted at most once an interval, the first and the last always", () => {
+Deno.test("toDownloadEvents emits progress at most once per interval, the first and the last always", () => {
   run(({ cold, expectObservable }) => {
     const counts = { a: 0, b: 10, c: 20, d: 40 };
     const loaded$ = downloadEvents(cold("ab-c-d|", counts), 40, 3).pipe(
@@ -54,7 +54,7 @@ Deno.test("progress is emitted at most once an interval, the first and the last 
   });
 });
 
-Deno.test("a last count that was emitted already is not emitted again", () => {
+Deno.test("toDownloadEvents does not emit the last count twice", () => {
   run(({ cold, expectObservable }) => {
     const loaded$ = downloadEvents(cold("a--b|", { a: 0, b: 5 }), 5, 3).pipe(
       map(({ type, loaded }) => `${type} ${loaded}`),
@@ -67,7 +67,7 @@ Deno.test("a last count that was emitted already is not emitted again", () => {
   });
 });
 
-Deno.test("rate and remaining time follow from the bytes of the last seconds", () => {
+Deno.test("toDownloadEvents computes rate and remaining time from the last seconds", () => {
   run(({ cold, expectObservable }) => {
     const loaded$ = downloadEvents(cold("a 999ms b 999ms c|", { a: 0, b: 1000, c: 3000 }), 6000, 0);
     expectObservable(loaded$).toBe("a 999ms b 999ms c(d|)", {
@@ -79,7 +79,7 @@ Deno.test("rate and remaining time follow from the bytes of the last seconds", (
   });
 });
 
-Deno.test("toDownloadEvents passes a restart on, and then counts anew", () => {
+Deno.test("toDownloadEvents passes a restart on, and counts from 0 after it", () => {
   const loaded = (loaded: number): TransferUpdate => ({
     type: "loaded",
     loaded,
@@ -109,7 +109,7 @@ Deno.test("toDownloadEvents passes a restart on, and then counts anew", () => {
   });
 });
 
-Deno.test("what is older than five seconds does not count for the rate", () => {
+Deno.test("toDownloadEvents ignores bytes older than five seconds for the rate", () => {
   run(({ cold, expectObservable }) => {
     const loaded$ = downloadEvents(
       cold("a 999ms b 4999ms c 999ms d|", { a: 0, b: 90_000, c: 95_000, d: 96_000 }),
@@ -128,7 +128,7 @@ Deno.test("what is older than five seconds does not count for the rate", () => {
   });
 });
 
-Deno.test("at the end nothing remains, and where the total is unknown that cannot be said", () => {
+Deno.test("toDownloadEvents emits a remaining time of 0 at the end, and none without a total", () => {
   run(({ cold, expectObservable }) => {
     const remaining = (total: number | undefined) =>
       downloadEvents(cold("a--b|", { a: 0, b: 9 }), total, 0).pipe(
@@ -144,7 +144,7 @@ Deno.test("at the end nothing remains, and where the total is unknown that canno
   });
 });
 
-Deno.test("an error passes, and nothing is said to be complete", () => {
+Deno.test("toDownloadEvents passes an error on, without `complete`", () => {
   run(({ cold, expectObservable }) => {
     const loaded$ = downloadEvents(cold("a--#", { a: 0 }), 9, 1).pipe(
       map(({ type }) => type),

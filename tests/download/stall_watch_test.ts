@@ -4,13 +4,13 @@ import { FakeTime } from "@std/testing/time";
 import { asyncScheduler } from "rxjs";
 import { stallWatch } from "../../src/download/stall_watch.ts";
 
-/** A watch with a limit of a second that counts its calls. */
+/** A watch with a limit of one second, and the count of its reports. */
 function counted() {
   let stalls = 0;
   return { watch: stallWatch(1000, () => stalls++), stalls: () => stalls };
 }
 
-Deno.test("a wait that reaches the limit is a stall, once", () => {
+Deno.test("stallWatch reports a wait that reaches the limit, once", () => {
   using time = new FakeTime();
   const { watch, stalls } = counted();
   watch.begin();
@@ -22,7 +22,7 @@ Deno.test("a wait that reaches the limit is a stall, once", () => {
   assertEquals(stalls(), 1);
 });
 
-Deno.test("time between waits does not count, however long it is", () => {
+Deno.test("stallWatch does not count the time between waits", () => {
   using time = new FakeTime();
   const { watch, stalls } = counted();
   for (let waits = 0; waits < 5; waits++) {
@@ -35,7 +35,7 @@ Deno.test("time between waits does not count, however long it is", () => {
   watch.stop();
 });
 
-Deno.test("a wait that begins late is given the whole limit", () => {
+Deno.test("stallWatch gives a wait that begins late the whole limit", () => {
   using time = new FakeTime();
   const { watch, stalls } = counted();
   time.tick(600);
@@ -46,7 +46,7 @@ Deno.test("a wait that begins late is given the whole limit", () => {
   assertEquals(stalls(), 1);
 });
 
-Deno.test("a watch that was stopped says nothing", () => {
+Deno.test("stallWatch reports nothing once it is stopped", () => {
   using time = new FakeTime();
   const { watch, stalls } = counted();
   watch.begin();
@@ -55,7 +55,7 @@ Deno.test("a watch that was stopped says nothing", () => {
   assertEquals(stalls(), 0);
 });
 
-Deno.test("a clock that is set back by an hour does not lengthen a wait by an hour", () => {
+Deno.test("stallWatch does not lengthen a wait if the clock is set back", () => {
   using time = new FakeTime();
   const { watch, stalls } = counted();
   watch.begin();

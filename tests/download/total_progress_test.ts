@@ -15,7 +15,7 @@ function run(test: Parameters<TestScheduler["run"]>[0]): void {
 const progress = (loaded: number, total?: number) => ({ type: "progress", loaded, total });
 const complete = (loaded: number) => ({ type: "complete", loaded });
 
-/** What is looked at in one test, as a text. */
+/** The compared fields as a text. */
 function shown(
   totals$: Observable<TotalProgress>,
   show: (total: TotalProgress) => unknown,
@@ -26,7 +26,7 @@ function shown(
 const bytes = ({ loaded, total }: TotalProgress) => `${loaded}/${total}`;
 const archives = ({ completed, count }: TotalProgress) => `${completed}/${count}`;
 
-Deno.test("bytes add up, and the total is known once the last download has begun", () => {
+Deno.test("totalProgress adds up bytes, and has a total once the last download has begun", () => {
   run(({ cold, expectObservable }) => {
     const one = cold("a-b|", { a: progress(0, 10), b: complete(10) });
     const other = cold("-a-b|", { a: progress(5, 20), b: complete(20) });
@@ -39,7 +39,7 @@ Deno.test("bytes add up, and the total is known once the last download has begun
   });
 });
 
-Deno.test("no more run at once than told, and those that wait are counted", () => {
+Deno.test("totalProgress runs `concurrency` downloads, and counts those that wait", () => {
   run(({ cold, expectObservable, expectSubscriptions }) => {
     const downloads = [10, 20, 30].map((size) => cold("--a|", { a: complete(size) }));
     const [one, two, three] = downloads;
@@ -51,7 +51,7 @@ Deno.test("no more run at once than told, and those that wait are counted", () =
   });
 });
 
-Deno.test("four run at once by default", () => {
+Deno.test("totalProgress runs four downloads concurrently by default", () => {
   run(({ cold, expectObservable, expectSubscriptions }) => {
     const downloads = Array.from({ length: 5 }, () => cold<TransferEvent>("--|"));
     expectObservable(of(...downloads).pipe(totalProgress())).toBe("----|");
@@ -60,7 +60,7 @@ Deno.test("four run at once by default", () => {
   });
 });
 
-Deno.test("the rates of those under way add up, and say how long it takes", () => {
+Deno.test("totalProgress adds up the rates, and derives the remaining time", () => {
   run(({ cold, expectObservable }) => {
     const at = (loaded: number, bytesPerSecond: number) => ({
       ...progress(loaded, 4000),
@@ -85,7 +85,7 @@ Deno.test("the rates of those under way add up, and say how long it takes", () =
   });
 });
 
-Deno.test("nothing is left to wait for where all are complete", () => {
+Deno.test("totalProgress has a remaining time of 0 once all downloads are complete", () => {
   run(({ cold, expectObservable }) => {
     const download = cold("a|", { a: complete(5) });
     expectObservable(shown(of(download).pipe(totalProgress()), ({ remainingMs }) => remainingMs))
@@ -93,7 +93,7 @@ Deno.test("nothing is left to wait for where all are complete", () => {
   });
 });
 
-Deno.test("events without counts, as those of an extraction's entries, leave the counts alone", () => {
+Deno.test("totalProgress keeps its counts at events without counts, such as `entry`", () => {
   run(({ cold, expectObservable }) => {
     const extraction: Observable<TransferEvent> = cold("abc|", {
       a: progress(10, 10),
@@ -106,7 +106,7 @@ Deno.test("events without counts, as those of an extraction's entries, leave the
   });
 });
 
-Deno.test("what comes after `complete`, as of a deletion with a backup, leaves it complete", () => {
+Deno.test("totalProgress keeps a download complete that emits events after `complete`", () => {
   run(({ cold, expectObservable }) => {
     const deletion = cold("ab|", { a: complete(5), b: { type: "deleted", loaded: 5 } });
     expectObservable(
@@ -115,7 +115,7 @@ Deno.test("what comes after `complete`, as of a deletion with a backup, leaves i
   });
 });
 
-Deno.test("where a download does not know its length, it does by its end", () => {
+Deno.test("totalProgress learns an unknown length at the end of the download", () => {
   run(({ cold, expectObservable }) => {
     const unknown = cold("ab|", { a: progress(0), b: complete(7) });
     expectObservable(shown(of(unknown).pipe(totalProgress()), bytes))
@@ -123,7 +123,7 @@ Deno.test("where a download does not know its length, it does by its end", () =>
   });
 });
 
-Deno.test("where more comes than was announced, nobody can say how long it takes", () => {
+Deno.test("totalProgress has no remaining time for a download that exceeds its announced length", () => {
   run(({ cold, expectObservable }) => {
     const more = cold("a", { a: { ...progress(30, 20), bytesPerSecond: 10 } });
     expectObservable(shown(of(more).pipe(totalProgress()), ({ remainingMs }) => remainingMs))
@@ -131,7 +131,7 @@ Deno.test("where more comes than was announced, nobody can say how long it takes
   });
 });
 
-Deno.test("one that fails makes all fail, and the others end", () => {
+Deno.test("totalProgress fails with the first download that fails, and unsubscribes from the others", () => {
   run(({ cold, expectObservable, expectSubscriptions }) => {
     const other = cold<TransferEvent>("---------|");
     expectObservable(of(cold<TransferEvent>("--#"), other).pipe(totalProgress())).toBe("--#");
@@ -139,7 +139,7 @@ Deno.test("one that fails makes all fail, and the others end", () => {
   });
 });
 
-Deno.test("one whose error is caught is not completed, and the others go on", () => {
+Deno.test("totalProgress does not count a download whose error is caught as completed", () => {
   run(({ cold, expectObservable }) => {
     const failing = cold<TransferEvent>("--#").pipe(catchError(() => EMPTY));
     const other = cold("---a|", { a: complete(5) });
@@ -148,7 +148,7 @@ Deno.test("one whose error is caught is not completed, and the others go on", ()
   });
 });
 
-Deno.test("each subscription counts anew", () => {
+Deno.test("totalProgress counts from 0 for each subscription", () => {
   run(({ cold, expectObservable }) => {
     const totals$ = shown(of(cold("a|", { a: complete(5) })).pipe(totalProgress()), archives);
     expectObservable(totals$).toBe("a|", { a: "1/1" });
@@ -156,7 +156,7 @@ Deno.test("each subscription counts anew", () => {
   });
 });
 
-Deno.test("a concurrency of 0 fails before a download begins", () => {
+Deno.test("totalProgress rejects a concurrency of 0 before a download begins", () => {
   run(({ cold, expectObservable, expectSubscriptions }) => {
     const download = cold<TransferEvent>("|");
     const { message } = new InvalidArgumentError(

@@ -25,7 +25,7 @@ import { createTransport } from "../../src/transport/transport.ts";
 const CHECKPOINT = { trainingRunId: "run", checkpointId: "final" };
 const TEXT = "the bytes of an archive";
 const TAG = { "ETag": '"a"' };
-/** Eight bytes, `the byte`, are there. */
+/** The sink has eight bytes, `the byte`. */
 const POSITION = { loaded: 8, total: TEXT.length, etag: '"a"' };
 
 const SETTINGS = {
@@ -36,7 +36,7 @@ const SETTINGS = {
   minBytesPerSecond: 0,
 };
 
-/** What happens in a run: the requests, and what becomes of the sink. */
+/** A run: its updates, the ranges of its requests, and the calls of its sink. */
 interface Run {
   readonly event$: Observable<TransferUpdate>;
   readonly ranges: readonly (string | null)[];
@@ -48,8 +48,8 @@ interface RunOptions extends Partial<TransferRequest> {
   readonly sink?: (notes: string[]) => ArchiveSink;
 }
 
-/** A sink that notes what happens to it. */
-function notedSink(notes: string[]): ArchiveSink {
+/** A sink that records its calls. */
+function recordingSink(notes: string[]): ArchiveSink {
   return {
     writable: new WritableStream({
       write: (chunk) => void notes.push(new TextDecoder().decode(chunk)),
@@ -59,19 +59,19 @@ function notedSink(notes: string[]): ArchiveSink {
   };
 }
 
-/** One that can be emptied. */
-function emptiedSink(notes: string[]): ArchiveSink {
-  return { ...notedSink(notes), restart: () => Promise.resolve(void notes.push("[restart]")) };
+/** A sink that can restart, and that records its calls. */
+function restartableSink(notes: string[]): ArchiveSink {
+  return { ...recordingSink(notes), restart: () => Promise.resolve(void notes.push("[restart]")) };
 }
 
 /**
- * Answers the first request with the first response and so on, and the last one for ever. To
- * `Response.error()` no connection is made.
+ * Responds to the first request with the first response and so on, and repeats the last one.
+ * `Response.error()` is a refused connection.
  */
 function run(responses: readonly (() => Response)[], options: RunOptions = {}): Run {
   const {
     retry = { initialDelayMs: 0, maxDelayMs: 0 },
-    sink = notedSink,
+    sink = recordingSink,
     ...request
   } = options;
   const ranges: (string | null)[] = [];
@@ -100,7 +100,7 @@ function whole(text = TEXT, headers: Record<string, string> = TAG): () => Respon
     new Response(text, { headers: { "Content-Length": String(text.length), ...headers } });
 }
 
-/** The archive up to `end`, then the connection breaks. */
+/** The archive up to `end`, then the connection is lost. */
 function cut(end: number, headers: Record<string, string> = TAG): () => Response {
   let isSent = false;
   return () =>
@@ -130,19 +130,19 @@ function all(event$: Observable<TransferUpdate>): Promise<TransferUpdate[]> {
   return lastValueFrom(event$.pipe(toArray()));
 }
 
-/** The counts that the events say. */
+/** The counts of the updates. */
 function counts(events: readonly TransferUpdate[]): number[] {
   return events.flatMap((event) => event.type === "loaded" ? [event.loaded] : []);
 }
 
-Deno.test("a transfer goes on from the position that it is given", async () => {
+Deno.test("transfer$ resumes from the given position", async () => {
   const { event$, ranges, notes } = run([rest(8)], { position: POSITION });
   assertEquals(counts(await all(event$)), [8, TEXT.length]);
   assertEquals(ranges, ["bytes=8-"]);
   assertEquals(notes, [TEXT.slice(8), "[close]"]);
 });
 
-Deno.test("a transfer of which all is there asks, closes the sink and says so", async () => {
+Deno.test("transfer$ of an archive that the sink has in full sends a request and closes the sink", async () => {
   const { length } = TEXT;
   const unsatisfiable = () =>
     new Response(null, {
@@ -158,7 +158,7 @@ Deno.test("a transfer of which all is there asks, closes the sink and says so", 
   assertEquals(notes, ["[close]"]);
 });
 
-Deno.test("a transfer of which all is there says so too where the server ignores the range", async () => {
+Deno.test("transfer$ of an archive that the sink has in full completes if the server ignores the range", async () => {
   const { length } = TEXT;
   const { event$, notes } = run([whole()], {
     position: { loaded: length, total: length, etag: '"a"' },
@@ -167,7 +167,7 @@ Deno.test("a transfer of which all is there says so too where the server ignores
   assertEquals(notes, ["[close]"]);
 });
 
-Deno.test("bytes that are there are not written again where the server ignores the range", async () => {
+Deno.test("transfer$ does not write bytes again if the server ignores the range", async () => {
   const { event$, notes } = run([whole()], { position: POSITION });
   assertEquals(counts(await all(event$)), [8, TEXT.length]);
   assertEquals(notes, [TEXT.slice(8), "[close]"]);
@@ -176,16 +176,16 @@ Deno.test("bytes that are there are not written again where the server ignores t
 for (
   const [what, position, response] of [
     ["of another archive", POSITION, whole("quite another archive", { "ETag": '"b"' })],
-    ["of nobody knows which archive", { ...POSITION, etag: undefined }, whole()],
+    ["without an entity tag", { ...POSITION, etag: undefined }, whole()],
   ] as const
 ) {
-  Deno.test(`a position in the bytes ${what} empties the sink once`, async () => {
-    const { event$, notes } = run([response], { position, sink: emptiedSink });
+  Deno.test(`transfer$ restarts the sink once for a position in the bytes ${what}`, async () => {
+    const { event$, notes } = run([response], { position, sink: restartableSink });
     assertEquals(counts(await all(event$)).at(0), 0);
     assertEquals(notes, ["[restart]", await response().text(), "[close]"]);
   });
 
-  Deno.test(`a position in the bytes ${what} is an interruption where the sink cannot be emptied`, async () => {
+  Deno.test(`transfer$ is interrupted for a position in the bytes ${what} if the sink cannot restart`, async () => {
     const { event$, notes } = run([response], { position });
     const error = await assertRejects(() => all(event$), DownloadInterruptedError);
     assertEquals([error.loaded, error.total], [8, TEXT.length]);
@@ -193,16 +193,16 @@ for (
   });
 }
 
-Deno.test("a sink is emptied only when it has taken what it was given", async () => {
+Deno.test("transfer$ restarts a sink only when it has taken all writes", async () => {
   const taking = Promise.withResolvers<void>();
-  const asked = Promise.withResolvers<void>();
+  const requested = Promise.withResolvers<void>();
   const again = () => {
-    asked.resolve();
+    requested.resolve();
     return whole(TEXT, {})();
   };
   const { event$, notes } = run([cut(8, {}), again], {
     sink: (notes) => ({
-      // Takes one chunk ahead, so that the transfer does not wait for the first.
+      // Has room for two chunks, so that the transfer does not wait for the first.
       writable: new WritableStream({
         write: async () => {
           await taking.promise;
@@ -213,16 +213,16 @@ Deno.test("a sink is emptied only when it has taken what it was given", async ()
     }),
   });
   const done = all(event$);
-  await asked.promise;
+  await requested.promise;
   taking.resolve();
   await done;
   assertEquals(notes, ["[written]", "[restart]", "[written]"]);
 });
 
-/** A sink that can restart, and that notes which archive it is to take. */
-function identifiedSink(notes: string[]): ArchiveSink {
+/** A sink that can restart, and that records its archives too. */
+function identityRecordingSink(notes: string[]): ArchiveSink {
   return {
-    ...emptiedSink(notes),
+    ...restartableSink(notes),
     begin: async ({ etag, total }) => {
       await Promise.resolve();
       notes.push(`[begin ${etag} ${total}]`);
@@ -230,23 +230,23 @@ function identifiedSink(notes: string[]): ArchiveSink {
   };
 }
 
-Deno.test("transfer$ tells the sink the archive once before its first byte, however often it resumes", async () => {
-  const { event$, notes } = run([cut(8), rest(8)], { sink: identifiedSink });
+Deno.test("transfer$ calls begin once before the first byte, even if it resumes", async () => {
+  const { event$, notes } = run([cut(8), rest(8)], { sink: identityRecordingSink });
   await all(event$);
   const begin = `[begin "a" ${TEXT.length}]`;
   assertEquals(notes, [begin, TEXT.slice(0, 8), TEXT.slice(8), "[close]"]);
 });
 
-Deno.test("transfer$ tells the sink the archive before it resumes from a position", async () => {
-  const { event$, notes } = run([rest(8)], { position: POSITION, sink: identifiedSink });
+Deno.test("transfer$ calls begin before it resumes from a position", async () => {
+  const { event$, notes } = run([rest(8)], { position: POSITION, sink: identityRecordingSink });
   await all(event$);
   assertEquals(notes, [`[begin "a" ${TEXT.length}]`, TEXT.slice(8), "[close]"]);
 });
 
-Deno.test("transfer$ tells the sink the new archive after a restart", async () => {
+Deno.test("transfer$ calls begin with the new archive after a restart", async () => {
   const other = "quite another archive";
   const { event$, notes } = run([cut(8), whole(other, { "ETag": '"b"' })], {
-    sink: identifiedSink,
+    sink: identityRecordingSink,
   });
   await all(event$);
   assertEquals(notes, [
@@ -259,19 +259,19 @@ Deno.test("transfer$ tells the sink the new archive after a restart", async () =
   ]);
 });
 
-Deno.test("transfer$ tells the sink the same archive again after a restart", async () => {
-  const { event$, notes } = run([cut(8, {}), whole(TEXT, {})], { sink: identifiedSink });
+Deno.test("transfer$ calls begin with the same archive after a restart", async () => {
+  const { event$, notes } = run([cut(8, {}), whole(TEXT, {})], { sink: identityRecordingSink });
   await all(event$);
   const begin = `[begin undefined ${TEXT.length}]`;
   assertEquals(notes, [begin, TEXT.slice(0, 8), "[restart]", begin, TEXT, "[close]"]);
 });
 
-Deno.test("transfer$ tells the sink the length once a later response has it", async () => {
+Deno.test("transfer$ calls begin again when a later response has the length", async () => {
   const unmeasured = unannounced(ARCHIVE.slice(0, 8_000));
   const { event$, notes } = run([
     unmeasured,
     unannounced(ARCHIVE, { ...TAG, "Content-Length": "20000" }),
-  ], { sink: identifiedSink });
+  ], { sink: identityRecordingSink });
   await all(event$);
   assertEquals(notes.filter((note) => note.startsWith("[")), [
     '[begin "a" undefined]',
@@ -280,34 +280,34 @@ Deno.test("transfer$ tells the sink the length once a later response has it", as
   ]);
 });
 
-Deno.test("transfer$ writes nothing to a sink that fails to begin", async () => {
+Deno.test("transfer$ writes nothing if begin fails", async () => {
   const full = new Error("disk full");
   const { event$, notes } = run([whole()], {
-    sink: (notes) => ({ ...notedSink(notes), begin: () => Promise.reject(full) }),
+    sink: (notes) => ({ ...recordingSink(notes), begin: () => Promise.reject(full) }),
   });
   const error = await assertRejects(() => all(event$), SinkError);
   assertEquals(error.cause === full, true);
   assertEquals(notes, ["[abort: HpcaiError]"]);
 });
 
-Deno.test("a sink that cannot be emptied after all ends the transfer with its own error", async () => {
+Deno.test("transfer$ fails with the error of a restart that fails", async () => {
   const locked = new Error("the file is locked");
   const { event$, notes } = run([cut(8, {}), whole()], {
-    sink: (notes) => ({ ...notedSink(notes), restart: () => Promise.reject(locked) }),
+    sink: (notes) => ({ ...recordingSink(notes), restart: () => Promise.reject(locked) }),
   });
   const error = await assertRejects(() => all(event$), SinkError);
   assertEquals(error.cause === locked, true);
   assertEquals(notes, [TEXT.slice(0, 8), "[abort: HpcaiError]"]);
 });
 
-Deno.test("what the server sends past its own length is an interruption that is not tried again", async () => {
+Deno.test("transfer$ does not retry a response that exceeds its own length", async () => {
   const { event$, ranges } = run([whole(TEXT, { ...TAG, "Content-Length": "8" })]);
   const error = await assertRejects(() => all(event$), DownloadInterruptedError);
   assertEquals([error.loaded, error.total], [TEXT.length, 8]);
   assertEquals(ranges.length, 1);
 });
 
-Deno.test("a server's error after the cut surfaces as it is", async () => {
+Deno.test("transfer$ fails with the error status that follows an interruption", async () => {
   const { event$, notes } = run([cut(8), preparing(500)], {
     retry: { maxRetries: 1, initialDelayMs: 0 },
   });
@@ -315,7 +315,7 @@ Deno.test("a server's error after the cut surfaces as it is", async () => {
   assertEquals(notes.at(-1), "[abort: InternalServerError]");
 });
 
-Deno.test("a silence is gone on with after idleTimeoutMs", async () => {
+Deno.test("transfer$ resumes after a silence of idleTimeoutMs", async () => {
   using time = new FakeTime();
   const silent = Promise.withResolvers<void>();
   const { event$, ranges, notes } = run([
@@ -346,7 +346,7 @@ Deno.test("a silence is gone on with after idleTimeoutMs", async () => {
 });
 
 for (const status of [425, 503]) {
-  Deno.test(`a server that builds the archive, as ${status} says, is asked again when it says`, async () => {
+  Deno.test(`transfer$ sends the request again after the Retry-After of a ${status}`, async () => {
     using time = new FakeTime();
     const { event$, ranges } = run([preparing(status, { "Retry-After": "30" }), whole()]);
     const preparation = Promise.withResolvers<TransferUpdate>();
@@ -361,7 +361,7 @@ for (const status of [425, 503]) {
   });
 }
 
-Deno.test("unsubscribing while the server builds the archive asks no more and aborts the sink", async () => {
+Deno.test("transfer$ that is unsubscribed while the server builds the archive sends no more and aborts the sink", async () => {
   using time = new FakeTime();
   const { event$, ranges, notes } = run([preparing(503, { "Retry-After": "1" })]);
   const preparation = Promise.withResolvers<void>();
@@ -373,7 +373,7 @@ Deno.test("unsubscribing while the server builds the archive asks no more and ab
   assertEquals(notes, ["[abort: AbortError]"]);
 });
 
-Deno.test("a server that builds the archive for too long is given up with its own error", async () => {
+Deno.test("transfer$ fails with the status of a server that builds the archive for too long", async () => {
   using time = new FakeTime();
   const { event$, ranges } = run([preparing(503, { "Retry-After": "30" })]);
   const preparations: TransferUpdate[] = [];
@@ -396,12 +396,12 @@ const [ARCHIVE, OTHER] = ["a", "b"].map((name) =>
     .slice(0, 20_000)
 ) as [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>];
 
-/** Bytes without an announced length, which end as if they were all. */
+/** Bytes without an announced length, and without an error at their end. */
 function unannounced(bytes: Uint8Array<ArrayBuffer>, headers: Record<string, string> = TAG) {
   return () => new Response(bytes, { headers });
 }
 
-/** A part of the archive, of which the server says that it has so many bytes. */
+/** A range of the archive, with this total. */
 function partial(start: number, end: number, total: number, headers: Record<string, string> = TAG) {
   const range = `bytes ${start}-${end - 1}/${total}`;
   return () =>
@@ -411,8 +411,8 @@ function partial(start: number, end: number, total: number, headers: Record<stri
     });
 }
 
-/** Runs into memory, and gives the bytes with the events. */
-async function received(responses: readonly (() => Response)[], options: RunOptions = {}) {
+/** Transfers into memory; resolves to the bytes and the updates. */
+async function transferToMemory(responses: readonly (() => Response)[], options: RunOptions = {}) {
   const sink = memorySink();
   const { event$, ranges } = run(responses, { sink: () => sink, ...options });
   const events = await all(event$);
@@ -421,7 +421,7 @@ async function received(responses: readonly (() => Response)[], options: RunOpti
 }
 
 Deno.test("transfer$ resumes a body without a length that ends before its archive does", async () => {
-  const { bytes, ranges, restarts } = await received([
+  const { bytes, ranges, restarts } = await transferToMemory([
     unannounced(ARCHIVE.slice(0, 8_000)),
     partial(8_000, 20_000, 20_000),
   ]);
@@ -446,8 +446,8 @@ Deno.test("transfer$ resumes a body without a length into a stream that cannot b
   assertEquals(ranges, [null, "bytes=8000-"]);
 });
 
-Deno.test("transfer$ restarts, and says why, where such a body has no entity tag", async () => {
-  const { bytes, restarts, events } = await received([
+Deno.test("transfer$ restarts with a reason if a body without a length has no entity tag", async () => {
+  const { bytes, restarts, events } = await transferToMemory([
     unannounced(ARCHIVE.slice(0, 8_000), {}),
     unannounced(ARCHIVE, {}),
   ]);
@@ -459,15 +459,15 @@ Deno.test("transfer$ restarts, and says why, where such a body has no entity tag
   assertEquals(loaded, [0, 8_000, 0, 20_000]);
 });
 
-Deno.test("transfer$ takes a body without a length for whole once its gzip and tar have ended", async () => {
-  const { bytes, ranges } = await received([unannounced(ARCHIVE)]);
+Deno.test("transfer$ completes a body without a length once its gzip and tar have ended", async () => {
+  const { bytes, ranges } = await transferToMemory([unannounced(ARCHIVE)]);
   assertEquals(bytes, ARCHIVE);
   assertEquals(ranges.length, 1);
 });
 
 for (const cutAt of [1, 10, 19_990, 19_999]) {
   Deno.test(`transfer$ restarts a body without a length that ends after ${cutAt} of 20000 bytes`, async () => {
-    const { bytes } = await received([
+    const { bytes } = await transferToMemory([
       unannounced(ARCHIVE.slice(0, cutAt), {}),
       unannounced(ARCHIVE, {}),
     ]);
@@ -481,7 +481,7 @@ Deno.test("transfer$ follows a tar that fetch has decompressed to the tar's end"
     await new Response(new Blob([ARCHIVE]).stream().pipeThrough(gunzip)).arrayBuffer(),
   );
   const headers = { "Content-Encoding": "gzip", "Content-Length": "20000", ...TAG };
-  const { bytes, restarts } = await received([
+  const { bytes, restarts } = await transferToMemory([
     unannounced(tar.slice(0, 9_000), headers),
     unannounced(tar, headers),
   ]);
@@ -491,7 +491,7 @@ Deno.test("transfer$ follows a tar that fetch has decompressed to the tar's end"
 
 Deno.test("transfer$ keeps a length as long as the entity tag is the same", async () => {
   const announced = { "Content-Length": "20000", ...TAG };
-  const { bytes, events, ranges } = await received([
+  const { bytes, events, ranges } = await transferToMemory([
     unannounced(ARCHIVE.slice(0, 5_000), announced),
     unannounced(ARCHIVE.slice(0, 10_000)),
     partial(10_000, 20_000, 20_000),
@@ -502,8 +502,8 @@ Deno.test("transfer$ keeps a length as long as the entity tag is the same", asyn
   assertEquals(new Set(totals), new Set([20_000]));
 });
 
-Deno.test("transfer$ takes another length under the same entity tag for another archive", async () => {
-  const { bytes, restarts } = await received([
+Deno.test("transfer$ treats another length under the same entity tag as another archive", async () => {
+  const { bytes, restarts } = await transferToMemory([
     unannounced(ARCHIVE.slice(0, 5_000), { "Content-Length": "20000", ...TAG }),
     unannounced(ARCHIVE.slice(0, 10_000), { "Content-Length": "10000", ...TAG }),
   ]);
@@ -511,8 +511,8 @@ Deno.test("transfer$ takes another length under the same entity tag for another 
   assertEquals(restarts, ["archive-changed"]);
 });
 
-Deno.test("transfer$ does not believe a range whose length ends before the archive does", async () => {
-  const { bytes, restarts, ranges } = await received([
+Deno.test("transfer$ does not accept a range whose length ends before the archive does", async () => {
+  const { bytes, restarts, ranges } = await transferToMemory([
     unannounced(ARCHIVE.slice(0, 8_000)),
     partial(8_000, 12_000, 12_000),
     unannounced(ARCHIVE),
@@ -522,10 +522,10 @@ Deno.test("transfer$ does not believe a range whose length ends before the archi
   assertEquals(restarts, ["archive-damaged"]);
 });
 
-Deno.test("transfer$ does not believe a 416 that ends the archive before its end", async () => {
+Deno.test("transfer$ does not accept a 416 before the end of the archive", async () => {
   const unsatisfiable = () =>
     new Response(null, { status: 416, headers: { "Content-Range": "bytes */8000", ...TAG } });
-  const { bytes, restarts } = await received([
+  const { bytes, restarts } = await transferToMemory([
     unannounced(ARCHIVE.slice(0, 8_000)),
     unsatisfiable,
     unannounced(ARCHIVE),
@@ -534,8 +534,8 @@ Deno.test("transfer$ does not believe a 416 that ends the archive before its end
   assertEquals(restarts, ["archive-damaged"]);
 });
 
-Deno.test("transfer$ follows a capped range to its end and asks for the next", async () => {
-  const { bytes, ranges } = await received([
+Deno.test("transfer$ reads a capped range to its end and requests the next", async () => {
+  const { bytes, ranges } = await transferToMemory([
     unannounced(ARCHIVE.slice(0, 8_000)),
     partial(8_000, 12_000, 20_000),
     partial(12_000, 20_000, 20_000),
@@ -544,9 +544,9 @@ Deno.test("transfer$ follows a capped range to its end and asks for the next", a
   assertEquals(ranges, [null, "bytes=8000-", "bytes=12000-"]);
 });
 
-Deno.test("transfer$ drops what comes after the end of a range", async () => {
+Deno.test("transfer$ drops bytes after the end of a range", async () => {
   const range = { "Content-Range": "bytes 8000-11999/20000", ...TAG };
-  const { bytes, ranges } = await received([
+  const { bytes, ranges } = await transferToMemory([
     unannounced(ARCHIVE.slice(0, 8_000), { "Content-Length": "20000", ...TAG }),
     () => new Response(ARCHIVE.slice(8_000, 15_000).reverse(), { status: 206, headers: range }),
     partial(12_000, 20_000, 20_000),
@@ -555,8 +555,8 @@ Deno.test("transfer$ drops what comes after the end of a range", async () => {
   assertEquals(bytes.slice(12_000), ARCHIVE.slice(12_000));
 });
 
-Deno.test("transfer$ restarts where bytes of two responses make no archive together", async () => {
-  const { bytes, restarts } = await received([
+Deno.test("transfer$ restarts if the bytes of two responses are no archive in total", async () => {
+  const { bytes, restarts } = await transferToMemory([
     // The same tag for other bytes, which differ only in the weights.
     unannounced(OTHER.slice(0, 15_000)),
     partial(15_000, 20_000, 20_000),
@@ -566,8 +566,10 @@ Deno.test("transfer$ restarts where bytes of two responses make no archive toget
   assertEquals(restarts, ["archive-damaged"]);
 });
 
-Deno.test("transfer$ takes an archive that ends twice at the same byte for one without an end", async () => {
-  const { event$, ranges } = run([unannounced(ARCHIVE.slice(0, 8_000), {})], { sink: emptiedSink });
+Deno.test("transfer$ treats an archive that ends twice at the same byte as invalid", async () => {
+  const { event$, ranges } = run([unannounced(ARCHIVE.slice(0, 8_000), {})], {
+    sink: restartableSink,
+  });
   await assertRejects(() => all(event$), InvalidArchiveError);
   assertEquals(ranges.length, 2);
 });
@@ -579,15 +581,15 @@ for (
     ["noise", new Uint8Array(4_096).map((_, index) => index * 7)],
   ] as const
 ) {
-  Deno.test(`transfer$ refuses a body without a length that is ${what}, without another request`, async () => {
-    const { event$, ranges, notes } = run([unannounced(body)], { sink: emptiedSink });
+  Deno.test(`transfer$ rejects a body without a length that is ${what}, without another request`, async () => {
+    const { event$, ranges, notes } = run([unannounced(body)], { sink: restartableSink });
     await assertRejects(() => all(event$), InvalidArchiveError);
     assertEquals(ranges.length, 1);
     assertEquals(notes.at(-1), "[abort: InvalidArchiveError]");
   });
 }
 
-Deno.test("transfer$ resumes after an outage of four minutes, and ends one of more than five", async () => {
+Deno.test("transfer$ resumes after an outage of four minutes, and fails after one of more than five", async () => {
   for (const [outageMs, isSurvived] of [[240_000, true], [330_000, false]] as const) {
     using time = new FakeTime(0);
     const recovers = () => Date.now() < outageMs ? Response.error() : rest(8)();
@@ -603,7 +605,7 @@ Deno.test("transfer$ resumes after an outage of four minutes, and ends one of mo
   }
 });
 
-Deno.test("transfer$ gives an archive of which no byte has come no more time than a call", async () => {
+Deno.test("transfer$ retries an archive without a byte for no longer than a call", async () => {
   using time = new FakeTime(0);
   const { event$ } = run([() => Response.error()], { retry: {} });
   let outcome: unknown;
@@ -615,25 +617,25 @@ Deno.test("transfer$ gives an archive of which no byte has come no more time tha
   assertInstanceOf(outcome, ApiConnectionError);
 });
 
-Deno.test("transfer$ refuses an archive that is announced as larger than maxBytes before its first byte", async () => {
+Deno.test("transfer$ rejects an archive whose announced length exceeds maxBytes before its first byte", async () => {
   const { event$, notes } = run([whole()], { maxBytes: TEXT.length - 1 });
   const error = await assertRejects(() => all(event$), LimitExceededError);
   assertEquals([error.option, error.limit], ["maxBytes", TEXT.length - 1]);
   assertEquals(notes, ["[abort: LimitExceededError]"]);
 });
 
-Deno.test("transfer$ ends an archive of unknown length that has more bytes than maxBytes", async () => {
+Deno.test("transfer$ fails at the byte of an archive of unknown length that exceeds maxBytes", async () => {
   const { event$ } = run([unannounced(ARCHIVE)], { maxBytes: 19_999 });
   await assertRejects(() => all(event$), LimitExceededError);
   const { event$: fits } = run([unannounced(ARCHIVE)], { maxBytes: 20_000 });
   assertEquals(counts(await all(fits)).at(-1), 20_000);
 });
 
-Deno.test("transfer$ ends an archive that drips more slowly than minBytesPerSecond, and not one that does not", async () => {
+Deno.test("transfer$ fails below minBytesPerSecond, and not at it", async () => {
   for (const [minBytesPerSecond, isTaken] of [[11, false], [10, true]] as const) {
     using time = new FakeTime(0);
     let sent = 0;
-    // A byte each 100 ms: never idle, 10 bytes per second.
+    // One byte per 100 ms: never idle, 10 bytes per second.
     const drip = () =>
       new Response(
         new ReadableStream<Uint8Array>({
@@ -661,7 +663,7 @@ Deno.test("transfer$ ends an archive that drips more slowly than minBytesPerSeco
   }
 });
 
-Deno.test("transfer$ aborts the request of a body that it no longer reads", async () => {
+Deno.test("transfer$ that is unsubscribed aborts the request of its body", async () => {
   let signal: AbortSignal | null | undefined;
   const transport = createTransport({
     apiKey: "k",

@@ -23,7 +23,7 @@ const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const PATH = `hpcai://${RUN}/weights/step_0010`;
 const ARCHIVE_BYTES = 300_000;
 
-/** A fake API, a client of it, and a directory that goes with the block. */
+/** A fake API, a client of it, and a directory that is removed with the block. */
 class Setting implements AsyncDisposable {
   readonly directory = Deno.makeTempDirSync();
   readonly path = `${this.directory}/step_0010.tar.gz`;
@@ -42,7 +42,7 @@ class Setting implements AsyncDisposable {
     return lastValueFrom(this.run$(checkpoint, options).pipe(toArray()));
   }
 
-  /** Which operations were asked for. */
+  /** The operations of the requests. */
   get operations(): (string | undefined)[] {
     return this.fake.requests.map(({ operation }) => operation);
   }
@@ -73,7 +73,7 @@ function hexHash(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-Deno.test("progress comes first, then that the backup is complete, then that it is deleted", async () => {
+Deno.test("deleteWithBackup$ emits progress, then `complete`, then `deleted`", async () => {
   await using setting = new Setting();
   const listing = await firstValueFrom(setting.client.listCheckpoints$(RUN));
   const sha256 = setting.hash;
@@ -95,7 +95,7 @@ Deno.test("progress comes first, then that the backup is complete, then that it 
   assertEquals(hexHash(Deno.readFileSync(path)), sha256);
 });
 
-Deno.test("the deletion is the last request, and the file has its name before it", async () => {
+Deno.test("deleteWithBackup$ deletes in its last request, after the file has its name", async () => {
   await using setting = new Setting();
   await lastValueFrom(
     setting.run$().pipe(tap(({ type }) => {
@@ -106,7 +106,7 @@ Deno.test("the deletion is the last request, and the file has its name before it
   assertEquals(setting.operations, ["listCheckpoints", "archive", "deleteCheckpoint"]);
 });
 
-Deno.test("a checkpoint that its run does not list is neither saved nor deleted", async () => {
+Deno.test("deleteWithBackup$ neither saves nor deletes a checkpoint that its run does not list", async () => {
   await using setting = new Setting();
   const error = await assertRejects(() => setting.run(`hpcai://${RUN}/weights/nope`));
   assertInstanceOf(error, CheckpointNotFoundError);
@@ -115,7 +115,7 @@ Deno.test("a checkpoint that its run does not list is neither saved nor deleted"
   assertEquals(setting.files(), []);
 });
 
-Deno.test("where the run lists it with the other type, nothing is saved or deleted", async () => {
+Deno.test("deleteWithBackup$ neither saves nor deletes a checkpoint that its run lists with the other type", async () => {
   await using setting = new Setting();
   const listing = await firstValueFrom(setting.client.listCheckpoints$(RUN));
   const [listed] = listing.checkpoints;
@@ -128,7 +128,7 @@ Deno.test("where the run lists it with the other type, nothing is saved or delet
   assertEquals(setting.files(), []);
 });
 
-Deno.test("of two checkpoints of one id, one of each type, neither is saved or deleted", async () => {
+Deno.test("deleteWithBackup$ neither saves nor deletes one of two checkpoints with the same id", async () => {
   await using setting = new Setting();
   const client = new RestClient({
     apiKey: setting.fake.apiKey,
@@ -150,7 +150,7 @@ Deno.test("of two checkpoints of one id, one of each type, neither is saved or d
   assertEquals(setting.files(), []);
 });
 
-Deno.test("a run that does not exist fails as the listing of its checkpoints does", async () => {
+Deno.test("deleteWithBackup$ of a run that does not exist fails like the listing of its checkpoints", async () => {
   await using setting = new Setting();
   await assertRejects(() => setting.run("hpcai://nope/weights/final"), NotFoundError);
   assertEquals(setting.files(), []);
@@ -161,7 +161,7 @@ const BROKEN: readonly (readonly [string, Fault])[] = [
   ["no archive at all", { type: "status", status: 200, body: "<html>Welcome</html>" }],
 ];
 for (const [what, fault] of BROKEN) {
-  Deno.test(`where what arrives is ${what}, nothing is deleted and no file stays`, async () => {
+  Deno.test(`deleteWithBackup$ deletes nothing and leaves no file if the archive is ${what}`, async () => {
     await using setting = new Setting();
     setting.fake.faults.add(fault, { on: "archive", times: Infinity });
     await assertRejects(() => setting.run(), InvalidArchiveError);
@@ -170,7 +170,7 @@ for (const [what, fault] of BROKEN) {
   });
 }
 
-Deno.test("what arrives cut short unnoticed is resumed to its end before anything is deleted", async () => {
+Deno.test("deleteWithBackup$ resumes a truncated archive to its end before it deletes", async () => {
   await using setting = new Setting();
   const fault = { type: "truncate", afterBytes: 200_000, announceLength: false } as const;
   setting.fake.faults.add(fault, { on: "archive" });
@@ -180,7 +180,7 @@ Deno.test("what arrives cut short unnoticed is resumed to its end before anythin
   assert(!setting.isThere);
 });
 
-Deno.test("where nothing arrives, nothing is deleted", async () => {
+Deno.test("deleteWithBackup$ deletes nothing if no byte arrives", async () => {
   await using setting = new Setting();
   setting.fake.faults.add({ type: "status", status: 200, body: "" }, { on: "archive", times: 9 });
   await assertRejects(() => setting.run(), DownloadInterruptedError);
@@ -188,7 +188,7 @@ Deno.test("where nothing arrives, nothing is deleted", async () => {
   assert(!setting.files().includes("step_0010.tar.gz"));
 });
 
-Deno.test("where a byte of the archive is wrong, nothing is deleted", async () => {
+Deno.test("deleteWithBackup$ deletes nothing if a byte of the archive is wrong", async () => {
   await using setting = new Setting();
   const client = new RestClient({
     apiKey: setting.fake.apiKey,
@@ -206,7 +206,7 @@ Deno.test("where a byte of the archive is wrong, nothing is deleted", async () =
   assertEquals(setting.files(), []);
 });
 
-Deno.test("where the backup on disk has been damaged meanwhile, nothing is deleted", async () => {
+Deno.test("deleteWithBackup$ deletes nothing if the backup on disk is damaged", async () => {
   await using setting = new Setting();
   setting.fake.faults.add({ type: "status", status: 403 }, { on: "deleteCheckpoint" });
   await assertRejects(() => setting.run(), PermissionDeniedError);
@@ -219,7 +219,7 @@ Deno.test("where the backup on disk has been damaged meanwhile, nothing is delet
   assert(setting.isThere);
 });
 
-Deno.test("where the path is taken, nothing is deleted", async () => {
+Deno.test("deleteWithBackup$ deletes nothing if the path exists", async () => {
   await using setting = new Setting();
   Deno.writeTextFileSync(setting.path, "mine");
   await assertRejects(() => setting.run(), InvalidArgumentError);
@@ -227,7 +227,7 @@ Deno.test("where the path is taken, nothing is deleted", async () => {
   assertEquals(Deno.readTextFileSync(setting.path), "mine");
 });
 
-Deno.test("where the deletion fails, the backup stays, and is not fetched again", async () => {
+Deno.test("deleteWithBackup$ whose deletion fails keeps the backup, and does not transfer it again", async () => {
   await using setting = new Setting();
   setting.fake.faults.add({ type: "status", status: 403 }, { on: "deleteCheckpoint" });
   const types: string[] = [];
@@ -242,17 +242,17 @@ Deno.test("where the deletion fails, the backup stays, and is not fetched again"
 });
 
 for (const last of ["progress", "complete"]) {
-  Deno.test(`who unsubscribes at ${last} has nothing deleted`, async () => {
+  Deno.test(`deleteWithBackup$ that is unsubscribed at ${last} deletes nothing`, async () => {
     await using setting = new Setting();
     const events$ = setting.run$().pipe(takeWhile(({ type }) => type !== last));
     await lastValueFrom(events$, { defaultValue: undefined });
-    // The files are released behind it.
+    // The files are released after the unsubscription.
     await whenReleased(setting.path);
     setting.assertNothingDeleted();
   });
 }
 
-Deno.test("the archive is verified whatever the options say", async () => {
+Deno.test("deleteWithBackup$ verifies the archive with any options", async () => {
   await using setting = new Setting();
   setting.fake.faults.add({ type: "status", status: 200, body: "?" }, { on: "archive" });
   const options = { verify: false, sha256: false };
@@ -260,7 +260,7 @@ Deno.test("the archive is verified whatever the options say", async () => {
   setting.assertNothingDeleted();
 });
 
-Deno.test("the options of saving are heeded", async () => {
+Deno.test("deleteWithBackup$ applies the options of saving", async () => {
   await using setting = new Setting();
   Deno.writeTextFileSync(setting.path, "old");
   const { hash } = setting;
@@ -281,7 +281,7 @@ for (
     ["idleTimeoutMs", PATH, "a.tar.gz", { idleTimeoutMs: 0 }],
   ] as const
 ) {
-  Deno.test(`a wrong ${argument} (${Deno.inspect([path, options])}) fails before any request`, async () => {
+  Deno.test(`deleteWithBackup$ rejects an invalid ${argument} (${Deno.inspect([path, options])}) before any request`, async () => {
     await using setting = new Setting();
     const failing$ = deleteWithBackup$(
       setting.client,

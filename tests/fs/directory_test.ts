@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { makeDirectory } from "../../src/fs/directory.ts";
 
-Deno.test("makeDirectory makes a directory and its parents", async () => {
+Deno.test("makeDirectory creates a directory and its parents", async () => {
   const root = await Deno.makeTempDir();
   try {
     await makeDirectory(join(root, "a", "b", "c"));
@@ -13,7 +13,7 @@ Deno.test("makeDirectory makes a directory and its parents", async () => {
   }
 });
 
-Deno.test("makeDirectory makes the directories of concurrent calls once", async () => {
+Deno.test("makeDirectory creates the directories of concurrent calls once", async () => {
   const root = await Deno.makeTempDir();
   try {
     const paths = ["a/b/c", "a/b/d", "a/b/c", "a/e"].map((path) => join(root, path));

@@ -5,7 +5,7 @@ import { serve } from "../integration/loopback_server.ts";
 
 const ARCHIVE_BYTES = 3_000_000;
 
-/** Makes a disk of 4 MiB that only the commands of a script see, of which 2 MiB are taken. */
+/** Mounts a disk of 4 MiB for the commands of a script, of which 2 MiB are used. */
 const ON_SMALL_DISK = `
 set -e
 mount -t tmpfs -o size=4m tmpfs "$1"
@@ -18,8 +18,8 @@ run "$@"
 sha256sum "$1/final.tar.gz"
 `;
 
-/** Takes longer than until the first sync, so that there is something to resume from. */
-function slowly({ body, status, headers }: Response): Response {
+/** Slows a response down past the first sync, so that a later save can resume. */
+function slowDown({ body, status, headers }: Response): Response {
   const slow = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
     async transform(chunk, controller) {
       for (let at = 0; at < chunk.byteLength; at += 2 ** 16) {
@@ -31,7 +31,7 @@ function slowly({ body, status, headers }: Response): Response {
   return new Response(body?.pipeThrough(slow), { status, headers });
 }
 
-/** A mount of one's own takes root, or user namespaces. */
+/** Whether this process can mount a disk, which needs root or user namespaces. */
 const canMount = new Deno.Command("bash", {
   args: ["-c", 'unshare -rm mount -t tmpfs tmpfs "$1"', "bash", Deno.makeTempDirSync()],
 }).outputSync().success;
@@ -43,7 +43,7 @@ Deno.test({
   async fn() {
     const directory = await Deno.makeTempDir();
     const fake = new FakeHpcai({ archiveBytes: ARCHIVE_BYTES });
-    await using server = serve(async (request) => slowly(await fake.handler(request)));
+    await using server = serve(async (request) => slowDown(await fake.handler(request)));
     const path = `${directory}/final.tar.gz`;
     const options = { apiKey: fake.apiKey, baseUrl: server.url, path };
     const { stdout, stderr, code } = await new Deno.Command("bash", {
@@ -75,7 +75,7 @@ Deno.test({
     const complete = JSON.parse(lines[1] ?? "");
     assertEquals(complete.size, ARCHIVE_BYTES);
     assertEquals(lines[2]?.split(" ")[0], complete.sha256);
-    // The second one resumes from what the disk had taken.
+    // The second save resumes from what the disk had room for.
     assertEquals(server.requests.length, 2);
     assertMatch(server.requests[1]?.headers.get("Range") ?? "", /^bytes=[1-9]\d+-$/);
   },

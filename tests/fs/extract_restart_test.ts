@@ -18,7 +18,7 @@ function untaggedClient(fake: FakeHpcai, maxRetries = 3): RestClient {
   return new RestClient({ apiKey: fake.apiKey, fetch, retry });
 }
 
-Deno.test("extractArchive$ restarts where the archive cannot be resumed, and extracts each entry once more", async () => {
+Deno.test("extractArchive$ restarts if the archive cannot be resumed, and extracts each entry again", async () => {
   const fake = new FakeHpcai({ archiveBytes: 500_000 });
   fake.faults.add({ type: "cut", afterBytes: 300_000 }, { on: "archive" });
   const parent = await Deno.makeTempDir();
@@ -35,7 +35,7 @@ Deno.test("extractArchive$ restarts where the archive cannot be resumed, and ext
   assertEquals(found.toSorted(), names.toSorted());
 });
 
-Deno.test("extractArchive$ that is interrupted for good after a restart leaves nothing", async () => {
+Deno.test("extractArchive$ that fails after a restart leaves nothing", async () => {
   const fake = new FakeHpcai({ archiveBytes: 500_000 });
   fake.faults.add({ type: "cut", afterBytes: 300_000 }, { on: "archive", times: Infinity });
   const parent = await Deno.makeTempDir();

@@ -40,7 +40,7 @@ function extract(directory: string, options?: ExtractOptions, fake = new FakeHpc
   );
 }
 
-Deno.test("an extraction emits progress, an entry for each file, and once that it is complete", async () => {
+Deno.test("extractArchive$ emits progress, an entry for each file, and `complete` once", async () => {
   await inDirectory(async (parent) => {
     const events = await extract(`${parent}/target`, { progressIntervalMs: 0 });
     assertEquals(events[0]?.type, "progress");
@@ -59,7 +59,7 @@ Deno.test("an extraction emits progress, an entry for each file, and once that i
   });
 });
 
-Deno.test("the files are there, and nothing is left beside them", async () => {
+Deno.test("extractArchive$ leaves nothing beside the directory", async () => {
   await inDirectory(async (parent) => {
     await extract(`${parent}/a/b/target`);
     assertEquals(await namesIn(`${parent}/a/b/target`), NAMES);
@@ -67,7 +67,7 @@ Deno.test("the files are there, and nothing is left beside them", async () => {
   });
 });
 
-Deno.test("an extraction goes on where the connection was cut", async () => {
+Deno.test("extractArchive$ resumes after a lost connection", async () => {
   await inDirectory(async (parent) => {
     const fake = new FakeHpcai();
     fake.faults.add({ type: "cut", afterBytes: 500_000 });
@@ -77,7 +77,7 @@ Deno.test("an extraction goes on where the connection was cut", async () => {
   });
 });
 
-Deno.test("a directory that exists is refused before any request", async () => {
+Deno.test("extractArchive$ rejects a directory that exists before any request", async () => {
   await inDirectory(async (parent) => {
     const fake = new FakeHpcai();
     await Deno.mkdir(`${parent}/target`);
@@ -90,7 +90,7 @@ Deno.test("a directory that exists is refused before any request", async () => {
   });
 });
 
-Deno.test("`overwrite` replaces the directory, old files and all", async () => {
+Deno.test("extractArchive$ with overwrite replaces the directory and its files", async () => {
   await inDirectory(async (parent) => {
     await Deno.mkdir(`${parent}/target`);
     await Deno.writeTextFile(`${parent}/target/old`, "old");
@@ -100,7 +100,7 @@ Deno.test("`overwrite` replaces the directory, old files and all", async () => {
   });
 });
 
-Deno.test("an `overwrite` that fails leaves the directory as it was", async () => {
+Deno.test("extractArchive$ with overwrite that fails keeps the directory", async () => {
   await inDirectory(async (parent) => {
     await Deno.mkdir(`${parent}/target`);
     await Deno.writeTextFile(`${parent}/target/old`, "old");
@@ -113,21 +113,21 @@ Deno.test("an `overwrite` that fails leaves the directory as it was", async () =
   });
 });
 
-Deno.test("`filter` leaves entries out", async () => {
+Deno.test("extractArchive$ leaves out the entries that filter rejects", async () => {
   await inDirectory(async (parent) => {
     await extract(`${parent}/target`, { filter: ({ path }) => path.endsWith(".json") });
     assertEquals(await namesIn(`${parent}/target`), NAMES.filter((name) => name.endsWith(".json")));
   });
 });
 
-Deno.test("`strip` takes parts off the front, and leaves out what has no more", async () => {
+Deno.test("extractArchive$ with strip leaves out entries without further segments", async () => {
   await inDirectory(async (parent) => {
     await extract(`${parent}/target`, { strip: 1 });
     assertEquals(await namesIn(`${parent}/target`), []);
   });
 });
 
-Deno.test("more bytes than `maxBytes` are refused, and nothing is left", async () => {
+Deno.test("extractArchive$ refuses more bytes than maxBytes, and leaves nothing", async () => {
   await inDirectory(async (parent) => {
     const error = await assertRejects(
       () => extract(`${parent}/target`, { maxBytes: 1000 }),
@@ -138,7 +138,7 @@ Deno.test("more bytes than `maxBytes` are refused, and nothing is left", async (
   });
 });
 
-Deno.test("directories that are only parts of a name count for `maxEntries`", async () => {
+Deno.test("extractArchive$ counts directories that are only segments of a name for maxEntries", async () => {
   await inDirectory(async (parent) => {
     const path = "d/".repeat(30);
     await Deno.mkdir(`${parent}/source/${path}`, { recursive: true });
@@ -153,7 +153,7 @@ Deno.test("directories that are only parts of a name count for `maxEntries`", as
   });
 });
 
-Deno.test("unsubscribing removes what was written", async () => {
+Deno.test("extractArchive$ that is unsubscribed removes what was written", async () => {
   await inDirectory(async (parent) => {
     const fake = new FakeHpcai({ archiveBytes: 64 * 2 ** 20 });
     await new Promise<void>((resolve) => {
@@ -170,7 +170,7 @@ Deno.test("unsubscribing removes what was written", async () => {
   });
 });
 
-Deno.test("a checkpoint that does not exist leaves nothing, not even the parent directories", async () => {
+Deno.test("extractArchive$ of a checkpoint that does not exist leaves nothing, not even parent directories", async () => {
   await inDirectory(async (parent) => {
     await assertRejects(
       () =>
@@ -187,7 +187,7 @@ Deno.test("a checkpoint that does not exist leaves nothing, not even the parent 
   });
 });
 
-Deno.test("a transfer that fails for good leaves nothing", async () => {
+Deno.test("extractArchive$ that fails leaves nothing", async () => {
   await inDirectory(async (parent) => {
     const fake = new FakeHpcai();
     fake.faults.add({ type: "cut", afterBytes: 500_000 });
@@ -201,7 +201,7 @@ Deno.test("a transfer that fails for good leaves nothing", async () => {
   });
 });
 
-Deno.test("a file system that fails is named in the error", async () => {
+Deno.test("extractArchive$ reports the directory if the file system fails", async () => {
   await inDirectory(async (parent) => {
     await Deno.writeTextFile(`${parent}/file`, "");
     const error = await assertRejects(() => extract(`${parent}/file/target`), HpcaiError);
@@ -210,7 +210,7 @@ Deno.test("a file system that fails is named in the error", async () => {
   });
 });
 
-Deno.test("a directory has to be a path, a filter a function", async () => {
+Deno.test("extractArchive$ rejects a directory that is no path, and a filter that is no function", async () => {
   await inDirectory(async (parent) => {
     for (const directory of ["", "a\0b", 7 as never]) {
       const error = await assertRejects(() => extract(directory), InvalidArgumentError);
@@ -227,7 +227,7 @@ Deno.test("a directory has to be a path, a filter a function", async () => {
 
 for (const options of [{ strip: -1 }, { maxEntries: 1.5 }, { maxBytes: NaN }, { maxRatio: 0 }]) {
   const [name] = Object.keys(options);
-  Deno.test(`${name} has to be a number that makes sense`, async () => {
+  Deno.test(`extractArchive$ rejects an invalid ${name}`, async () => {
     await inDirectory(async (parent) => {
       const error = await assertRejects(
         () => extract(`${parent}/target`, options),

@@ -13,7 +13,7 @@ import { lastValueFrom, take } from "rxjs";
 
 const MIB = 1024 ** 2;
 
-/** A directory that goes with the block. */
+/** A directory that is removed with the block. */
 class Directory implements Disposable {
   readonly path = Deno.makeTempDirSync();
   readonly file = `${this.path}/final.tar.gz`;
@@ -39,7 +39,7 @@ function clientOf(fake: FakeHpcai): RestClient {
   return new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch, retry: false });
 }
 
-Deno.test("fileSink writes what download$ gives it", async () => {
+Deno.test("fileSink writes the archive of download$", async () => {
   using directory = new Directory();
   const fake = new FakeHpcai({ archiveBytes: 3_000_000 });
   const [trainingRunId = ""] = fake.trainingRunIds;
@@ -60,7 +60,7 @@ Deno.test("fileSink writes chunks of every size in their order", async () => {
   assertEquals(await Deno.readFile(directory.file), all.subarray(0, from));
 });
 
-Deno.test("fileSink may be given chunks that their owner writes to again", async () => {
+Deno.test("fileSink copies chunks, so that their owner can write to them again", async () => {
   using directory = new Directory();
   const writer = fileSink(directory.file).getWriter();
   const chunk = new Uint8Array(3 * MIB / 4);
@@ -138,7 +138,7 @@ Deno.test("fileSink leaves no file of a download that is unsubscribed from or fa
   assertEquals(directory.names(), []);
 });
 
-Deno.test("fileSink keeps a file that is there", async () => {
+Deno.test("fileSink keeps a file that exists", async () => {
   using directory = new Directory();
   await Deno.writeTextFile(directory.file, "mine");
   const error = await assertRejects(
@@ -161,7 +161,7 @@ Deno.test("fileSink keeps a file that another process created during the downloa
   assertEquals(directory.names(), ["final.tar.gz"]);
 });
 
-Deno.test("fileSink gives a path to one of those that are closed at the same time", async () => {
+Deno.test("fileSink gives a path to one of several sinks that are closed at the same time", async () => {
   for (let round = 0; round < 20; round++) {
     using directory = new Directory();
     const contents = Array.from({ length: 8 }, (_, seed) => bytes(1000, seed));
@@ -216,14 +216,14 @@ for (const [name, create] of Object.entries(irregular)) {
   }
 }
 
-Deno.test("fileSink takes a name as long as the file system has", async () => {
+Deno.test("fileSink writes a name as long as the file system allows", async () => {
   using directory = new Directory();
   const path = `${directory.path}/${"n".repeat(255)}`;
   await write(fileSink(path), bytes(3));
   assertEquals(await Deno.readFile(path), bytes(3));
 });
 
-Deno.test("fileSink names the path when the file system refuses", async () => {
+Deno.test("fileSink reports the path when the file system fails", async () => {
   using directory = new Directory();
   await Deno.writeTextFile(directory.file, "a file");
   const path = `${directory.file}/inside`;
@@ -236,7 +236,7 @@ Deno.test("fileSink names the path when the file system refuses", async () => {
   assertInstanceOf(error.cause, Error);
 });
 
-Deno.test("fileSink surfaces invalid arguments as the stream's error", async () => {
+Deno.test("fileSink reports invalid arguments as the error of the stream", async () => {
   using directory = new Directory();
   const invalid: [argument: string, path: unknown, options?: unknown][] = [
     ["path", ""],
@@ -253,7 +253,7 @@ Deno.test("fileSink surfaces invalid arguments as the stream's error", async () 
   assertEquals(directory.names(), []);
 });
 
-Deno.test("fileSink takes bytes only, and leaves no file of others", async () => {
+Deno.test("fileSink rejects chunks that are no bytes, and leaves no file", async () => {
   using directory = new Directory();
   const chunks: unknown[] = ["text", null, [1], new ArrayBuffer(1)];
   for (const chunk of chunks) {
@@ -265,7 +265,7 @@ Deno.test("fileSink takes bytes only, and leaves no file of others", async () =>
   }
 });
 
-Deno.test("fileSink that no download gets to creates nothing", async () => {
+Deno.test("fileSink creates nothing if no download writes to it", async () => {
   using directory = new Directory();
   const fake = new FakeHpcai({ archiveBytes: 20_000 });
   const [trainingRunId = ""] = fake.trainingRunIds;

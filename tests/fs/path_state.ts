@@ -1,4 +1,4 @@
-/** What is in the state directory about one file, for tests to look at and to plant. */
+/** The state of one file in the state directory, for tests to read and to plant. */
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { claimPath } from "../../src/fs/path_claim.ts";
@@ -14,7 +14,7 @@ export function lockOf(path: string): string {
   return join(stateRoot(path), `${keyOf(path)}.lock`);
 }
 
-/** The directory of a file's state, as the last process that held it left it. */
+/** The directory of a file's state, as its last holder left it. */
 export function stateOf(path: string): string {
   const root = stateRoot(path);
   const names = existsSync(root) ? readdirSync(root) : [];
@@ -29,7 +29,7 @@ export function stateFiles(path: string): string[] {
   return [...names, ...(existsSync(lockOf(path)) ? ["lock"] : [])].sort();
 }
 
-/** Makes a file's state as a process leaves it that was killed; without `files` only its directories. */
+/** Creates the state that a killed process leaves of a file; without `files` only its directories. */
 export function plantState(
   path: string,
   files: Readonly<Record<string, string | Uint8Array>> = {},
@@ -44,8 +44,8 @@ export function plantState(
 }
 
 /**
- * Removes the lock of a process that was killed or stopped, as the next process does that finds it not
- * renewed for a lease, so that a test need not wait for that.
+ * Removes the lock of a process that was killed or stopped, as another process does after the lease, so
+ * that a test need not wait for that.
  */
 export function expireLock(path: string): void {
   rmSync(lockOf(path), { force: true });

@@ -10,10 +10,10 @@ const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const CHECKPOINT = { trainingRunId: RUN, checkpointId: "step_0010" };
 const ARCHIVE_BYTES = 300_000;
 
-/** Nothing planted may hold a save up for longer. */
+/** How long a save may take in spite of what is planted. */
 const LIMIT_MS = 10_000;
 
-/** A directory that others can write to, which the block removes, and a file of theirs. */
+/** A directory that others can write to, removed with the block, and a file of theirs. */
 class Setting implements AsyncDisposable {
   readonly directory = Deno.makeTempDirSync();
   readonly path = `${this.directory}/final.tar.gz`;
@@ -58,7 +58,7 @@ class Setting implements AsyncDisposable {
     assertEquals(stateFiles(this.path), ["file.json"]);
   }
 
-  assertIsSpared(): void {
+  assertVictimUnchanged(): void {
     assertEquals(Deno.readTextFileSync(this.victim), "precious");
   }
 
@@ -72,7 +72,7 @@ function hash(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-/** Runs a command; Deno itself makes links only where it may read and write everything. */
+/** Runs a command; Deno itself creates links only with the permission to read and write everything. */
 async function run(...command: string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command("bash", {
     args: ["-c", '"$@"', "bash", ...command],
@@ -80,7 +80,7 @@ async function run(...command: string[]): Promise<void> {
   if (!success) throw new Error(new TextDecoder().decode(stderr));
 }
 
-/** What may be planted where a file of the state is to be. */
+/** What may be planted at the name of a file of the state. */
 const plants: Record<string, (setting: Setting, path: string) => Promise<void>> = {
   "a symbolic link": ({ victim }, path) => run("ln", "-s", victim, path),
   "a dangling link": ({ victim }, path) => run("ln", "-s", `${victim}.missing`, path),
@@ -97,7 +97,7 @@ for (const [what, plant] of Object.entries(plants)) {
       await plant(setting, `${state}/${name}`);
       await setting.save();
       setting.assertIsSaved();
-      setting.assertIsSpared();
+      setting.assertVictimUnchanged();
       assertEquals(await exists(`${setting.victim}.missing`), false);
     });
   }
@@ -111,11 +111,11 @@ for (const what of ["a symbolic link", "a dangling link", "a FIFO", "a directory
     const error = await assertRejects(() => setting.save(), HpcaiError);
     assertMatch(error.message, /Cannot lock .*\.lock: it is a .*, not a file/);
     assertEquals(setting.fake.requests.length, 0);
-    setting.assertIsSpared();
+    setting.assertVictimUnchanged();
   });
 }
 
-/** Parts that another user may have written, or can write to, though their record is right. */
+/** Parts with a valid record that another user may have written, or can write to. */
 const forged: Record<string, (setting: Setting, part: string) => Promise<void>> = {
   "has a second name": ({ directory }, part) => run("ln", part, `${directory}/second`),
   "others can write to": (_setting, part) => run("chmod", "0602", part),
@@ -149,7 +149,7 @@ Deno.test("saveArchive$ does not take state from a directory that others can wri
   setting.assertIsSaved();
 });
 
-Deno.test("saveArchive$ leaves files of a user alone that have the names of version 0.1", async () => {
+Deno.test("saveArchive$ keeps files of a user that have the names of version 0.1", async () => {
   await using setting = new Setting();
   const names = ["part", "part.json", "part.lock", "etag.json"];
   for (const name of names) Deno.writeTextFileSync(`${setting.path}.${name}`, "mine");
@@ -223,7 +223,7 @@ Deno.test({
 
 const BIND = "import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])";
 
-/** What is no file, and so is not replaced. */
+/** What is not a file, and so is not replaced. */
 const targets: Record<string, readonly [(setting: Setting) => Promise<void>, RegExp]> = {
   "a symbolic link to a file": [
     ({ victim, path }) => run("ln", "-s", victim, path),
@@ -251,7 +251,7 @@ for (const [what, [plant, message]] of Object.entries(targets)) {
       assertEquals(setting.fake.requests.length, 0);
       assertEquals((await Deno.lstat(setting.path)).ino, before.ino);
       assertEquals(await exists(stateRoot(setting.path)), false);
-      setting.assertIsSpared();
+      setting.assertVictimUnchanged();
     });
   }
 }
@@ -279,7 +279,7 @@ for (const kind of ["file", "FIFO", "link"]) {
   });
 }
 
-Deno.test("saveArchive$ keeps state readable by its owner only, and gives the file the usual mode", async () => {
+Deno.test("saveArchive$ creates state that only its owner can read, and a file with the usual mode", async () => {
   await using setting = new Setting();
   const modes: number[] = [];
   await saveArchive$(setting.client, CHECKPOINT, setting.path).forEach(({ type }) => {

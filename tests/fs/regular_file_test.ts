@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { open } from "node:fs/promises";
 import { openRegularFile, readBytes } from "../../src/fs/regular_file.ts";
 
-Deno.test("readBytes stops when it is aborted, at the next chunk", async () => {
+Deno.test("readBytes fails at the next chunk after an abort", async () => {
   const path = await Deno.makeTempFile();
   await Deno.writeFile(path, new Uint8Array(2_000_000));
   const file = await open(path);

@@ -13,7 +13,7 @@ import { stateFiles } from "./path_state.ts";
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const CHECKPOINT = { trainingRunId: RUN, checkpointId: "step_0010" };
 
-/** So many are cancelled, at a time so many. */
+/** How many saves of a path are cancelled, and of how many paths concurrently. */
 const ROUNDS = 40;
 const PATHS = 5;
 
@@ -43,7 +43,7 @@ async function cancelAfter(events$: Observable<unknown>, turns: number): Promise
   subscription.unsubscribe();
 }
 
-Deno.test(`saveArchive$ saves at once after each of ${ROUNDS * PATHS} saves that were cancelled`, () =>
+Deno.test(`saveArchive$ saves at once after each of ${ROUNDS * PATHS} cancelled saves`, () =>
   inDirectory(async (directory, client, fake) => {
     const sha256 = createHash("sha256").update(fake.archive(RUN, "step_0010").slice()).digest(
       "hex",
@@ -54,7 +54,7 @@ Deno.test(`saveArchive$ saves at once after each of ${ROUNDS * PATHS} saves that
       const save$ = saveArchive$(client, CHECKPOINT, path, { overwrite: true });
       for (let round = 0; round < ROUNDS; round++) {
         await cancelAfter(save$, random.int(40));
-        // Now and then the next one is cancelled too.
+        // The next one is sometimes cancelled too.
         if (round % 3 === 0) await cancelAfter(save$, random.int(3));
         if (round % 2 === 0) continue;
         const complete = await lastValueFrom(save$);
@@ -65,7 +65,7 @@ Deno.test(`saveArchive$ saves at once after each of ${ROUNDS * PATHS} saves that
     }));
   }));
 
-Deno.test("extractArchive$ extracts at once after an extraction that was cancelled", () =>
+Deno.test("extractArchive$ extracts at once after a cancelled extraction", () =>
   inDirectory(async (directory, client) => {
     const extract$ = extractArchive$(client, CHECKPOINT, `${directory}/final`, { overwrite: true });
     for (let turns = 0; turns < 40; turns += 2) {
@@ -81,7 +81,7 @@ Deno.test("saveArchive$ fails while another save of this process to that path is
     const save$ = saveArchive$(client, CHECKPOINT, `${directory}/final.tar.gz`);
     const first = lastValueFrom(save$);
     while (fake.requests.length === 0) await delay(5);
-    // By another name of the same directory, too.
+    // Also by another name of the same directory.
     const again$ = saveArchive$(
       client,
       CHECKPOINT,

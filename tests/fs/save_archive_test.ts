@@ -20,7 +20,7 @@ const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const CHECKPOINT = { trainingRunId: RUN, checkpointId: "step_0010" };
 const ARCHIVE_BYTES = 3_000_000;
 
-/** A fake API, a client of it, and a directory that goes with the block. */
+/** A fake API, a client of it, and a directory that is removed with the block. */
 class Setting implements AsyncDisposable {
   readonly directory = Deno.makeTempDirSync();
   readonly path = `${this.directory}/final.tar.gz`;
@@ -46,7 +46,7 @@ class Setting implements AsyncDisposable {
     return await assertRejects(() => this.save(options), HpcaiError);
   }
 
-  /** Saves until some bytes have come, and gives up there. */
+  /** Saves until some bytes have arrived, and unsubscribes. */
   async saveSome(): Promise<void> {
     await lastValueFrom(
       saveArchive$(this.client, CHECKPOINT, this.path, { progressIntervalMs: 0 }).pipe(
@@ -60,7 +60,7 @@ class Setting implements AsyncDisposable {
     await whenReleased(this.path);
   }
 
-  /** The names in the directory, and what there is of the state of the file. */
+  /** The names in the directory, and in the state of the file. */
   files(): string[] {
     const names = [...Deno.readDirSync(this.directory)].map(({ name }) => name).sort();
     return names.flatMap((name) => name === ".hpcai-rx" ? stateFiles(this.path) : [name]);
@@ -70,7 +70,7 @@ class Setting implements AsyncDisposable {
     return this.fake.archive(RUN, "step_0010").etag;
   }
 
-  /** Makes a part as a process leaves it that was killed after a sync. */
+  /** Creates the part of a process that was killed after a sync. */
   plantPart(bytes: Uint8Array, record: unknown = this.recordOf(bytes.byteLength)): string {
     return plantState(this.path, {
       part: bytes,
@@ -104,7 +104,7 @@ function hexHash(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-Deno.test("progress comes first, then once that the file is there, with its SHA-256", async () => {
+Deno.test("saveArchive$ emits progress, then `complete` once, with the SHA-256", async () => {
   await using setting = new Setting();
   const events = await setting.save();
   assertEquals(events.slice(0, -1).map(({ type }) => type), ["progress", "progress"]);
@@ -122,7 +122,7 @@ Deno.test("progress comes first, then once that the file is there, with its SHA-
   assertEquals(setting.files(), SAVED);
 });
 
-Deno.test("the file has its name before the event says so", async () => {
+Deno.test("saveArchive$ names the file before it emits `complete`", async () => {
   await using setting = new Setting();
   const namesAt: Record<string, string[]> = {};
   await lastValueFrom(
@@ -134,7 +134,7 @@ Deno.test("the file has its name before the event says so", async () => {
   assertEquals(namesAt["complete"], SAVED);
 });
 
-Deno.test("the hash is left out where it is not wanted", async () => {
+Deno.test("saveArchive$ with sha256: false emits no SHA-256", async () => {
   await using setting = new Setting();
   const complete = (await setting.save({ sha256: false })).at(-1);
   assert(complete?.type === "complete");
@@ -142,20 +142,20 @@ Deno.test("the hash is left out where it is not wanted", async () => {
   setting.assertIsSaved();
 });
 
-Deno.test("directories above the file are made", async () => {
+Deno.test("saveArchive$ creates the directories of the path", async () => {
   await using setting = new Setting();
   const path = `${setting.directory}/a/b/c.tar.gz`;
   await lastValueFrom(saveArchive$(setting.client, CHECKPOINT, path));
   setting.assertIsSaved(path);
 });
 
-Deno.test("nothing happens before the subscription", async () => {
+Deno.test("saveArchive$ does nothing before the subscription", async () => {
   await using setting = new Setting();
   saveArchive$(setting.client, CHECKPOINT, setting.path);
   assertEquals([setting.files(), setting.fake.requests.length], [[], 0]);
 });
 
-Deno.test("an interrupted save leaves a part and its record, and the next resumes from there", async () => {
+Deno.test("saveArchive$ that is interrupted leaves a part and its record, and the next save resumes", async () => {
   await using setting = new Setting();
   await setting.saveSome();
   assertEquals(setting.files(), INTERRUPTED);
@@ -172,7 +172,7 @@ Deno.test("an interrupted save leaves a part and its record, and the next resume
   assertEquals(setting.files(), SAVED);
 });
 
-Deno.test("a save that fails for good keeps what another can go on from", async () => {
+Deno.test("saveArchive$ that fails keeps a part that a later save resumes from", async () => {
   await using setting = new Setting();
   setting.fake.faults.add({ type: "cut", afterBytes: 1_000_000 });
   setting.fake.faults.add({ type: "connection-error" }, { times: Infinity });
@@ -183,7 +183,7 @@ Deno.test("a save that fails for good keeps what another can go on from", async 
   setting.assertIsSaved();
 });
 
-Deno.test("a part is resumed from whatever length is recorded", async () => {
+Deno.test("saveArchive$ resumes from any recorded length", async () => {
   for (const length of [1, 1_000_000, ARCHIVE_BYTES]) {
     await using setting = new Setting();
     setting.plantPart(setting.archive.subarray(0, length));
@@ -195,7 +195,7 @@ Deno.test("a part is resumed from whatever length is recorded", async () => {
 });
 
 for (const surplus of [500_000, 5_000_000]) {
-  Deno.test(`a part is not trusted beyond what was synced (${surplus} bytes of it)`, async () => {
+  Deno.test(`saveArchive$ does not trust ${surplus} bytes after the synced ones`, async () => {
     await using setting = new Setting();
     const bytes = new Uint8Array(1_000_000 + surplus).fill(7);
     bytes.set(setting.archive.subarray(0, 1_000_000));
@@ -205,7 +205,7 @@ for (const surplus of [500_000, 5_000_000]) {
   });
 }
 
-/** Records that do not say what the part beside them is. */
+/** Records that do not identify the part beside them. */
 const useless: Record<string, (setting: Setting) => unknown> = {
   "no record": () => null,
   "half a record": () => '{"trainingRunId": "eb7',
@@ -219,11 +219,11 @@ const useless: Record<string, (setting: Setting) => unknown> = {
   }),
   "a record with a weak tag": (setting) => ({ ...setting.recordOf(500_000), etag: 'W/"1"' }),
   "the record of a shorter archive": (setting) => ({ ...setting.recordOf(500_000), total: 10 }),
-  "the record of more bytes than it has": (setting) => setting.recordOf(500_001),
+  "the record of more bytes than the part has": (setting) => setting.recordOf(500_001),
   "a record of nothing synced": (setting) => setting.recordOf(0),
 };
 for (const [what, recordOf] of Object.entries(useless)) {
-  Deno.test(`a part with ${what} is dropped`, async () => {
+  Deno.test(`saveArchive$ drops a part with ${what}`, async () => {
     await using setting = new Setting();
     setting.plantPart(new Uint8Array(500_000), recordOf(setting));
     await setting.save();
@@ -232,7 +232,7 @@ for (const [what, recordOf] of Object.entries(useless)) {
   });
 }
 
-Deno.test("an archive that changes on the way is saved from its first byte, SHA-256 included", async () => {
+Deno.test("saveArchive$ restarts an archive that changes during the transfer, with its SHA-256", async () => {
   const archives = [1, 2].map((seed) => new FakeHpcai({ seed, archiveBytes: ARCHIVE_BYTES }));
   const ids = archives.map((fake) => {
     const trainingRunId = fake.trainingRunIds[0] ?? "";
@@ -265,7 +265,7 @@ Deno.test("an archive that changes on the way is saved from its first byte, SHA-
   assertEquals(hexHash(Deno.readFileSync(setting.path)), expected);
 });
 
-Deno.test("a server without a strong tag leaves no record, and no part", async () => {
+Deno.test("saveArchive$ from a server without a strong entity tag leaves neither record nor part", async () => {
   await using setting = new Setting();
   const bytes = setting.archive;
   let isWhole = false;
@@ -284,7 +284,7 @@ Deno.test("a server without a strong tag leaves no record, and no part", async (
   assertEquals(setting.files(), ["final.tar.gz"]);
 });
 
-Deno.test("of a file that is the archive already, nothing is fetched", async () => {
+Deno.test("saveArchive$ transfers nothing if the file is the archive already", async () => {
   await using setting = new Setting();
   await setting.save();
   const { mtime } = Deno.statSync(setting.path);
@@ -307,7 +307,7 @@ Deno.test("of a file that is the archive already, nothing is fetched", async () 
   assertEquals(setting.files(), SAVED);
 });
 
-/** What may have happened to a file since it was saved. */
+/** Changes of a file after it was saved. */
 const changes: Record<string, (path: string) => void> = {
   "has no record": (path) => Deno.removeSync(`${stateOf(path)}/file.json`),
   "was written to": (path) => {
@@ -316,10 +316,10 @@ const changes: Record<string, (path: string) => void> = {
     file.close();
     Deno.utimeSync(path, new Date(0), new Date(0));
   },
-  "was cut off": (path) => Deno.truncateSync(path, 10),
+  "was truncated": (path) => Deno.truncateSync(path, 10),
 };
 for (const [what, change] of Object.entries(changes)) {
-  Deno.test(`a file that ${what} is refused before any request, and stays`, async () => {
+  Deno.test(`saveArchive$ rejects a file that ${what} before any request, and keeps it`, async () => {
     await using setting = new Setting();
     await setting.save();
     change(setting.path);
@@ -333,7 +333,7 @@ for (const [what, change] of Object.entries(changes)) {
     assertEquals(hexHash(Deno.readFileSync(setting.path)), before);
   });
 
-  Deno.test(`a file that ${what} is replaced with the option overwrite`, async () => {
+  Deno.test(`saveArchive$ with overwrite replaces a file that ${what}`, async () => {
     await using setting = new Setting();
     await setting.save();
     change(setting.path);
@@ -343,7 +343,7 @@ for (const [what, change] of Object.entries(changes)) {
   });
 }
 
-Deno.test("a file of which the server has another archive now is refused, or replaced", async () => {
+Deno.test("saveArchive$ rejects a file whose archive has changed on the server, and replaces it with overwrite", async () => {
   await using setting = new Setting();
   await setting.save();
   const { path } = setting;
@@ -359,7 +359,7 @@ Deno.test("a file of which the server has another archive now is refused, or rep
   assertEquals(readRecord().etag, record.etag);
 });
 
-Deno.test("what is to be overwritten stays until the new file is whole", async () => {
+Deno.test("saveArchive$ with overwrite keeps the old file until the new one is complete", async () => {
   await using setting = new Setting();
   Deno.writeTextFileSync(setting.path, "old");
   const lengths: number[] = [];
@@ -372,7 +372,7 @@ Deno.test("what is to be overwritten stays until the new file is whole", async (
   assertEquals([...new Set(lengths)], ["old".length, ARCHIVE_BYTES]);
 });
 
-Deno.test("a directory at the path is refused, overwrite or not, and nothing is made", async () => {
+Deno.test("saveArchive$ rejects a directory at the path, with and without overwrite, and creates nothing", async () => {
   for (const overwrite of [false, true]) {
     await using setting = new Setting();
     Deno.mkdirSync(setting.path);
@@ -384,16 +384,16 @@ Deno.test("a directory at the path is refused, overwrite or not, and nothing is 
 });
 
 for (const path of ["", "checkpoints/", 7, undefined]) {
-  Deno.test(`the path ${JSON.stringify(path)} is refused`, async () => {
+  Deno.test(`saveArchive$ rejects the path ${JSON.stringify(path)}`, async () => {
     await using setting = new Setting();
     const { client } = setting;
-    // @ts-expect-error: as from JavaScript
+    // @ts-expect-error: a caller without types
     const save = () => lastValueFrom(saveArchive$(client, CHECKPOINT, path));
     assertEquals((await assertRejects(save, InvalidArgumentError)).argument, "path");
   });
 }
 
-Deno.test("where there is a file instead of a directory, the error says for what and why", async () => {
+Deno.test("saveArchive$ into a file instead of a directory fails with path and reason", async () => {
   await using setting = new Setting();
   Deno.writeTextFileSync(`${setting.directory}/file`, "");
   const path = `${setting.directory}/file/final.tar.gz`;
@@ -402,7 +402,7 @@ Deno.test("where there is a file instead of a directory, the error says for what
   assertMatch(message, /^Cannot save .*final\.tar\.gz: .* \(ENOTDIR\)/);
 });
 
-Deno.test("a checkpoint that is not there leaves no file", async () => {
+Deno.test("saveArchive$ of a checkpoint that does not exist leaves no file", async () => {
   await using setting = new Setting();
   const ids = { trainingRunId: RUN, checkpointId: "nope" };
   const save = () => lastValueFrom(saveArchive$(setting.client, ids, setting.path));
@@ -410,14 +410,14 @@ Deno.test("a checkpoint that is not there leaves no file", async () => {
   assertEquals(setting.files(), []);
 });
 
-Deno.test("an archive that can be read through passes `verify`", async () => {
+Deno.test("saveArchive$ with verify saves a valid archive, and verifies it again", async () => {
   await using setting = new Setting();
   await setting.save({ verify: true });
   await setting.save({ verify: true });
   setting.assertIsSaved();
 });
 
-/** Archives that are not whole, though they are all that the server has. */
+/** Archives that are damaged on the server. */
 const damaged: Record<string, (archive: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>> = {
   "a wrong checksum": (archive) => archive.with(-8, (archive.at(-8) ?? 0) ^ 1),
   "no end": (archive) => archive.subarray(0, 1_000_000),
@@ -427,7 +427,7 @@ const damaged: Record<string, (archive: Uint8Array<ArrayBuffer>) => Uint8Array<A
     Uint8Array.from(atob("H4sIAAAAAAAAAwMAAAAAAAAAAAA="), (c) => c.charCodeAt(0)),
 };
 for (const [what, damage] of Object.entries(damaged)) {
-  Deno.test(`an archive with ${what} fails \`verify\` and leaves no file`, async () => {
+  Deno.test(`saveArchive$ with verify rejects an archive with ${what} and leaves no file`, async () => {
     await using setting = new Setting();
     const body = damage(setting.archive);
     const fetch = () => Promise.resolve(new Response(body, { headers: { "ETag": '"1"' } }));
@@ -439,7 +439,7 @@ for (const [what, damage] of Object.entries(damaged)) {
   });
 }
 
-Deno.test("a second saver is told that there is one, and the first is not disturbed", async () => {
+Deno.test("saveArchive$ fails while another save to the path is in progress, which completes", async () => {
   await using setting = new Setting();
   const save$ = saveArchive$(setting.client, CHECKPOINT, setting.path);
   setting.fake.faults.add({ type: "delay", ms: 1_500 });
@@ -454,7 +454,7 @@ Deno.test("a second saver is told that there is one, and the first is not distur
   setting.assertIsSaved();
 });
 
-Deno.test("a lock whose holder is dead is taken over", async () => {
+Deno.test("saveArchive$ takes over the lock of a killed process", async () => {
   await using setting = new Setting();
   plantState(setting.path);
   Deno.writeTextFileSync(lockOf(setting.path), "");
@@ -463,7 +463,7 @@ Deno.test("a lock whose holder is dead is taken over", async () => {
   assertEquals(setting.files(), SAVED);
 });
 
-Deno.test("unsubscribing while it waits for a lock ends the wait", async () => {
+Deno.test("saveArchive$ that is unsubscribed while it waits for a lock stops waiting", async () => {
   await using setting = new Setting();
   plantState(setting.path);
   Deno.writeTextFileSync(lockOf(setting.path), "");
@@ -475,14 +475,14 @@ Deno.test("unsubscribing while it waits for a lock ends the wait", async () => {
   assertEquals(setting.files(), ["lock"]);
 });
 
-Deno.test("unsubscribing at once leaves nothing", async () => {
+Deno.test("saveArchive$ that is unsubscribed at once leaves nothing", async () => {
   await using setting = new Setting();
   saveArchive$(setting.client, CHECKPOINT, setting.path).subscribe().unsubscribe();
   await delay(50);
   assertEquals([setting.files(), setting.fake.requests.length], [[], 0]);
 });
 
-Deno.test("no file holds the key or a signed URL", async () => {
+Deno.test("saveArchive$ writes neither the key nor a signed URL to a file", async () => {
   await using setting = new Setting({ archiveResponse: "redirect" });
   await setting.saveSome();
   const seen = [Deno.readTextFileSync(`${stateOf(setting.path)}/part.json`)];
@@ -494,7 +494,7 @@ Deno.test("no file holds the key or a signed URL", async () => {
   }
 });
 
-Deno.test("the server preparing the archive is an event", async () => {
+Deno.test("saveArchive$ emits `preparing` while the server builds the archive", async () => {
   await using setting = new Setting();
   setting.fake.faults.add({ type: "status", status: 425, headers: { "Retry-After": "0" } });
   const first = await firstValueFrom(
@@ -506,8 +506,8 @@ Deno.test("the server preparing the archive is an event", async () => {
   await setting.isReleased();
 });
 
-/** Saves in another process, with Deno's arguments or under a program that limits it. */
-async function saveElsewhere(
+/** Saves in another process, with arguments for Deno, or in a program that limits it. */
+async function saveInChild(
   setting: Setting,
   within: readonly string[],
   denoArgs: readonly string[],
@@ -522,17 +522,17 @@ async function saveElsewhere(
   return { code, stderr: new TextDecoder().decode(stderr) };
 }
 
-/** Limits the length of files: writing fails half-way, as on a full disk, but needs no such disk. */
+/** Limits the size of files, so that a write fails in the middle, as on a full disk. */
 const WITHIN_A_MEBIBYTE = `
 import os, resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (2**20 + 7, 2**20 + 7))
 os.execvp(sys.argv[1], sys.argv[1:])
 `;
 
-Deno.test("where the disk takes no more, the error says so, and a later save resumes from what it took", async () => {
+Deno.test("saveArchive$ reports a file size limit, and a later save resumes from what was written", async () => {
   await using setting = new Setting();
   const { directory } = setting;
-  const { code, stderr } = await saveElsewhere(setting, ["python3", "-c", WITHIN_A_MEBIBYTE], [
+  const { code, stderr } = await saveInChild(setting, ["python3", "-c", WITHIN_A_MEBIBYTE], [
     `--allow-read=${directory}`,
     `--allow-write=${directory}`,
   ]);
@@ -548,9 +548,9 @@ Deno.test("where the disk takes no more, the error says so, and a later save res
   setting.assertIsSaved();
 });
 
-Deno.test("without the permission to write, the error says so and nothing is asked for", async () => {
+Deno.test("saveArchive$ without the permission to write reports that and sends nothing", async () => {
   await using setting = new Setting();
-  const { code, stderr } = await saveElsewhere(setting, [], [`--allow-read=${setting.directory}`]);
+  const { code, stderr } = await saveInChild(setting, [], [`--allow-read=${setting.directory}`]);
   assertEquals(code, 1);
   assertMatch(stderr, /HpcaiError: Cannot save .*final\.tar\.gz: the runtime has no permission/);
   assertEquals([setting.files(), setting.fake.requests.length], [[], 0]);

@@ -16,11 +16,11 @@ const PACKED = new FakeHpcai({ archiveBytes: 300_000 })
 const TAR = Uint8Array.from(gunzipSync(PACKED));
 const ETAG = '"strong"';
 
-/** A directory that goes with the block, and a server that has one archive. */
+/** A directory that is removed with the block, and a server with one archive. */
 class Setting implements AsyncDisposable {
   readonly directory = Deno.makeTempDirSync();
   readonly ranges: (string | null)[] = [];
-  /** How many bytes come before the connection is lost. */
+  /** After how many bytes the connection is lost. */
   cutAt = Infinity;
 
   async save(
@@ -92,7 +92,7 @@ for (
   });
 }
 
-Deno.test("saveArchive$ fetches nothing of an archive that it has converted, and knows its format", async () => {
+Deno.test("saveArchive$ transfers nothing of an archive that it has converted, and reports its format", async () => {
   await using setting = new Setting();
   const first = await setting.save(TAR, "final.tar.gz");
   const second = await setting.save(TAR, "final.tar.gz");
@@ -115,7 +115,7 @@ Deno.test("saveArchive$ resumes an archive before it converts it", async () => {
   assertEquals(Uint8Array.from(gunzipSync(complete.file)), TAR);
 });
 
-Deno.test("saveArchive$ converts an archive without a strong tag, and leaves no state", async () => {
+Deno.test("saveArchive$ converts an archive without a strong entity tag, and leaves no state", async () => {
   await using setting = new Setting();
   const headers = { "Content-Length": String(TAR.byteLength) };
   const complete = await setting.save(TAR, "final.tar.gz", {}, headers);
@@ -131,7 +131,7 @@ Deno.test("saveArchive$ decompresses all members of a gzip file", async () => {
 });
 
 for (const verify of [false, true]) {
-  Deno.test(`saveArchive$ names no .tar that it could not decompress, verify ${verify}`, async () => {
+  Deno.test(`saveArchive$ leaves no .tar that it cannot decompress, verify ${verify}`, async () => {
     await using setting = new Setting();
     const cut = PACKED.slice(0, 200_000);
     await assertRejects(() => setting.save(cut, "final.tar", { verify }), InvalidArchiveError);
@@ -139,9 +139,9 @@ for (const verify of [false, true]) {
   });
 }
 
-Deno.test("saveArchive$ decompresses no bomb to a .tar, and leaves nothing of it", async () => {
+Deno.test("saveArchive$ does not decompress a bomb to a .tar, and leaves nothing of it", async () => {
   await using setting = new Setting();
-  // A tar of one file of zeros, which gzip makes a thousandth of.
+  // A tar of one file of zeros, which gzip reduces to a thousandth.
   const bomb = Uint8Array.from(
     gzipSync(
       Buffer.concat([tarHeader("zeros", 80 * 2 ** 20, 0), Buffer.alloc(80 * 2 ** 20 + 1024)]),
@@ -151,7 +151,7 @@ Deno.test("saveArchive$ decompresses no bomb to a .tar, and leaves nothing of it
   assertEquals(await Array.fromAsync(Deno.readDir(setting.directory)), []);
 });
 
-Deno.test("saveArchive$ says of what is no archive that its format is unknown", async () => {
+Deno.test("saveArchive$ reports the format of bytes that are no archive as unknown", async () => {
   await using setting = new Setting();
   const complete = await setting.save(new Uint8Array(5000).fill(1), "final.tar.gz");
   const expected: ArchiveFormat = "unknown";

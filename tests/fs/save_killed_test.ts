@@ -11,13 +11,13 @@ const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const ARCHIVE_BYTES = 64 * 2 ** 20;
 const KILLS = 50;
 
-/** Slow enough that the archive takes longer than all kills together leave. */
+/** Slow enough that the archive takes longer than all savers run in total. */
 const CHUNK_DELAY_MS = 8;
 
-/** One of so many that are killed leaves its lock, so that the next waits for the lease. */
+/** Every tenth saver that is killed leaves its lock, so that the next waits for the lease. */
 const LOCK_INTERVAL = 10;
 
-/** Slows answers down. */
+/** Slows responses down. */
 class Throttle {
   isOn = true;
 
@@ -45,7 +45,7 @@ function startSaver(options: SaverOptions, directory: string): Deno.ChildProcess
   return new Deno.Command(Deno.execPath(), { args, stdout: "piped" }).spawn();
 }
 
-Deno.test(`a file whose saver is killed ${KILLS} times becomes whole`, async () => {
+Deno.test(`saveArchive$ completes a file whose saver is killed ${KILLS} times`, async () => {
   const directory = await Deno.makeTempDir();
   const fake = new FakeHpcai({ archiveBytes: ARCHIVE_BYTES });
   const throttle = new Throttle();
@@ -62,7 +62,7 @@ Deno.test(`a file whose saver is killed ${KILLS} times becomes whole`, async () 
     for (let kill = 0; kill < KILLS; kill++) {
       const requested = new Promise<void>((resolve) => onRequest = resolve);
       const saver = startSaver(options, directory);
-      // By turns anywhere in the transfer, and from before it runs to somewhere in it.
+      // Alternately during the transfer, and at any time from the start of the process.
       if (kill % 2 === 0) await requested;
       await delay(random.int(kill % 2 === 0 ? 400 : 600));
       saver.kill("SIGKILL");
@@ -83,7 +83,7 @@ Deno.test(`a file whose saver is killed ${KILLS} times becomes whole`, async () 
     const names = await Array.fromAsync(Deno.readDir(directory), ({ name }) => name);
     assertEquals(names.sort(), [".hpcai-rx", "final.tar.gz"]);
     assertEquals(stateFiles(path), ["file.json"]);
-    // Else it would show nothing: most were to be killed within the transfer.
+    // Otherwise the test shows nothing: most have to be killed during the transfer.
     assert(new Set(lengths).size > 5);
   } finally {
     await Deno.remove(directory, { recursive: true });

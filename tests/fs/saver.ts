@@ -1,6 +1,6 @@
 /**
- * Saves or extracts a checkpoint in a process of its own, in Deno or in Node:
- * `saver.ts <SaverOptions as JSON>`. Prints the last event; ends with 1 and the error if it fails.
+ * Saves or extracts a checkpoint, in another process, in Deno or in Node:
+ * `saver.ts <SaverOptions as JSON>`. Prints the last event; exits with 1 and the error if it fails.
  */
 import { RestClient } from "@hpcai/rx";
 import process from "node:process";
@@ -12,7 +12,7 @@ export interface SaverOptions {
   readonly apiKey: string;
   readonly baseUrl: string;
   readonly path: string;
-  /** Default: what `saveArchive$` defaults to. */
+  /** Default: that of `saveArchive$`. */
   readonly overwrite?: boolean;
   /** Whether to extract the archive into the directory `path`. */
   readonly isExtracted?: boolean;

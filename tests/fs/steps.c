@@ -1,6 +1,6 @@
 /*
  * Preloaded into a process (LD_PRELOAD), counts the calls by which it changes files under one
- * directory, and does something to one of them: the process is killed or stopped right before it, or it
+ * directory, and acts at one of them: the process is killed or stopped right before the call, or the call
  * fails. So each step of a program can be tested without a hook in the program.
  *
  *   STEPS_DIRECTORY  the directory
@@ -8,7 +8,7 @@
  *   STEPS_AT         the number of the call, from 1 on
  *   STEPS_DO         "kill", "stop", or the number of the error with which it fails
  *   STEPS_CALLS      counts only calls whose names are in this list, such as "fsync,fdatasync"
- *   STEPS_REPEAT     if set, does it to all calls after that one too
+ *   STEPS_REPEAT     if set, acts at all calls after that one too
  *
  * A sync of a file named "part" that fails loses what was written to it since the sync before.
  */
@@ -41,7 +41,7 @@ static int is_counted(const char *call, const char *path) {
   return 0;
 }
 
-/* Gives the error to fail with, or 0. */
+/* Returns the error to fail with, or 0. */
 static int step(const char *call, const char *path) {
   if (!is_counted(call, path)) return 0;
   char line[4200];
@@ -139,7 +139,7 @@ int linkat(int from_at, const char *from, int to_at, const char *to, int flags) 
   return REAL(linkat)(from_at, from, to_at, to, flags);
 }
 
-/* How much of the part was there at its last sync that did not fail. */
+/* How many bytes the part had at its last sync that succeeded. */
 static off_t synced = 0;
 
 static int is_part(int fd) {
@@ -149,7 +149,7 @@ static int is_part(int fd) {
   return length > 5 && !memcmp(path + length - 5, "/part", 5);
 }
 
-/* A sync that fails loses what was written since the one before, and the next one does not know. */
+/* A sync that fails loses what was written since the one before, and the next one reports success. */
 static int synced_or_lost(int fd, int error) {
   struct stat status;
   if (!is_part(fd) || fstat(fd, &status)) return error;

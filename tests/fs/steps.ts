@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { SaverOptions } from "./saver.ts";
 
-/** What runs the saver. */
+/** The runtimes of the saver. */
 export const RUNTIMES = ["deno", "node"] as const;
 
 /** Why the steps of a process cannot be counted here, or `undefined` where they can. */
@@ -12,11 +12,11 @@ export function unsupported(): string | undefined {
   return success ? undefined : "needs gcc";
 }
 
-/** What to do to which step. */
+/** What happens at which step. */
 export interface StepAction {
   /** The number of the step, from 1 on. */
   readonly at: number;
-  /** Right before the step; a number is that of the error with which it fails. */
+  /** What happens right before the step; a number is the errno with which it fails. */
   readonly do: "kill" | "stop" | number;
   /** Which calls count; default all that change files. */
   readonly calls?: string;
@@ -24,7 +24,7 @@ export interface StepAction {
   readonly isRepeated?: boolean;
 }
 
-/** How a saver ended. */
+/** The outcome of a saver. */
 export interface SaverOutcome {
   readonly code: number;
   readonly signal: Deno.Signal | null;
@@ -32,18 +32,18 @@ export interface SaverOutcome {
   readonly stderr: string;
 }
 
-/** A saver that runs. */
+/** A running saver. */
 export interface RunningSaver {
-  /** Resolves once it is stopped, or has ended without. */
+  /** Resolves once it is stopped, or has ended. */
   stopped(): Promise<void>;
-  /** Lets it run again. */
-  resume(): void;
+  /** Continues it. */
+  continue(): void;
   readonly outcome: Promise<SaverOutcome>;
   /** The names of the steps so far. */
   steps(): string[];
 }
 
-/** Compiles what is needed into a directory. */
+/** Runs savers whose steps are counted. */
 export class StepRunner {
   readonly #directory: string;
   readonly #running = new Set<Deno.ChildProcess>();
@@ -53,7 +53,7 @@ export class StepRunner {
     this.#directory = directory;
   }
 
-  /** Compiles. */
+  /** Compiles `steps.c` and bundles the saver. */
   async prepare(): Promise<void> {
     const source = new URL("steps.c", import.meta.url).pathname;
     const saver = new URL("saver.ts", import.meta.url).pathname;
@@ -90,7 +90,7 @@ export class StepRunner {
       `--allow-read=${directory}`,
       `--allow-write=${directory}`,
     ];
-    // Through env, since Deno starts nothing with LD_PRELOAD itself.
+    // Through env, since Deno refuses to start a process with LD_PRELOAD.
     const child = new Deno.Command("bash", {
       args: [
         "-c",
@@ -124,13 +124,13 @@ export class StepRunner {
       // The line comes right before the signal.
       await delay(20);
     };
-    const resume = () => {
+    const continueSaver = () => {
       if (this.#running.has(child)) child.kill("SIGCONT");
     };
-    return { stopped, resume, outcome, steps };
+    return { stopped, continue: continueSaver, outcome, steps };
   }
 
-  /** Kills what still runs, of a test that has failed. */
+  /** Kills the savers that a failed test leaves. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const child of this.#running) child.kill("SIGKILL");
     while (this.#running.size > 0) await delay(5);

@@ -14,28 +14,28 @@ const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const CHECKPOINT = { trainingRunId: RUN, checkpointId: "step_0010" };
 const ARCHIVE_BYTES = 100_000;
 
-/** More steps than any run here has. */
+/** More steps than any run has. */
 const MAX_STEPS = 100;
 
-/** How many steps are tried at a time. */
+/** How many steps are tried concurrently. */
 const CONCURRENCY = 3;
 
 const EIO = 5;
 const ENOSPC = 28;
 const EDQUOT = 122;
 
-/** Two archives under one path of the API; the second one once the server has changed. */
+/** Two archives under one path of the API: the second one after the server has changed. */
 class Setting implements AsyncDisposable {
   readonly root = Deno.makeTempDirSync();
   readonly runner = new StepRunner(this.root);
   readonly fakes = [1, 2].map((seed) => new FakeHpcai({ seed, archiveBytes: ARCHIVE_BYTES }));
-  /** Whose key, which is the path that they save to, gets the second one. */
+  /** The keys that get the second one; a key is the path of a save. */
   readonly changed = new Set<string>();
-  /** How long each third of an archive takes. */
+  /** How long each third of an archive takes, in milliseconds. */
   chunkDelayMs = 0;
-  readonly #server = serve((request) => this.#answer(request));
+  readonly #server = serve((request) => this.#respond(request));
 
-  async #answer(request: Request): Promise<Response> {
+  async #respond(request: Request): Promise<Response> {
     const headers = new Headers(request.headers);
     const fake = this.fakes[this.changed.has(headers.get("X-API-Key") ?? "") ? 1 : 0];
     headers.set("X-API-Key", fake?.apiKey ?? "");
@@ -69,7 +69,7 @@ class Setting implements AsyncDisposable {
     return new RestClient({ apiKey: path, baseUrl: this.#server.url, retry: false });
   }
 
-  /** Starts a saver in a process of its own. */
+  /** Starts a saver in another process. */
   start(
     runtime: typeof RUNTIMES[number],
     path: string,
@@ -98,7 +98,7 @@ class Setting implements AsyncDisposable {
     return lastValueFrom(extractArchive$(this.client(path), CHECKPOINT, path, options));
   }
 
-  /** Tries each step of a run that has to go on until it has none any more. */
+  /** Runs an attempt for each step, until one has no such step; resolves to the number of steps. */
   async forEachStep(
     attempt: (directory: string, at: number) => Promise<boolean>,
   ): Promise<number> {
@@ -144,7 +144,7 @@ function hashOf(path: string): string | undefined {
   }
 }
 
-/** What is left is the file, and one record of it. */
+/** Checks that only the file and its record are left. */
 function assertNothingElse(path: string): void {
   const directory = path.slice(0, path.lastIndexOf("/"));
   assertEquals([...Deno.readDirSync(directory)].map(({ name }) => name).sort(), [
@@ -189,7 +189,7 @@ for (const runtime of RUNTIMES) {
     });
   }
 
-  test(`saveArchive$ (${runtime}) stopped past its lease before any step leaves alone what the next one saves`, async (setting) => {
+  test(`saveArchive$ (${runtime}) stopped past its lease before any step keeps the file of the next`, async (setting) => {
     const sha256 = setting.sha256();
     const steps = await setting.forEachStep(async (directory, at) => {
       const path = `${directory}/final.tar.gz`;
@@ -201,11 +201,11 @@ for (const runtime of RUNTIMES) {
       const complete = await setting.save(path);
       assert(complete.type === "complete" && complete.sha256 === sha256);
       const before = Deno.statSync(path);
-      saver.resume();
+      saver.continue();
       const { code, stdout, stderr } = await saver.outcome;
       if (code === 0) assertEquals(JSON.parse(stdout).sha256, sha256);
       else assertMatch(stderr, /HpcaiError: Cannot write .*: another process has taken over/);
-      // Only who had given the file its name, or has not had the lock before, may say that it is there.
+      // It may only succeed if it had named the file, or had not had the lock before.
       assert(code === 1 || early !== undefined || !hadLock);
       const after = Deno.statSync(path);
       assertEquals([after.ino, after.mtime], [before.ino, before.mtime]);
@@ -226,11 +226,11 @@ for (const runtime of RUNTIMES) {
       await saver.stopped();
       const wasStopped = saver.steps().length >= at;
       const hadName = hashOf(path) === older;
-      // What the stopped one has not asked for yet is the newer archive, too.
+      // Requests that the stopped one has not sent yet get the newer archive, too.
       setting.changed.add(path);
       const complete = await setting.save(path, true);
       assert(complete.type === "complete" && complete.sha256 === newer);
-      saver.resume();
+      saver.continue();
       const { code, stdout, stderr } = await saver.outcome;
       if (code === 0) assertEquals(JSON.parse(stdout).sha256, hadName ? older : newer);
       else {assertMatch(
@@ -243,7 +243,7 @@ for (const runtime of RUNTIMES) {
     assert(steps > 20);
   });
 
-  test(`saveArchive$ (${runtime}) fails when any sync fails, and trusts nothing that is not synced`, async (setting) => {
+  test(`saveArchive$ (${runtime}) fails when any sync fails, and does not trust unsynced bytes`, async (setting) => {
     setting.chunkDelayMs = 300;
     const steps = await setting.forEachStep(async (directory, at) => {
       const path = `${directory}/final.tar.gz`;
@@ -285,7 +285,7 @@ for (const runtime of RUNTIMES) {
   });
 }
 
-/** Replaces an older directory, as both runtimes do, which need different calls for it. */
+/** Creates an older directory, which the two runtimes replace with different calls. */
 function oldDirectory(parent: string): string {
   const directory = `${parent}/final`;
   Deno.mkdirSync(directory);
@@ -301,7 +301,7 @@ const NAMES = [
   "tokenizer_config.json",
 ];
 
-test("extractArchive$ (deno) killed before any step leaves nothing for good", async (setting) => {
+test("extractArchive$ (deno) killed before any step leaves nothing after the next", async (setting) => {
   const steps = await setting.forEachStep(async (parent, at) => {
     const directory = oldDirectory(parent);
     const options = { overwrite: true, isExtracted: true };
@@ -341,11 +341,11 @@ test("extractArchive$ (node) stopped past its lease before any step destroys not
     const wasStopped = saver.steps().length >= at;
     await setting.extract(directory);
     const { ino } = Deno.statSync(directory);
-    saver.resume();
+    saver.continue();
     const { code, stderr } = await saver.outcome;
     if (code === 1) assertMatch(stderr, /HpcaiError: .*another process has taken over/);
     assertEquals(await namesIn(directory), NAMES);
-    // Who had not had the lock yet extracts once more.
+    // A saver that had not had the lock yet extracts again.
     assert(code === 0 || Deno.statSync(directory).ino === ino);
     assertEquals(await namesIn(parent), ["final"]);
     return wasStopped;
