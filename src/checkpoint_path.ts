@@ -18,28 +18,27 @@ export interface ParsedCheckpointPath extends CheckpointIds {
 const SCHEME = "hpcai://";
 
 /**
- * The kind that stands for a type in a path: `weights` for `training`, as the API's reference has it,
- * and the type with `_weights` for any other (`sampler_weights`, `external_weights`).
+ * The kind of a type in a path: `weights` for `training`, as in the API's reference, and the type with
+ * `_weights` for any other (`sampler_weights`, `external_weights`).
  */
 function kindOf(checkpointType: string): string {
   return checkpointType === "training" ? "weights" : `${checkpointType}_weights`;
 }
 
 /**
- * The type that a kind stands for. Servers also list paths with the type's own name, which is all that
- * the Python SDK parses, so that a kind without `_weights` is the type.
+ * The type of a kind. Servers also list paths with the type's own name, the only form that the Python SDK
+ * parses, so that a kind without `_weights` is the type.
  */
 function typeOf(kind: string): string {
   return kind === "weights" ? "training" : kind.replace(/(?!^)_weights$/, "");
 }
 
 /**
- * Takes a checkpoint path apart.
+ * Parses a checkpoint path.
  *
  * @param path `hpcai://{trainingRunId}/{kind}/{checkpointId}`. The kind `weights` names a checkpoint
- * of type `training`, `sampler_weights` one of type `sampler`, and any other kind is the type that it
- * begins with, `external` for `external_weights`; a kind without `_weights` is the type itself. The
- * checkpoint's id is all that follows, slashes included.
+ * of type `training`, `sampler_weights` one of type `sampler`; any other kind is the type, with or without
+ * `_weights`: `external` for `external_weights`. The checkpoint's id is the rest, slashes included.
  * @returns The run's id, the checkpoint's type and the checkpoint's id.
  * @throws {InvalidCheckpointPathError} if it is not such a path.
  *
@@ -84,13 +83,13 @@ function invalidPath(path: unknown, fault: string): InvalidCheckpointPathError {
 }
 
 /**
- * Puts a checkpoint path together, in the form that the API's reference documents: with the kind
- * `weights` for the type `training`, and the type followed by `_weights` for every other.
+ * Formats a checkpoint path as in the API's reference: with the kind `weights` for the type `training`,
+ * and the type followed by `_weights` for every other.
  *
  * @param parts The run's id, the checkpoint's type and the checkpoint's id.
- * @returns The path; {@linkcode parseCheckpointPath} gives the same parts back. The path that a server
+ * @returns The path, which {@linkcode parseCheckpointPath} parses to the same parts. A path that a server
  * lists may have the other form.
- * @throws {InvalidArgumentError} if a part cannot stand in a path.
+ * @throws {InvalidArgumentError} if a path cannot contain a part.
  *
  * @example
  * ```ts
@@ -123,10 +122,10 @@ export function formatCheckpointPath(parts: ParsedCheckpointPath): string {
 }
 
 /**
- * Finds the ids that a reference stands for. A {@linkcode Checkpoint} of a listing has them as fields;
- * its path, whose scheme is the server's, is not read.
+ * The ids of a reference. A {@linkcode Checkpoint} of a listing has them as fields; its path, whose scheme
+ * depends on the server, is not parsed.
  *
- * @throws {InvalidArgumentError} if the reference is none.
+ * @throws {InvalidArgumentError} if the reference is invalid.
  */
 export function checkpointIds(checkpoint: CheckpointRef): CheckpointIds {
   if (typeof checkpoint === "string") return parseCheckpointPath(checkpoint);

@@ -116,10 +116,9 @@ function unreadableError(variable: string, option: string): InvalidArgumentError
 }
 
 /**
- * The key as it stands in a header, which has no white space around its value.
+ * The key as a header's value, which has no white space around it.
  *
- * @throws {InvalidArgumentError} that does not show it, if no header can hold it (RFC 9110, section
- * 5.5).
+ * @throws {InvalidArgumentError} without the key, if a header cannot contain it (RFC 9110, section 5.5).
  */
 export function headerKey(apiKey: unknown): string {
   const fault = typeof apiKey !== "string"
@@ -127,9 +126,9 @@ export function headerKey(apiKey: unknown): string {
     : apiKey.trim() === ""
     ? "is empty"
     : /[\r\n]/.test(apiKey)
-    ? "has a line break"
+    ? "contains a line break"
     : /[^\t\x20-\x7e\x80-\xff]/.test(apiKey)
-    ? "has a control character, or one that is not Latin-1"
+    ? "contains a control character, or one that is not Latin-1"
     : undefined;
   if (fault === undefined) return String(apiKey).trim();
   throw new InvalidArgumentError("apiKey", fault, { advice: "Pass the key as HPC-AI issued it." });

@@ -116,6 +116,8 @@ export type ConnectionObstacle = "certificate" | "permission" | "port" | "fetch"
 export interface ApiConnectionErrorOptions extends HpcaiErrorOptions {
   /** Why no attempt can succeed, where that is known. */
   readonly obstacle?: ConnectionObstacle | undefined;
+  /** The environment variable of a proxy that the runtime ignored. */
+  readonly ignoredProxy?: string | undefined;
 }
 
 /**
@@ -127,17 +129,24 @@ export class ApiConnectionError extends ApiError {
   override name = "ApiConnectionError";
   /** Why no attempt can succeed; `undefined` where another one may. */
   readonly obstacle: ConnectionObstacle | undefined;
+  /**
+   * The environment variable of a proxy that the runtime ignored, such as `HTTPS_PROXY` in Node without
+   * `NODE_USE_ENV_PROXY=1`; `undefined` where none is set, or that cannot be known.
+   */
+  readonly ignoredProxy: string | undefined;
 
   /**
    * Makes the error.
    *
    * @param problem What failed and why, without a full stop.
    * @param request The request that failed.
-   * @param options The `advice`, the `cause`, already free of secrets, and the `obstacle`.
+   * @param options The `advice`, the `cause`, already free of secrets, the `obstacle` and
+   * the `ignoredProxy`.
    */
   constructor(problem: string, request: ApiRequestInfo, options?: ApiConnectionErrorOptions) {
     super(problem, request, options);
     this.obstacle = options?.obstacle;
+    this.ignoredProxy = options?.ignoredProxy;
   }
 }
 

@@ -2,27 +2,28 @@
 
 import { show } from "./arguments.ts";
 
-/** Turns JSON into what it stands for; throws a {@linkcode JsonFault} if it cannot. */
+/** Decodes JSON; throws a {@linkcode JsonFault} if it is invalid. */
 export type Decode<T> = (json: unknown) => T;
 
-/** What is wrong with JSON. */
+/** Why JSON is invalid. */
 export class JsonFault {
-  /** Where the fault is, such as `training_runs[3].is_lora`; empty for the whole. */
+  /** Where the fault is, such as `training_runs[3].is_lora`; empty for the root. */
   path = "";
 
-  /** @param problem What was expected, and what was there. */
+  /** @param problem What was expected, and what was found. */
   constructor(readonly problem: string) {}
 }
 
 /** A JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
+/** Makes the fault of a value that is something else than expected. */
 export function expected(what: string, value: unknown): JsonFault {
-  // Of an object only that it is one: Node 20 throws if it writes one that is nested too deep.
+  // Without the contents of an object: Node 20 throws for one that is nested too deep.
   return new JsonFault(`expected ${what}, got ${show(value)}`);
 }
 
-/** Decodes a part of JSON, and says of a fault in it where it is. */
+/** Decodes a part of JSON, and adds its place to a fault in it. */
 export function part<T>(value: unknown, key: string | number, decode: Decode<T>): T {
   try {
     return decode(value);
@@ -73,7 +74,7 @@ export function count(value: unknown): number {
   throw expected("a count", value);
 }
 
-/** What servers may also send as null, or not at all. */
+/** Makes a decoder that also accepts null, and a missing field. */
 export function nullable<T>(decode: Decode<T>): Decode<T | null> {
   return (value) => value === null || value === undefined ? null : decode(value);
 }

@@ -10,63 +10,62 @@ export interface RetryOptions {
    */
   readonly maxElapsedMs: number;
   /**
-   * How long a transfer that has received bytes is retried without receiving another one, in
-   * milliseconds. Default 300 000.
+   * How long an interrupted transfer is retried without receiving another byte, in milliseconds.
+   * Default 300 000.
    */
   readonly maxInterruptionMs: number;
-  /** The ceiling of the first random delay, in milliseconds; it doubles with each. Default 500. */
+  /** The ceiling of the first random delay, in milliseconds; it doubles with each failure. Default 500. */
   readonly initialDelayMs: number;
-  /** The ceiling that the doubling stops at, in milliseconds. Default 10 000. */
+  /** The highest ceiling, in milliseconds. Default 10 000. */
   readonly maxDelayMs: number;
   /**
-   * The longest wait that a server may ask for with `Retry-After`, in milliseconds. Past that the
-   * error surfaces at once, with `retryAfterMs`. Default 60 000.
+   * The longest `Retry-After` that is waited for, in milliseconds. An error with a longer one is not
+   * retried, and has it as `retryAfterMs`. Default 60 000.
    */
   readonly maxRetryAfterMs: number;
 }
 
-/** What a `RestClient` can be told. Every option has a default. */
+/** The options of a `RestClient`. Each has a default. */
 export interface RestClientOptions {
   /**
-   * The API key, or a function that gives it for each attempt. Default: the environment variable
-   * `HPCAI_API_KEY`, where the runtime has it and lets it be read without asking. Needless with a
-   * relative `baseUrl`, since then the page's own server adds it.
+   * The API key, or a function that returns it for each attempt. Default: the environment variable
+   * `HPCAI_API_KEY`, where the runtime can read it without a prompt. Not needed with a relative
+   * `baseUrl`, since the page's own server adds the key then.
    *
    * A function that fails ends the operation with an {@linkcode InvalidArgumentError}, whose `cause` is
-   * the function's own error. It is not retried.
+   * the function's own error; that is not retried.
    */
   readonly apiKey?: string | (() => string | Promise<string>) | undefined;
   /**
-   * Where the API is; paths of requests are appended to its path. Default: the environment variable
-   * `HPCAI_BASE_URL`, then `https://www.hpc-ai.com/finetunesdk`. A relative URL is for browsers: it
-   * names a proxy on the page's own origin.
+   * The URL of the API; the paths of requests are appended to its path. Default: the environment
+   * variable `HPCAI_BASE_URL`, then `https://www.hpc-ai.com/finetunesdk`. A relative URL is for browsers:
+   * it names a proxy on the page's own origin.
    *
-   * A key from the environment goes only where the environment says: in Deno, which may read one
-   * variable and not the other, `HPCAI_BASE_URL` must be readable then.
+   * A key from the environment is sent only to the URL from the environment: in Deno, which may be able
+   * to read one variable and not the other, `HPCAI_BASE_URL` must be readable then.
    */
   readonly baseUrl?: string | URL | undefined;
   /**
-   * What sends requests. Default: `globalThis.fetch`, looked up at each call. What it throws or
-   * rejects with counts as a failed connection and is retried, since it cannot be told from one; that it
-   * gives something other than an unread `Response` is not.
+   * Sends each HTTP request, redirects included, immediately after its `request` event. Default:
+   * `globalThis.fetch`, looked up at each call. If it throws or rejects, that is a failed connection,
+   * which is retried. If it returns something other than an unread `Response`, that is not retried.
    */
   readonly fetch?: typeof fetch | undefined;
-  /** Headers to send with each request to the API's origin, and to no other. */
+  /** Headers of each request to the API's origin; other servers do not receive them. */
   readonly headers?: RequestInit["headers"];
   /**
-   * How long one attempt may take from when it is sent, in milliseconds: up to the end of a JSON
-   * answer, or up to the headers of an archive. Default 60 000.
+   * How long one attempt may take after it was sent, in milliseconds: up to the end of a JSON response,
+   * or up to the headers of an archive. Default 60 000.
    */
   readonly timeoutMs?: number | undefined;
   /**
-   * How many requests of this client may be under way at once, up to the end of a JSON answer or up
-   * to the headers of an archive; a positive integer. The others wait, first come, first served, and so
-   * does each further attempt; the endpoints take turns, so that a thousand requests for one hold up
-   * none for another. Default 8.
+   * How many requests of this client may be in flight, up to the end of a JSON response or up to the
+   * headers of an archive; a positive integer. Others, and further attempts, wait in a queue. The
+   * endpoints take turns, so that a thousand requests to one do not delay another. Default 8.
    *
-   * Besides, as many archives may be transferred at once, each from its first request to its last byte.
-   * So an archive that is read slowly holds up no listing. To read one archive within another takes
-   * room for both.
+   * As many archives may be transferred concurrently, each from its first request to its last byte: an
+   * archive that is read slowly does not delay listings. Reading one archive within another needs room
+   * for both.
    */
   readonly maxConcurrentRequests?: number | undefined;
   /**

@@ -2,7 +2,7 @@
  * The type of a checkpoint: `training` to resume from, `sampler` for inference. Other types that a
  * server lists, for example `external`, are kept as they are.
  */
-// `{}` keeps the two known types in editors' suggestions, which plain `string` would swallow.
+// `{}` keeps the two known types in the suggestions of editors; with plain `string` they are lost.
 // deno-lint-ignore ban-types
 export type CheckpointType = "training" | "sampler" | (string & {});
 
@@ -10,15 +10,15 @@ export type CheckpointType = "training" | "sampler" | (string & {});
 export interface Checkpoint {
   /** Identifier of the training run that it belongs to. */
   readonly trainingRunId: string;
-  /** Identifier of the checkpoint within its run, for example `step_0010`. May hold `/`. */
+  /** Identifier of the checkpoint within its run, for example `step_0010`. May contain `/`. */
   readonly checkpointId: string;
   /**
    * `training`: the full LoRA adapter weights, to resume training from.
    * `sampler`: optimized for inference; smaller, faster to load.
-   * Any other type: what it is for is up to the server.
+   * Any other type: its meaning depends on the server.
    */
   readonly checkpointType: CheckpointType;
-  /** When it was created, or `null` where the server does not tell. */
+  /** When it was created, or `null` where the server does not send it. */
   readonly time: Date | null;
   /**
    * Its full path as the server lists it, on HPC-AI
@@ -40,7 +40,7 @@ export interface TrainingRun {
   readonly trainingRunId: string;
   /** Name of the base model, for example `Qwen/Qwen3-8B`. */
   readonly baseModel: string;
-  /** Identifier of the owner, or `null` where the server names none. */
+  /** Identifier of the owner, or `null` where the server sends none. */
   readonly modelOwner: string | null;
   /** Whether the model is a LoRA model. */
   readonly isLora: boolean;
@@ -48,21 +48,21 @@ export interface TrainingRun {
   readonly corrupted: boolean;
   /** LoRA rank, or `null` where it does not apply. */
   readonly loraRank: number | null;
-  /** When the run last received a request, or `null` where the server does not tell. */
+  /** When the run last received a request, or `null` where the server does not send it. */
   readonly lastRequestTime: Date | null;
   /** Its most recent training checkpoint, or `null` while it has none. */
   readonly lastCheckpoint: Checkpoint | null;
   /** Its most recent sampler checkpoint, or `null` while it has none. */
   readonly lastSamplerCheckpoint: Checkpoint | null;
-  /** What the user noted on the run, where the server sends it. */
+  /** The user's notes on the run, where the server sends them. */
   readonly userMetadata?: Readonly<Record<string, unknown>>;
 }
 
-/** Which part of a listing a page is. */
+/** The place of a page in its listing. */
 export interface PageCursor {
   /** How many items come before this page. */
   readonly offset: number;
-  /** The limit that the server used, which can be less than the one that was asked for. */
+  /** The limit that the server used, which can be lower than the requested one. */
   readonly limit: number;
   /** How many items there are in all; some servers send 0 on a page past the end. */
   readonly totalCount: number;
@@ -72,7 +72,7 @@ export interface PageCursor {
 export interface TrainingRunsResponse {
   /** The runs of this page, in the server's order. */
   readonly trainingRuns: readonly TrainingRun[];
-  /** Which page it is, of how many runs. */
+  /** The place of the page among all runs. */
   readonly cursor: PageCursor;
 }
 

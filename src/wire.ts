@@ -15,14 +15,14 @@ import {
 } from "./json.ts";
 import type { Checkpoint, PageCursor, TrainingRun, TrainingRunsResponse } from "./types.ts";
 
-// The fields that the API's reference documents must have the types that it documents, or the response
-// is refused with the path of the fault: a guess would be wrong data without notice. Where servers of
-// the family send null or nothing, the public types have null. A type of checkpoint that is not known
-// passes through, a field that is not known is ignored, and a malformed extra, such as size_bytes, is
-// dropped, since no listing depends on it.
+// - A field of the API's reference must have its documented type, or the response is invalid: a guess
+//   would be wrong data without notice.
+// - Where servers of the same family send null or nothing, the public types have null.
+// - An unknown type of checkpoint is kept, an unknown field is ignored, and a malformed extra, such as
+//   size_bytes, is dropped, since no listing depends on it.
 
 /**
- * A date and time of RFC 3339, section 5.6, or as pydantic takes it: seconds and zone may be absent.
+ * A date and time of RFC 3339, section 5.6, or as pydantic accepts it: seconds and zone are optional.
  * Everything up to the seconds has a fixed place.
  */
 const TIMESTAMP =
@@ -35,7 +35,7 @@ const MAX_SECONDS = 2e10;
  * Reads a timestamp. Without a zone it is UTC, since SQLite drops the zone of what servers store. A
  * leap second is the first second of the next minute. A `Date` keeps milliseconds, not microseconds.
  *
- * By arithmetic, since `Date.parse` takes half of these forms, takes a February 30 in some runtimes, and
+ * By arithmetic, since `Date.parse` rejects half of these forms, accepts February 30 in some runtimes, and
  * is slower; a page of 100 runs has 250 timestamps.
  */
 function parseTimestamp(value: unknown): Date | undefined {
@@ -83,7 +83,7 @@ const nullableTimestamp = nullable(timestamp);
 const nullableText = nullable(text);
 const nullableNumber = nullable(number);
 
-/** What can be written until it is given away. */
+/** A type with writable fields. */
 type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
 function checkpointOf(trainingRunId: string): Decode<Checkpoint> {
@@ -105,7 +105,7 @@ function checkpointOf(trainingRunId: string): Decode<Checkpoint> {
   };
 }
 
-/** A training run, as the response to `GET /api/v1/training_runs/{training_run_id}` has it. */
+/** Decodes the response to `GET /api/v1/training_runs/{training_run_id}`. */
 export function trainingRun(value: unknown): TrainingRun {
   const wire = object(value);
   const trainingRunId = field(wire, "training_run_id", text);
@@ -135,7 +135,7 @@ function cursor(value: unknown): PageCursor {
   };
 }
 
-/** A page of training runs, as the response to `GET /api/v1/training_runs` has it. */
+/** Decodes the response to `GET /api/v1/training_runs`. */
 export function trainingRunsResponse(value: unknown): TrainingRunsResponse {
   const wire = object(value);
   return {
@@ -144,16 +144,13 @@ export function trainingRunsResponse(value: unknown): TrainingRunsResponse {
   };
 }
 
-/** Checkpoints of a run: a page of them where there is a cursor, else all. */
+/** Checkpoints of a run: a page of them if there is a cursor, else all. */
 export interface CheckpointsPage {
   readonly checkpoints: readonly Checkpoint[];
   readonly cursor: PageCursor | null;
 }
 
-/**
- * Checkpoints, as the response to `GET /api/v1/training_runs/{training_run_id}/checkpoints` has
- * them.
- */
+/** Decodes the response to `GET /api/v1/training_runs/{training_run_id}/checkpoints`. */
 export function checkpointsPage(trainingRunId: string): Decode<CheckpointsPage> {
   return (value) => {
     const wire = object(value);
@@ -164,7 +161,7 @@ export function checkpointsPage(trainingRunId: string): Decode<CheckpointsPage> 
   };
 }
 
-/** A signed URL, as the response of some servers to a request for an archive has it. */
+/** Decodes the signed URL that some servers send in response to a request for an archive. */
 export function signedUrl(value: unknown): { readonly url: string } {
   return { url: field(object(value), "url", text) };
 }

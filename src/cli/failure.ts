@@ -150,7 +150,9 @@ function commandAdvice(error: HpcaiError): string | undefined {
   return undefined;
 }
 
-function connectionAdvice({ obstacle, advice }: ApiConnectionError): string | undefined {
+function connectionAdvice(
+  { obstacle, ignoredProxy, advice }: ApiConnectionError,
+): string | undefined {
   switch (obstacle) {
     case "certificate":
       return "Check --base-url and the clock of this machine. Trust a private authority with " +
@@ -158,7 +160,9 @@ function connectionAdvice({ obstacle, advice }: ApiConnectionError): string | un
     case "port":
       return "Use another port in --base-url.";
     case undefined:
-      return NETWORK_ADVICE;
+      return ignoredProxy === undefined
+        ? NETWORK_ADVICE
+        : `Node ignores ${ignoredProxy}. Set NODE_USE_ENV_PROXY=1, which Node 24 and later support.`;
     default:
       return advice;
   }
@@ -179,6 +183,7 @@ const DEBUG_FIELDS = [
   "retryAfterMs",
   "shouldRetry",
   "obstacle",
+  "ignoredProxy",
 ] as const;
 
 /** Describes an error and each of its causes on a line. */

@@ -11,30 +11,30 @@ import type { Transport } from "../transport/transport.ts";
 import type { CheckpointIds } from "../types.ts";
 import { signedUrl } from "../wire.ts";
 
-/** Which bytes of which archive are there already. */
+/** A position in an archive: the bytes that have been received, and of which archive. */
 export interface ArchivePosition {
-  /** How many bytes from the beginning are there. */
+  /** How many bytes from the beginning have been received. */
   readonly loaded: number;
-  /** How many bytes the archive has, or `undefined` where that is not certain. */
+  /** How many bytes the archive has, or `undefined` where that is uncertain. */
   readonly total: number | undefined;
   /**
-   * The strong entity tag that says which bytes those are, quotes included, or `undefined` where
-   * they cannot be told from those of another archive.
+   * The strong entity tag of the archive, quotes included, or `undefined` where the server sends none
+   * that distinguishes it from another archive.
    */
   readonly etag: string | undefined;
 }
 
-/** An archive, or the rest of one, whose first bytes have arrived. */
+/** An archive, or the rest of one, whose headers have arrived. */
 export interface ArchiveSource extends ArchivePosition {
-  /** Which byte of the archive the first one of `body` is. */
+  /** The position of the first byte of `body` in the archive. */
   readonly loaded: number;
-  /** The bytes, to be read or cancelled; `undefined` where all are there already. */
+  /** The bytes, to be read or cancelled; `undefined` where all have been received already. */
   readonly body: ReadableStream<Uint8Array> | undefined;
-  /** Which byte of the archive comes after the last one of `body`, where the server says so. */
+  /** The position after the last byte of `body`, where the server sends it. */
   readonly end: number | undefined;
-  /** How many bytes the archive has by what the server says, be it certain or not. */
+  /** The length that the server sends, whether it is certain or not. */
   readonly announcedTotal: number | undefined;
-  /** Takes the secrets out of what the runtime says when the connection is lost. */
+  /** Removes secrets from the runtime's message when the connection is lost. */
   readonly redact: Redact;
   /** Aborts the request. Cancelling `body` alone does not disconnect in every browser. */
   abort(): void;
@@ -48,7 +48,7 @@ const ADVICE: Readonly<Record<number, string>> = {
   501: "The server does not support archives. Check baseUrl.",
 };
 
-/** Compressed again on the way, an archive would have neither length nor ranges, and come slower. */
+/** An archive that a proxy compresses again has neither length nor ranges, and is slower. */
 const ARCHIVE_HEADERS = { "Accept": "application/gzip", "Accept-Encoding": "identity" } as const;
 
 const PARTIAL_CONTENT = 206;
@@ -56,15 +56,15 @@ const RANGE_NOT_SATISFIABLE = 416;
 const ACCEPTED = { alsoAccepted: [RANGE_NOT_SATISFIABLE] } as const;
 
 /**
- * Asks for a checkpoint's archive, or for the rest of it. Emits once, when the headers of the archive
- * itself are there: be it the API's own answer, that of a redirect, or that of a signed URL which
- * came as JSON. Asks the API anew each time, so that a signed URL is always fresh.
+ * Requests a checkpoint's archive, or the rest of it. Each subscription requests it at the API, so that
+ * a signed URL is always new.
  *
- * @param position Which bytes are there already. The source begins after them where the server can
- * do that and has the same archive (RFC 9110, section 14.2), else at the beginning.
- * @param preparation How long the server may build the archive, in milliseconds, and who is told
- * that it does and how many milliseconds there are until the next request.
- * @param retryForMs How long after its first failure the request is still retried, in milliseconds.
+ * @param position Which bytes have been received. The source begins after them where the server supports
+ * that and has the same archive (RFC 9110, section 14.2), else at the beginning.
+ * @param preparation How long to wait while the server builds the archive.
+ * @param retryForMs How long after its first failure the request is retried, in milliseconds.
+ * @returns Emits once, when the headers of the archive have arrived: those of the API's response, of a
+ * redirect, or of the signed URL in a JSON response.
  */
 export function openArchive$(
   transport: Transport,
@@ -85,7 +85,7 @@ export function openArchive$(
   }, (from, attempt) => readArchive(from, attempt, position));
 }
 
-/** Asks for the bytes that are missing, if the archive is still the same one. */
+/** The headers that request the missing bytes, if the archive is still the same. */
 function rangeHeaders({ loaded, etag }: ArchivePosition): Readonly<Record<string, string>> {
   return loaded > 0 && etag !== undefined ? { "Range": `bytes=${loaded}-`, "If-Range": etag } : {};
 }
@@ -151,10 +151,12 @@ function mediaType({ headers }: Response): string {
 }
 
 /**
- * Whether a partial response is the rest of the archive whose first bytes are there: it begins at the
- * next byte, or says that there is none, with the same entity tag and no other length. A 206 without
- * the tag is refused, since servers must send it (RFC 9110, section 15.3.7), and one that ignores
- * `If-Range` may have another archive by now; a 416 needs the tag or a length that is certain.
+ * Whether a response to a range is the rest of the archive whose first bytes have been received:
+ *
+ * - A 206 must begin at the next byte and have the same entity tag, which servers must send (RFC 9110,
+ *   section 15.3.7): one that ignores `If-Range` may have another archive by now.
+ * - A 416 must have the length that was received, with the same tag, or without a tag where the length
+ *   is certain: nothing is missing then.
  */
 function isRestOf(
   { loaded, total, etag }: ArchivePosition,
@@ -173,10 +175,10 @@ function isRestOf(
     range.end > loaded && range.end <= range.total;
 }
 
-/** What `Content-Range` says (RFC 9110, section 14.4); no `start` if the range cannot be satisfied. */
+/** The value of `Content-Range` (RFC 9110, section 14.4); without `start` for an unsatisfied range. */
 interface ContentRange {
   readonly start: number | undefined;
-  /** The byte after the last one. */
+  /** The position after the last byte. */
   readonly end: number | undefined;
   readonly total: number | undefined;
 }
@@ -193,10 +195,13 @@ function contentRange(headers: Headers): ContentRange | undefined {
 }
 
 /**
- * Length and entity tag of the bytes that `fetch` gives. Under a content coding both are those of
- * other bytes (RFC 9110, sections 8.6 and 8.8.3), since `fetch` decodes by itself; across origins a
- * browser hides the coding, so that the length is not certain. A weak tag does not tell bytes apart. A
- * length that was certain stays so while the tag is the same.
+ * Length and entity tag of the bytes that `fetch` returns:
+ *
+ * - With a content coding, both are those of other bytes (RFC 9110, sections 8.6 and 8.8.3), since
+ *   `fetch` decodes the body.
+ * - Across origins a browser hides the coding, so that the length is uncertain.
+ * - A weak tag does not distinguish bytes.
+ * - A length that was certain stays so while the tag is the same.
  */
 function announcedLength(
   { headers, type }: Response,

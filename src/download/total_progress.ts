@@ -51,11 +51,9 @@ const DEFAULT_CONCURRENCY = 4;
  * @example
  * ```ts
  * import { RestClient, totalProgress } from "@hpcai/rx";
- * import { FakeHpcai } from "@hpcai/rx/testing";
  * import { map } from "rxjs";
  *
- * const fake = new FakeHpcai({ trainingRuns: 3 });
- * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+ * const client = new RestClient(); // the key is read from HPCAI_API_KEY
  *
  * await client.listAllCheckpoints$().pipe(
  *   map((checkpoint) => client.download$(checkpoint, { to: new WritableStream() })),

@@ -4,23 +4,22 @@ import type { CheckpointIds } from "../types.ts";
 import type { FileStatus } from "./file_status.ts";
 import { createPrivateFile, openRegularFile } from "./regular_file.ts";
 
-/** How long a record may be; no record comes near it. */
+/** The most bytes of a record; real ones have far fewer. */
 const MAX_RECORD_BYTES = 65_536;
 
 /**
- * Which archive a file is, or is to be. Holds what identifies the archive and no more: never a URL,
- * never a key.
+ * Identifies the archive that a file has, or is to have. It holds no URL and no key.
  */
 export interface ArchiveRecord extends CheckpointIds {
-  /** The name of the file, for people who look into the directory. */
+  /** The name of the file, for a person who reads the record. */
   readonly name: string;
   /** The archive's strong entity tag, quotes included. */
   readonly etag: string;
-  /** How many bytes the archive has, if the server said so. */
+  /** How many bytes the archive has, if the server sent that. */
   readonly total?: number | undefined;
   /** How many bytes of the archive, from its first one, outlive a power failure. */
   readonly synced: number;
-  /** The file under its final name, once it is known; tells an edit. */
+  /** The file under its final name, once that is known; an edit changes it. */
   readonly file?: { readonly size: number; readonly mtimeMs: number } | undefined;
 }
 
@@ -46,7 +45,7 @@ function strongTag(value: unknown): string {
   return tag;
 }
 
-/** Reads a record; `undefined` where there is none, or one of another checkpoint. */
+/** Reads a record; resolves to `undefined` where there is none, or one of another checkpoint. */
 export async function readArchiveRecord(
   path: string,
   { trainingRunId, checkpointId }: CheckpointIds,
@@ -55,19 +54,19 @@ export async function readArchiveRecord(
   if (file === undefined) return undefined;
   try {
     const record = toRecord(JSON.parse(await file.readFile("utf8")));
-    // Of two archives a server may make the same tag, such as nginx of length and time.
-    const isItsOwn = record.trainingRunId === trainingRunId &&
+    // Two archives may have the same tag, such as that of nginx, which is made of length and time.
+    const isOfCheckpoint = record.trainingRunId === trainingRunId &&
       record.checkpointId === checkpointId;
-    return isItsOwn ? record : undefined;
+    return isOfCheckpoint ? record : undefined;
   } catch {
-    return undefined; // What cannot be parsed is no record.
+    return undefined; // A record that is malformed counts as none.
   } finally {
     await file.close();
   }
 }
 
-/** Whether a record is of a file as it is now. */
-export function isOfFile({ file }: ArchiveRecord, found: FileStatus | undefined): boolean {
+/** Whether a file is still the one that a record describes. */
+export function isUnchanged({ file }: ArchiveRecord, found: FileStatus | undefined): boolean {
   return file !== undefined && found?.kind === "file" && file.size === found.size &&
     file.mtimeMs === found.mtimeMs;
 }

@@ -17,73 +17,69 @@ import {
 /** How to save the backup; it is always verified. */
 export type DeleteWithBackupOptions = Omit<SaveOptions, "verify">;
 
-/** The checkpoint is deleted for good, and its backup whole and verified. */
+/** The checkpoint is deleted, and its backup complete and verified. */
 export interface CheckpointDeletedEvent extends Omit<SaveCompleteEvent, "type"> {
   /** Distinguishes the events. */
   readonly type: "deleted";
-  /** What was deleted, as its run listed it. */
+  /** The deleted checkpoint, as its run listed it. */
   readonly checkpoint: Checkpoint;
 }
 
-/** What a deletion with a backup emits: what saving emits, then once that the rest is done. */
+/** The events of a deletion with a backup: those of saving, then `deleted` once. */
 export type DeleteWithBackupEvent = SaveEvent | CheckpointDeletedEvent;
 
-/** A checkpoint is not in its run's listing. Nothing was saved or deleted. */
+/** The listing of the run has no such checkpoint. Nothing was saved or deleted. */
 export class CheckpointNotFoundError extends HpcaiError {
   /** The name of the class. */
   override name = "CheckpointNotFoundError";
-  /** The run that was looked in. */
+  /** The run. */
   readonly trainingRunId: string;
-  /** The id that was looked for. */
+  /** The id that the listing does not have. */
   readonly checkpointId: string;
 
   /**
    * Makes the error.
    *
-   * @param ids The run that was looked in, and the id that was looked for.
+   * @param ids The run, and the id that its listing does not have.
    */
   constructor({ trainingRunId, checkpointId }: CheckpointIds) {
-    super(
-      `Training run ${trainingRunId} has no checkpoint ${checkpointId}; nothing was deleted`,
-    );
+    super(`Training run ${trainingRunId} has no checkpoint ${checkpointId}; nothing was deleted`, {
+      advice: "List the checkpoints of the run with listCheckpoints$.",
+    });
     this.trainingRunId = trainingRunId;
     this.checkpointId = checkpointId;
   }
 }
 
 /**
- * Deletes a checkpoint for good once its archive is on disk: looks for it in its run's listing, saves
- * the archive, reads it through to its end, and only then deletes. If any of that fails, or is
- * unsubscribed from, nothing is deleted.
+ * Deletes a checkpoint permanently once its archive is on disk: finds it in its run's listing, saves the
+ * archive, verifies it, and only then deletes. If a step fails or is unsubscribed from, nothing is
+ * deleted.
  *
- * Run it again after a failure, and it goes on with what is on disk, as `saveArchive$` does. Where
- * only the deletion failed, the backup stays, and is verified again but not fetched again, if the
- * server gives archives a strong `ETag`; from another server give `overwrite`, or delete by
- * `deleteCheckpoint$`.
+ * After a failure, run it again to resume from what is on disk, as `saveArchive$` does. Where only the
+ * deletion failed, the backup is verified again but not downloaded again, if the server sends archives
+ * with a strong `ETag`. With another server set `overwrite`, or delete with `deleteCheckpoint$`.
  *
- * Runs on Deno, Node and Bun. In Deno it takes the permissions to read and to write the directory.
+ * Runs on Deno, Node and Bun. In Deno it needs the permissions to read and to write the directory.
  *
- * @param client Whom to ask.
- * @param checkpoint Which checkpoint: its path, what a listing says of it, or its ids.
- * @param path Where to save, for example `backups/final.tar.gz`. Its directory is made.
- * @param options How to save, as for `saveArchive$`, but `verify` is always on.
- * @returns Emits what `saveArchive$` emits, of which `complete` says that the backup is done; then
- * `deleted`, and completes. Fails as `saveArchive$` does; with a
- * {@linkcode CheckpointNotFoundError} if the run has no such checkpoint, or one of the other type, an
- * `HpcaiError` if it has two, one of each type, a `NotFoundError` if there is no such run; and after
- * `complete` as `deleteCheckpoint$` does.
+ * @param client The client that sends the requests.
+ * @param checkpoint A checkpoint of a listing, its path, or its ids.
+ * @param path Where to save, for example `backups/final.tar.gz`. Its directory is created.
+ * @param options How to save, as for `saveArchive$`; `verify` is always on.
+ * @returns Emits the events of `saveArchive$`, of which `complete` means that the backup is complete;
+ * then `deleted`, and completes. Fails like `saveArchive$`; with a
+ * {@linkcode CheckpointNotFoundError} if the run has no such checkpoint, or one of the other type; with
+ * an `HpcaiError` if it has two, one of each type; with a `NotFoundError` if there is no such run; and
+ * after `complete` like `deleteCheckpoint$`.
  *
  * @example
  * ```ts
  * import { RestClient } from "@hpcai/rx";
  * import { deleteWithBackup$ } from "@hpcai/rx/fs";
- * import { FakeHpcai } from "@hpcai/rx/testing";
  * import { mkdtemp } from "node:fs/promises";
  * import { tmpdir } from "node:os";
  *
- * // The fake API stands in for the real one; `new RestClient()` reaches that.
- * const fake = new FakeHpcai();
- * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+ * const client = new RestClient(); // the key is read from HPCAI_API_KEY
  * const checkpoint = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010";
  * const directory = await mkdtemp(`${tmpdir()}/`);
  *
@@ -100,7 +96,7 @@ export function deleteWithBackup$(
   options: DeleteWithBackupOptions = {},
 ): Observable<DeleteWithBackupEvent> {
   return defer(() => {
-    // What saving would refuse, before anything is asked for.
+    // Fails like saving, but before any request.
     requireOptions("options", options);
     const ids = checkpointIds(checkpoint);
     transportOf(client);
@@ -112,7 +108,7 @@ export function deleteWithBackup$(
         const found = checkpoints.filter((listed) => listed.checkpointId === checkpointId);
         const [first] = found;
         if (first === undefined) throw new CheckpointNotFoundError(ids);
-        // The API's routes name no type: which one is saved, and which deleted, nobody could tell.
+        // The routes of the API have no type, so that it is unknown which one is saved and deleted.
         if (found.some(({ checkpointType }) => checkpointType !== first.checkpointType)) {
           throw new HpcaiError(
             `Training run ${trainingRunId} has checkpoints of both types with the id ` +
@@ -140,7 +136,7 @@ export function deleteWithBackup$(
   });
 }
 
-/** The type that a reference names, which the API's routes leave out; ids alone name none. */
+/** The type of a reference, which the routes of the API leave out; ids alone have none. */
 function typeOf(checkpoint: CheckpointRef): CheckpointType | undefined {
   if (typeof checkpoint === "string") return parseCheckpointPath(checkpoint).checkpointType;
   return "checkpointType" in checkpoint ? checkpoint.checkpointType : undefined;

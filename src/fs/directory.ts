@@ -19,13 +19,13 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Makes a directory and its parents, unless they exist, so that they outlive a power failure. */
+/** Creates a directory and its parents, unless they exist, so that they outlive a power failure. */
 export async function makeDirectory(path: string): Promise<void> {
   if (await isDirectory(path)) return;
   try {
     await mkdir(path);
   } catch (error) {
-    // Another process may have made it since.
+    // Another process may have created it since.
     if (isErrno(error, "EEXIST") && await isDirectory(path)) return;
     if (!isErrno(error, "ENOENT")) throw error;
     // Not before mkdir: Deno may have no permission to read the parent.

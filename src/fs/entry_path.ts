@@ -6,12 +6,12 @@ export function isRoot(path: string): boolean {
 }
 
 /**
- * The parts of an entry's name, none of which can lead out of a directory on any system.
+ * Splits an entry's name into segments, none of which can lead out of a directory on any system.
  *
- * @param path The name, or a hard link's target, as the archive has it.
- * @param entry The entry to blame.
- * @param what What `path` is of the entry.
- * @throws {UnsafeArchiveError} if one could.
+ * @param path The name, or the target of a hard link, as the source has it.
+ * @param entry The entry, for the error.
+ * @param what Whether `path` is the entry's name or its target.
+ * @throws {UnsafeArchiveError} if a segment could lead out.
  */
 export function safeSegments(path: string, entry: string, what: "name" | "target"): string[] {
   const segments = path.split("/");
@@ -24,21 +24,21 @@ export function safeSegments(path: string, entry: string, what: "name" | "target
     : segments.some((segment) => /^[A-Za-z]:/.test(segment))
     ? "holds a drive letter"
     : segments.includes("..")
-    ? "leads out of a directory, with `..`"
+    ? "leads out of a directory with `..`"
     : undefined;
   if (fault !== undefined) throw new UnsafeArchiveError(entry, `its ${what} ${fault}`);
   return segments.filter((segment) => segment !== "" && segment !== ".");
 }
 
 /**
- * Checks that a symbolic link stays in the directory that the archive is extracted into, whatever
- * other links there are: it may go up from its own place, not out, and from there only down. A `..`
- * after a name is refused, since the name may be that of a link to elsewhere.
+ * Checks that a symbolic link stays in the directory that the entries are written into, whatever other
+ * links there are: its target may lead up from the link's directory, but not out, and then only down. A
+ * `..` after a name is refused, since the name may be that of a link to another place.
  *
- * @param target What the link points at.
+ * @param target What the link points to.
  * @param depth How many directories the link is in.
- * @param entry The entry to blame.
- * @throws {UnsafeArchiveError} if it could leave the directory.
+ * @param entry The entry, for the error.
+ * @throws {UnsafeArchiveError} if the target could be outside of the directory.
  */
 export function requireInside(target: string, depth: number, entry: string): void {
   const segments = target.split("/").filter((segment) => segment !== "" && segment !== ".");

@@ -8,7 +8,7 @@ import { isErrno } from "./errno.ts";
 import { isRoot, requireInside, safeSegments } from "./entry_path.ts";
 import { createFile, writeBytes } from "./regular_file.ts";
 
-/** Who may execute a file, and so everyone who may read it. */
+/** The permission to execute, which all that may read the file get. */
 const EXECUTABLE_BY_OWNER = 0o100;
 const FILE_MODE = 0o666;
 const EXECUTABLE_MODE = 0o777;
@@ -18,8 +18,8 @@ export interface EntryWriter {
   /**
    * Writes an entry.
    *
-   * @returns Where it is, by its name in the directory; `undefined` if `strip` left no name.
-   * @throws {UnsafeArchiveError} if it could be written elsewhere, or in another one's place.
+   * @returns Its path in the directory; `undefined` if `strip` left no name.
+   * @throws {UnsafeArchiveError} if it could be outside of the directory, or has the name of another.
    */
   write(entry: DirectoryEntry): Promise<string | undefined>;
   /** Makes sure that the names of all entries outlive a power failure. */
@@ -27,37 +27,37 @@ export interface EntryWriter {
 }
 
 /**
- * Makes a writer into a directory that is empty and nobody else's.
+ * Makes a writer into a directory that is empty, and that no other program writes to.
  *
- * Nothing is written through a link: each directory on the way to an entry is one that the writer has
- * made under that very name, and each file is made, never opened.
+ * Nothing is written through a link: each directory on the path of an entry was created by the writer
+ * under the same name, and each file is created, never opened.
  *
  * @param root The directory.
- * @param strip How many parts to take off the front of each name.
- * @param maxEntries How many directories, files and links it makes at most.
+ * @param strip How many segments to take off the front of each name.
+ * @param maxEntries The most directories, files and links that it creates.
  */
 export function entryWriter(root: string, strip: number, maxEntries: number): EntryWriter {
-  const made = new Map<string, "directory" | "file" | "symlink">();
+  const created = new Map<string, "directory" | "file" | "symlink">();
 
   const makeParents = async (segments: readonly string[], entry: string): Promise<void> => {
-    if (made.get(segments.join("/")) === "directory") return;
+    if (created.get(segments.join("/")) === "directory") return;
     for (let length = 1; length <= segments.length; length++) {
       const path = segments.slice(0, length).join("/");
-      const kind = made.get(path);
+      const kind = created.get(path);
       if (kind === "directory") continue;
       if (kind !== undefined) {
         throw new UnsafeArchiveError(entry, `it would be written through the ${kind} ${path}`);
       }
-      // A single name can ask for thousands of them.
-      if (made.size >= maxEntries) {
+      // A single name can have thousands of them.
+      if (created.size >= maxEntries) {
         throw new UnsafeArchiveError(
           entry,
           `it needs more than ${maxEntries} entries (maxEntries)`,
           { advice: "Increase maxEntries if so many are expected." },
         );
       }
-      await unlessTaken(mkdir(join(root, path)), entry);
-      made.set(path, "directory");
+      await createUnique(mkdir(join(root, path)), entry);
+      created.set(path, "directory");
     }
   };
 
@@ -66,7 +66,7 @@ export function entryWriter(root: string, strip: number, maxEntries: number): En
     { path: name, body, mode, size }: DirectoryEntry,
   ): Promise<void> => {
     const isExecutable = (mode & EXECUTABLE_BY_OWNER) !== 0;
-    const file = await unlessTaken(
+    const file = await createUnique(
       createFile(join(root, path), isExecutable ? EXECUTABLE_MODE : FILE_MODE),
       name,
     );
@@ -81,7 +81,7 @@ export function entryWriter(root: string, strip: number, maxEntries: number): En
           `Cannot write ${show(name)}: it has ${length} bytes instead of ${size}`,
         );
       }
-      // The directory gets its name only after this, so that a power cut leaves no torn file in it.
+      // The directory gets its name only after this, so that a power failure leaves no incomplete file.
       await file.sync();
     } finally {
       await file.close();
@@ -90,10 +90,10 @@ export function entryWriter(root: string, strip: number, maxEntries: number): En
 
   const linkFile = async (path: string, target: string, entry: string): Promise<void> => {
     const existing = safeSegments(target, entry, "target").slice(strip).join("/");
-    if (made.get(existing) !== "file") {
-      throw new UnsafeArchiveError(entry, `its target ${target} is no file extracted before it`);
+    if (created.get(existing) !== "file") {
+      throw new UnsafeArchiveError(entry, `its target ${target} is not a file of an earlier entry`);
     }
-    await unlessTaken(link(join(root, existing), join(root, path)), entry);
+    await createUnique(link(join(root, existing), join(root, path)), entry);
   };
 
   return {
@@ -110,23 +110,25 @@ export function entryWriter(root: string, strip: number, maxEntries: number): En
         throw new UnsafeArchiveError(name, `it is a ${type}`);
       }
       if (path === "") return undefined;
-      if (made.has(path)) throw new UnsafeArchiveError(name, "its name is that of another entry");
+      if (created.has(path)) {
+        throw new UnsafeArchiveError(name, "its name is that of another entry");
+      }
       const parents = segments.slice(0, -1);
       if (type === "symlink") {
         requireInside(linkTarget, parents.length, name);
         await makeParents(parents, name);
-        await unlessTaken(symlink(linkTarget, join(root, path)), name);
-        made.set(path, "symlink");
+        await createUnique(symlink(linkTarget, join(root, path)), name);
+        created.set(path, "symlink");
         return path;
       }
       await makeParents(parents, name);
       if (type === "file") await writeFile(path, entry);
       else await linkFile(path, linkTarget, name);
-      made.set(path, "file");
+      created.set(path, "file");
       return path;
     },
     async syncDirectories() {
-      for (const [path, kind] of made) {
+      for (const [path, kind] of created) {
         if (kind === "directory") await syncDirectory(join(root, path));
       }
       await syncDirectory(root);
@@ -134,12 +136,15 @@ export function entryWriter(root: string, strip: number, maxEntries: number): En
   };
 }
 
-/** Names that differ here may be one to the file system, by case or by Unicode normalization. */
-async function unlessTaken<T>(making: Promise<T>, entry: string): Promise<T> {
+/** Fails if the name is taken: a file system may ignore case or Unicode normalization. */
+async function createUnique<T>(creating: Promise<T>, entry: string): Promise<T> {
   try {
-    return await making;
+    return await creating;
   } catch (error) {
     if (!isErrno(error, "EEXIST")) throw error;
-    throw new UnsafeArchiveError(entry, "its name is that of another entry to this file system");
+    throw new UnsafeArchiveError(
+      entry,
+      "this file system takes its name for that of another entry",
+    );
   }
 }

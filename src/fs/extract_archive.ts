@@ -19,42 +19,40 @@ import { toPathError } from "./path_errors.ts";
 const DEFAULT_MAX_ENTRIES = 100_000;
 
 /**
- * Extracts a checkpoint's archive into a new directory while it arrives: nothing is kept between
- * network and files. All is written into the hidden directory `.hpcai-rx` beside the new one, and gets
- * its name at the end, atomically. What a process that was killed left there is removed by the next
- * save or extraction into the same directory; a directory that it was about to replace gets its name
- * back. Runs on Deno, Node and Bun; where the archive holds symbolic links, Deno needs `--allow-read`
- * and `--allow-write` without paths.
+ * Extracts a checkpoint's archive into a new directory while it arrives, without an intermediate file.
  *
- * The archive is taken for someone else's: nothing is written outside, no file is opened that is there
- * already, no device is made. Of the permissions only that to execute is kept; owner and times are not.
+ * All entries are written into the hidden directory `.hpcai-rx` beside the new one, which gets its name
+ * at the end, atomically. What a killed process left there is removed by the next save or extraction
+ * into the same directory; a directory that it was about to replace gets its name back. Runs on Deno,
+ * Node and Bun; where the archive holds symbolic links, Deno needs `--allow-read` and `--allow-write`
+ * without paths.
  *
- * @param client Whose key and settings are used.
+ * The archive is not trusted: nothing is written outside of the directory, no existing file is opened,
+ * no device is created. Of the permissions only that to execute is kept; owner and times are not.
+ *
+ * @param client The client that sends the requests.
  * @param checkpoint A checkpoint of a listing, its path, or its ids.
- * @param directory Where the archive's entries go. Must not exist unless `overwrite` is set; the
- * directories that it is in are made.
- * @param options What to extract, limits, time-outs.
+ * @param directory The directory for the archive's entries. Must not exist unless `overwrite` is set;
+ * its parents are created.
+ * @param options What to extract, limits, timeouts.
  * @returns Emits `progress` at most every `progressIntervalMs`, the first and the last always,
- * `entry` for each file and link, then `complete` once, and completes. Unsubscribing ends the
- * transfer and removes what was written. Fails as `RestClient.download$` does; with an
- * {@linkcode UnsafeArchiveError} that names the entry if one would be written elsewhere, in another's
- * place, is neither file nor directory nor link, or is over a limit; with an
- * {@linkcode InvalidArchiveError} if the archive is broken; with an {@linkcode HpcaiError} if the file
- * system fails. There is no directory then, or the one that was there before.
+ * `entry` for each file and link, then `complete` once, and completes. Unsubscribing aborts the
+ * transfer and removes what was written. Fails like `RestClient.download$`; with an
+ * {@linkcode UnsafeArchiveError} that names the entry if one could be outside of the directory, has the
+ * name of another, is neither file nor directory nor link, or exceeds a limit; with an
+ * {@linkcode InvalidArchiveError} if the archive is damaged; with an {@linkcode HpcaiError} if the file
+ * system fails. There is no directory then, or the one that existed before.
  *
  * @example
  * ```ts
  * import { RestClient } from "@hpcai/rx";
  * import { extractArchive$ } from "@hpcai/rx/fs";
- * import { FakeHpcai } from "@hpcai/rx/testing";
  * import { lastValueFrom, tap } from "rxjs";
  * import { mkdtemp } from "node:fs/promises";
  * import { tmpdir } from "node:os";
  * import { join } from "node:path";
  *
- * // The fake API stands in for the real one; `new RestClient()` reaches that.
- * const fake = new FakeHpcai();
- * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+ * const client = new RestClient(); // the key is read from HPCAI_API_KEY
  * const checkpoint = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010";
  * const directory = join(await mkdtemp(join(tmpdir(), "checkpoints-")), "step_0010");
  *
@@ -88,7 +86,7 @@ export function extractArchive$(
   });
 }
 
-/** All that an extraction needs to know. */
+/** The options of an extraction, valid and complete. */
 type ExtractSettings =
   & ReturnType<typeof transferSettings>
   & Required<{ [K in "overwrite" | "strip" | Limit]: NonNullable<ExtractOptions[K]> }>
@@ -153,7 +151,7 @@ function extract$(
       await writeDirectory(directory, entries, settings, ending, onWritten);
     };
 
-    // The option maxBytes counts what comes out, that of a transfer what arrives.
+    // The option maxBytes counts extracted bytes, that of a transfer those that arrive.
     const transferSettings = { ...settings, maxBytes: Infinity, canRestart: true };
     subscriber.add(
       readTransfer$(transport, ids, transferSettings, read).pipe(

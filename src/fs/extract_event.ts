@@ -6,21 +6,21 @@ import type {
   TransferOptions,
 } from "../download/download_event.ts";
 
-/** How far an extraction is; `loaded` and `total` are those of the archive as it is transferred. */
+/** The progress of an extraction; `loaded` and `total` count the bytes of the archive as transferred. */
 export interface ExtractProgressEvent extends DownloadProgressEvent {
   /** How many entries have been extracted. */
   readonly entries: number;
 }
 
-/** The server still builds the archive, and is asked again. */
+/** The server still builds the archive, and the request is sent again. */
 export interface ExtractPreparingEvent extends DownloadPreparingEvent {
   /** How many entries have been extracted. */
   readonly entries: number;
 }
 
 /**
- * What was extracted is removed, and the extraction begins again: the download was interrupted and
- * could not be resumed.
+ * The extraction restarts, without what was extracted: the download was interrupted and could not be
+ * resumed.
  */
 export interface ExtractRestartEvent extends DownloadRestartEvent {
   /** How many entries have been extracted: 0. */
@@ -31,25 +31,25 @@ export interface ExtractRestartEvent extends DownloadRestartEvent {
 export interface ExtractEntryEvent {
   /** Distinguishes the events. */
   readonly type: "entry";
-  /** Its name in the directory, with `/` between its parts. */
+  /** Its path in the directory, with `/` between the segments. */
   readonly path: string;
   /** How many bytes it has; 0 for a link. */
   readonly size: number;
 }
 
-/** The whole archive is extracted, and the directory in its place. */
+/** The whole archive is extracted, and the directory has its name. */
 export interface ExtractCompleteEvent {
   /** Distinguishes the events. */
   readonly type: "complete";
-  /** The directory, as it was given. */
+  /** The directory, as passed. */
   readonly directory: string;
-  /** How many entries it has been given, directories included. */
+  /** How many entries were extracted, directories included. */
   readonly entries: number;
   /** How many bytes its files have. */
   readonly bytes: number;
 }
 
-/** What an extraction emits. */
+/** The events of an extraction. */
 export type ExtractEvent =
   | ExtractPreparingEvent
   | ExtractProgressEvent
@@ -62,22 +62,22 @@ export interface ExtractOptions extends Omit<TransferOptions, "maxBytes"> {
   /** Whether a directory that exists is replaced, at the end. Default: it is an error. */
   readonly overwrite?: boolean | undefined;
   /**
-   * How many parts to take off the front of each name, as `tar --strip-components` does; entries
-   * that have no more are left out. Default 0.
+   * How many segments to take off the front of each name, as `tar --strip-components` does; entries
+   * without others are left out. Default 0.
    */
   readonly strip?: number | undefined;
   /** Whether to extract an entry. Default: all. */
   readonly filter?: ((entry: ArchiveEntryHeader) => boolean) | undefined;
   /**
-   * The most entries that an archive may have, and the most that are made, with the directories that
-   * are only parts of names. Default 100 000.
+   * The most entries that an archive may have, and the most that are created, with the directories that
+   * are only segments of names. Default 100 000.
    */
   readonly maxEntries?: number | undefined;
-  /** The most bytes that the files may have together. Default 2⁴⁰, a TiB. */
+  /** The most bytes that the files may have in total. Default 2⁴⁰, a TiB. */
   readonly maxBytes?: number | undefined;
   /**
-   * How many times as many bytes may come out of the gzip as have gone in, past the first 64 MiB.
-   * Default 100; weights hardly reach 2, a gzip bomb 1000.
+   * The highest ratio of decompressed to compressed bytes, after the first 64 MiB. Default 100; weights
+   * hardly reach 2, a gzip bomb 1000.
    */
   readonly maxRatio?: number | undefined;
 }

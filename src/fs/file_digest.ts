@@ -6,7 +6,7 @@ import { readBytes } from "./regular_file.ts";
 export interface FileDigest {
   /** Takes the next bytes. */
   update(bytes: Uint8Array): void;
-  /** Takes the first bytes of an open file, until it is aborted. */
+  /** Takes the first bytes of an open file. Fails once the signal aborts. */
   updateFrom(file: FileHandle, byteLength: number, signal: AbortSignal): Promise<void>;
   /** The SHA-256 of all bytes so far in lower-case hex; `undefined` where none is wanted. */
   sha256(): string | undefined;

@@ -10,19 +10,19 @@ import { InvalidArchiveError } from "../errors.ts";
 import type { FileDigest } from "./file_digest.ts";
 import { readBytes, writeBytes } from "./regular_file.ts";
 
-/** The least that gzip can do: it is about the form, and the disk waits for it. */
+/** The fastest level: only the format matters, and the disk waits for it. */
 const GZIP_LEVEL = 1;
 
 const ZLIB_CHUNK_BYTES = 256 * 1024;
 
-/** What an archive is by its first bytes. */
+/** Detects the format of an archive by its first bytes. */
 export async function formatOf(file: FileHandle): Promise<ArchiveFormat> {
   const probe = archiveFormatProbe();
   for await (const first of readBytes(file, TAR_BLOCK_BYTES)) probe.observe(first, 0);
   return probe.current();
 }
 
-/** What an archive has to be by the name of its file; `undefined` where the name does not say. */
+/** The format that the name of a file demands; `undefined` where it demands none. */
 export function formatOfName(name: string): "tar.gz" | "tar" | undefined {
   if (/\.(?:tar\.gz|tgz)$/i.test(name)) return "tar.gz";
   return /\.tar$/i.test(name) ? "tar" : undefined;
@@ -32,7 +32,7 @@ export function formatOfName(name: string): "tar.gz" | "tar" | undefined {
  * Writes an archive in another format: compresses a tar, or decompresses a `.tar.gz`.
  *
  * @param digest Takes what is written.
- * @throws {InvalidArchiveError} if the gzip is broken, or would fill the disk with what it decompresses to.
+ * @throws {InvalidArchiveError} if the gzip is damaged, or decompresses to so much that it would fill the disk.
  */
 export async function convertArchive(
   bytes: AsyncIterable<Uint8Array>,
@@ -45,14 +45,14 @@ export async function convertArchive(
   const zlib = to === "tar" ? createGunzip(options) : createGzip({ ...options, level: GZIP_LEVEL });
   let length = 0;
   let read = 0;
-  const counted = async function* () {
+  const countBytes = async function* () {
     for await (const chunk of bytes) {
       read += chunk.byteLength;
       yield chunk;
     }
   };
   try {
-    await pipeline(counted, zlib, async (chunks: AsyncIterable<Uint8Array>) => {
+    await pipeline(countBytes, zlib, async (chunks: AsyncIterable<Uint8Array>) => {
       for await (const chunk of chunks) {
         digest.update(chunk);
         await writeBytes(file, chunk, length);

@@ -13,7 +13,7 @@ import { requireFilePath } from "./save_archive.ts";
 
 /** How to write a file. */
 export interface FileSinkOptions {
-  /** Whether a regular file that is at the path is replaced. Default `false`. */
+  /** Whether a regular file that exists at the path is replaced. Default `false`. */
   readonly overwrite?: boolean | undefined;
 }
 
@@ -26,8 +26,8 @@ const QUEUE_BYTES = 512 * 1024;
  *
  * The bytes go to a temporary file in the same directory, named `.hpcai-rx-<random>.part`. Closing the
  * stream syncs it to the disk and gives it its name, so that a file at `path` is complete. Aborting the
- * stream, or an error, removes it; only a process that is killed leaves it behind. Use `saveArchive$`
- * for downloads that resume after that.
+ * stream, or an error, removes it; only a killed process leaves it behind. `saveArchive$` resumes
+ * downloads after that.
  *
  * Nothing is created before the first chunk. Missing directories are created. Runs on Deno, Node and
  * Bun; in Deno it needs the permissions to read and to write the directory.
@@ -35,9 +35,9 @@ const QUEUE_BYTES = 512 * 1024;
  * @param path Where to write, for example `checkpoints/final.tar.gz`.
  * @param options How to write.
  * @returns The stream. It fails with an {@linkcode InvalidArgumentError} if an argument is invalid, a
- * chunk is not a `Uint8Array`, or something else than a regular file is at `path`, which is never
- * replaced; with a {@linkcode PathExistsError} if a file is there and `overwrite` is not set; with an {@linkcode HpcaiError} if the
- * file system refuses. What was at `path` is then untouched.
+ * chunk is not a `Uint8Array`, or what exists at `path` is not a regular file and so is never replaced;
+ * with a {@linkcode PathExistsError} if a file exists at `path` and `overwrite` is not set; with an
+ * {@linkcode HpcaiError} if the file system fails. What was at `path` is then untouched.
  *
  * @example
  * ```ts

@@ -3,40 +3,40 @@ import { type FileHandle, lstat, stat } from "node:fs/promises";
 import { platform } from "node:process";
 import { isErrno } from "./errno.ts";
 
-/** Owner and permissions mean nothing there. */
+/** Whether this is Windows, where owner and permissions mean nothing. */
 export const IS_WINDOWS = platform === "win32";
 
 /** Write permission for the group and for others. */
 const WRITABLE_BY_OTHERS = 0o022n;
 
-/** What kind of file something is, in words for messages. */
+/** The kind of a file, in words for messages. */
 export type FileKind = "file" | "directory" | "symbolic link" | "FIFO" | "socket" | "device";
 
-/** What is known of a file. */
+/** The status of a file. */
 export interface FileStatus {
-  /** Which file it is, whatever its name: its device and its inode. */
+  /** Identifies the file under any name: its device and its inode. */
   readonly identity: string;
   readonly kind: FileKind;
   /** How many bytes it has. */
   readonly size: number;
-  /** When it was last written to, in whole milliseconds since 1970: not all runtimes know more. */
+  /** When it was last written to, in whole milliseconds since 1970: Deno has no finer time. */
   readonly mtimeMs: number;
   /** The permissions, as in `chmod`. */
   readonly mode: number;
   /** How many names it has. */
   readonly links: number;
-  /** Who owns it. */
+  /** The user id of its owner. */
   readonly uid: number;
   /** Whether its group or others may write to it. */
   readonly isWritableByOthers: boolean;
 }
 
-/** The status of what has a name: of a link itself, not of its target; `undefined` where nothing has it. */
+/** The status of the file at a path: of a link itself, not of its target; `undefined` where there is none. */
 export function statusOf(path: string): Promise<FileStatus | undefined> {
   return orMissing(lstat(path, { bigint: true }));
 }
 
-/** The status of what has a name, or of the target of a link; `undefined` where nothing has it. */
+/** The status of the file at a path, or of the target of a link; `undefined` where there is none. */
 export function statusOfTarget(path: string): Promise<FileStatus | undefined> {
   return orMissing(stat(path, { bigint: true }));
 }

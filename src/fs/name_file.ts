@@ -35,8 +35,8 @@ async function linkOrRename(from: string, to: string, identity: string): Promise
     await link(from, to);
   } catch (error) {
     if (isErrno(error, "ENOENT")) throw error;
-    if (!isErrno(error, "EEXIST")) return await rename(from, to); // It cannot make hard links.
-    // Over a network, the second attempt of one that succeeded may be what fails.
+    if (!isErrno(error, "EEXIST")) return await rename(from, to); // The file system has no hard links.
+    // Over a network, a repeated call may fail after the first one has succeeded.
     if ((await statusOf(to))?.identity !== identity) throw createdError(to);
   }
 }
@@ -48,7 +48,7 @@ async function requireIdentity(path: string, identity: string): Promise<void> {
   });
 }
 
-/** Throws unless what exists at a path is a file, which alone can be replaced. */
+/** Throws if something else than a file exists at a path, since only a file can be replaced. */
 export function requireReplaceable(path: string, found: FileStatus | undefined): void {
   if (found === undefined || found.kind === "file") return;
   throw new InvalidArgumentError("path", `${path} is a ${found.kind}, not a file`, {

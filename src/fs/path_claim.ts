@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { HpcaiError } from "../errors.ts";
 import { isErrno } from "./errno.ts";
 import { IS_WINDOWS, statusOf } from "./file_status.ts";
-import { lockPath, type PathLock } from "./path_lock.ts";
+import { lockPath, type LockRequest, type PathLock } from "./path_lock.ts";
 import {
   openStateDirectory,
   removeStateDirectory,
@@ -14,44 +14,44 @@ import {
 } from "./state_directory.ts";
 import { isLeftover, isStagedName, settleExtraction, targetName } from "./staged_directory.ts";
 
-/** The right to write a file or a directory, and its state. */
+/** The exclusive right to write a path and its state. */
 export interface PathClaim extends Pick<PathLock, "requireHeld" | "confirm"> {
   /**
-   * The directory of its state. Another process that takes over moves it, so that each path in it stops
-   * working for this one.
+   * The directory of its state. A process that takes over renames it, so that each path in it becomes
+   * invalid for the holder before.
    */
   readonly directory: string;
   /** The permissions of a new file. */
   readonly fileMode: number;
-  /** Who owns what this process makes. */
+  /** The user id of the files that this process creates. */
   readonly uid: number;
-  /** The reason of a failure: that the claim was lost, if it was, since no path of its state works then. */
+  /** The reason for an error: the loss of the claim, if it was lost, since no path of its state is valid then. */
   reasonFor(error: unknown): Promise<unknown>;
-  /** Resolves once what other extractions into the same directory left is removed. Never fails. */
+  /** Resolves once the leftovers of other extractions into the same directory are removed. Never fails. */
   readonly swept: Promise<void>;
-  /** Releases the claim, and removes what is empty of its state. Never fails. */
+  /** Releases the claim, and removes the empty directories of its state. Never fails. */
   release(): Promise<void>;
 }
 
-/** What this process has claimed, so that who comes next waits for the end of who was cancelled. */
+/** The claims of this process, so that a new one waits for the end of one that was cancelled. */
 const claimed = new Map<string, { isEnding(): boolean; readonly released: Promise<void> }>();
 
 /**
- * How long a process that was killed keeps others from its path, in milliseconds. Longer than a busy
- * disk may keep a living one from touching its lock.
+ * How long a killed process blocks its path, in milliseconds. Longer than a busy disk may delay the
+ * renewal of a lock.
  */
 const LEASE_MS = 3_000;
 
-/** How often a state directory may be removed while it is being entered. */
+/** How often a state directory may be removed by another process while it is opened. */
 const MAX_ATTEMPTS = 100;
 
 /**
- * Claims a path. Waits while another claim of this process ends, and for `leaseMs` where the holder of
- * the lock gives no sign of life; takes over the state that it left.
+ * Claims a path. Waits for the end of a cancelled claim of this process, and for `leaseMs` where the
+ * holder of the lock does not renew it; takes over the state that the holder left.
  *
- * @param location Whose state it is.
- * @param signal Ends the wait. Once aborted, others of this process wait for the release.
- * @param leaseMs How long another process may give no sign of life, in milliseconds.
+ * @param location The path and its state directory.
+ * @param signal Ends the wait. After its abort, other claims of this process wait for the release.
+ * @param leaseMs After how long a lock that is not renewed expires, in milliseconds.
  * @throws {HpcaiError} if the path is claimed already, or the state directory cannot be trusted.
  */
 export async function claimPath(
@@ -62,10 +62,11 @@ export async function claimPath(
   const holder = randomBytes(8).toString("hex");
   const key = stateKey(location);
   const target = join(location.root, location.name);
+  const isYielding = () => signal.aborted;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const state = await openStateDirectory(location.root, `${key}.${holder}.probe`);
     const claim = state &&
-      await claimState(state, key, target, holder, leaseMs, () => signal.aborted, signal);
+      await claimState(state, { key, target, holder, leaseMs, signal, isYielding });
     if (state === undefined || claim === undefined) continue;
     try {
       await settleExtraction(claim.directory, target);
@@ -82,21 +83,23 @@ export async function claimPath(
   );
 }
 
+/** Which state to claim, and for whom. */
+interface ClaimRequest extends Omit<LockRequest, "path"> {
+  /** The name of the path's state. */
+  readonly key: string;
+  /** Whether other claims of this process wait for the release of this one. */
+  readonly isYielding: () => boolean;
+}
+
 /**
- * Claims the state of one path; resolves to `undefined` where the state directory has just been
- * removed.
- *
- * @param isYielding Whether other claims of this process wait for the release of this one.
+ * Claims the state of one path; resolves to `undefined` where another process has just removed the state
+ * directory.
  */
 async function claimState(
   state: StateDirectory,
-  key: string,
-  target: string,
-  holder: string,
-  leaseMs: number,
-  isYielding: () => boolean,
-  signal: AbortSignal,
+  { key, isYielding, ...request }: ClaimRequest,
 ): Promise<Omit<PathClaim, "swept"> | undefined> {
+  const { target, holder, signal } = request;
   let released: Promise<void> | undefined;
   const forget = await register(
     `${state.identity}/${key}`,
@@ -113,13 +116,7 @@ async function claimState(
     forget();
   };
   try {
-    const held = lock = await lockPath(
-      join(state.path, `${key}.lock`),
-      target,
-      holder,
-      leaseMs,
-      signal,
-    );
+    const held = lock = await lockPath({ path: join(state.path, `${key}.lock`), ...request });
     await takeOver(state, key, directory, held);
     return {
       directory,
@@ -147,7 +144,7 @@ async function reasonFor(lock: PathLock, error: unknown): Promise<unknown> {
   }
 }
 
-/** Waits for the end of another claim of this process, then registers one. Gives what ends that. */
+/** Waits for the end of another claim of this process, then registers one. Returns what ends it. */
 async function register(
   id: string,
   target: string,
@@ -179,7 +176,7 @@ function withResolvers(): { readonly promise: Promise<void>; readonly resolve: (
   return { promise, resolve };
 }
 
-/** Moves the state that holders before this one left into a directory of its own. */
+/** Renames the state directory of the holders before to that of this holder, or creates one. */
 async function takeOver(
   state: StateDirectory,
   key: string,
@@ -189,14 +186,14 @@ async function takeOver(
   const names = (await readdir(state.path)).filter((name) =>
     name.startsWith(`${key}.`) && name !== `${key}.lock`
   );
-  // While the lock is held, the names are those of holders before. A later one's are not among them.
+  // While the lock is held, the names are those of earlier holders, not of a later one.
   await lock.confirm();
   let hasState = false;
   for (const name of names) {
     const path = join(state.path, name);
     if ((await statusOf(path))?.kind !== "directory") {
       await rm(path, { force: true });
-    } else if (!await isRemoved(path)) {
+    } else if (!await removeIfEmpty(path)) {
       try {
         await rename(path, hasState ? join(directory, name) : directory);
       } catch (error) {
@@ -212,23 +209,23 @@ async function takeOver(
     hasState = false;
   }
   if (!hasState) await mkdir(directory, { mode: 0o700 });
-  else await removePlanted(directory);
-  // From here on whoever takes over finds the directory, and moves it.
+  else await removeForeign(directory);
+  // From here on a process that takes over finds the directory, and renames it.
   await lock.confirm();
 }
 
-/** Removes what no process that used the directory can have left, and the lock of its last one. */
-async function removePlanted(directory: string): Promise<void> {
+/** Removes what no save or extraction can have left, and the lock of the last holder. */
+async function removeForeign(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
     const path = join(directory, name);
     const kind = (await statusOf(path))?.kind;
-    const isRight = isStagedName(name) ? kind === "directory" : kind === "file";
-    if (!isRight || name === "lock") await rm(path, { recursive: true, force: true });
+    const isExpected = isStagedName(name) ? kind === "directory" : kind === "file";
+    if (!isExpected || name === "lock") await rm(path, { recursive: true, force: true });
   }
 }
 
-/** Removes a directory if it is empty. */
-async function isRemoved(path: string): Promise<boolean> {
+/** Removes a directory if it is empty; resolves to whether it is gone. */
+async function removeIfEmpty(path: string): Promise<boolean> {
   try {
     await rmdir(path);
     return true;
@@ -243,7 +240,7 @@ async function isPrivate(directory: string, { uid }: StateDirectory): Promise<bo
     (IS_WINDOWS || status.uid === uid);
 }
 
-/** The claim of a state directory's other users lasts as long as its sweep. */
+/** Makes the release of a claim wait for the sweep. */
 function withSweep(
   claim: Omit<PathClaim, "swept">,
   swept: Promise<void>,
@@ -260,8 +257,8 @@ function withSweep(
 }
 
 /**
- * Removes what dead processes left of extractions to other paths, and their locks. What they saved stays.
- * Never fails.
+ * Removes what killed processes left of extractions to other paths, and their locks. Parts of saves
+ * stay, since a later save resumes from them. Never fails.
  */
 async function sweep(
   state: StateDirectory,
@@ -272,12 +269,13 @@ async function sweep(
 ): Promise<void> {
   const sweepKey = async (key: string) => {
     const holder = randomBytes(8).toString("hex");
-    const claim = await claimState(state, key, key, holder, leaseMs, () => true, signal);
+    const request = { key, target: key, holder, leaseMs, signal, isYielding: () => true };
+    const claim = await claimState(state, request);
     if (claim === undefined) return;
     try {
       const name = await targetName(claim.directory);
-      const isItsOwn = name !== undefined && stateKey({ root, name }) === key;
-      await settleExtraction(claim.directory, isItsOwn ? join(root, name) : undefined);
+      const isOfKey = name !== undefined && stateKey({ root, name }) === key;
+      await settleExtraction(claim.directory, isOfKey ? join(root, name) : undefined);
     } finally {
       await claim.release();
     }
@@ -290,20 +288,20 @@ async function sweep(
       if (key === "" || key === ownKey || claimed.has(`${state.identity}/${key}`)) continue;
       const path = join(state.path, name);
       if (kind === "probe") await rm(path, { force: true });
-      else if (await (kind === "lock" ? isOld(path, leaseMs) : isLeftover(path))) keys.add(key);
+      else if (await (kind === "lock" ? isExpired(path, leaseMs) : isLeftover(path))) keys.add(key);
     }
     return keys;
   };
   try {
-    // What another process holds stays.
+    // Those that another process holds fail, and stay.
     await Promise.allSettled([...await findKeys()].map(sweepKey));
   } catch {
-    // The next one does it.
+    // The next sweep removes it.
   }
 }
 
-/** Whether a lock looks as if its holder were dead. */
-async function isOld(lock: string, leaseMs: number): Promise<boolean> {
+/** Whether a lock was not renewed for a lease. */
+async function isExpired(lock: string, leaseMs: number): Promise<boolean> {
   const status = await statusOf(lock);
   return status !== undefined && Date.now() - status.mtimeMs > leaseMs;
 }

@@ -5,68 +5,69 @@ import { isErrno } from "./errno.ts";
 import { statusOf, statusOfOpen } from "./file_status.ts";
 import { createPrivateFile } from "./regular_file.ts";
 
-/** Keeps other processes from a path. */
+/** A lock that keeps other processes from a path. */
 export interface PathLock {
-  /** Throws if the lock may have been lost; looks only where it has not for a while. */
+  /** Throws if the lock was lost; checks that only if the last check is older than half a lease. */
   requireHeld(): Promise<void>;
   /** Throws if the lock was lost. */
   confirm(): Promise<void>;
   /**
    * Releases the lock. Never fails.
    *
-   * @param directory A directory that whoever takes over the lock moves, so that a lock that was lost
+   * @param directory A directory that a process which takes over renames, so that a lock that was lost
    * cannot be removed.
    */
   release(directory: string): Promise<void>;
 }
 
-/** How often a holder renews its lock within the time that others wait for a sign of life. */
-const BEATS_PER_LEASE = 6;
+/** Which lock to take, and for whom. */
+export interface LockRequest {
+  /** The file that is the lock. */
+  readonly path: string;
+  /** The path that it locks, for messages. */
+  readonly target: string;
+  /** A name that no other holder has. */
+  readonly holder: string;
+  /** After how long a lock that is not renewed expires, in milliseconds. */
+  readonly leaseMs: number;
+  /** Ends the wait for the lock. */
+  readonly signal: AbortSignal;
+}
+
+/** How often a holder renews its lock within a lease, and how often others check that. */
+const RENEWALS_PER_LEASE = 6;
 const POLLS_PER_LEASE = 60;
 
 /**
- * Takes a lock, which is a file that its holder touches while it lives. A process id would say less: it
- * is reused, means nothing in another container or on another host, and looking it up needs a
- * permission in Deno. A lock that exists is watched: if it is touched, the path is busy; if it goes,
- * the path is free; if nothing happens for `leaseMs`, its holder is dead and the lock is taken over.
+ * Takes a lock: a file that its holder renews by setting its time. A process id would not do: it is
+ * reused, means nothing in another container or on another host, and Deno needs a permission to check
+ * it. An existing lock is polled: if its time changes, the path is busy; if it is removed, the path is
+ * free; if neither happens for `leaseMs`, its holder was killed and the lock is taken over.
  *
- * @param path The lock's file.
- * @param target The path that it locks, for messages.
- * @param holder A name that no other holder has.
- * @param leaseMs How long a holder may give no sign of life, in milliseconds.
- * @param signal Ends the wait.
- * @throws {HpcaiError} if another process holds the lock, or what has its name is no file.
+ * @throws {HpcaiError} if another process holds the lock, or something else than a file has its name.
  */
-export async function lockPath(
-  path: string,
-  target: string,
-  holder: string,
-  leaseMs: number,
-  signal: AbortSignal,
-): Promise<PathLock> {
+export async function lockPath(request: LockRequest): Promise<PathLock> {
   while (true) {
-    signal.throwIfAborted();
+    request.signal.throwIfAborted();
     try {
-      const file = await createPrivateFile(path);
-      return hold(path, target, file, (await statusOfOpen(file)).identity, leaseMs);
+      const file = await createPrivateFile(request.path);
+      return hold(request, file, (await statusOfOpen(file)).identity);
     } catch (error) {
       if (!isErrno(error, "EEXIST")) throw error;
     }
-    await waitUntilFree(path, target, `${path}.${holder}`, leaseMs, signal);
+    await waitUntilFree(request);
   }
 }
 
 function hold(
-  path: string,
-  target: string,
+  { path, target, leaseMs }: LockRequest,
   file: FileHandle,
   identity: string,
-  leaseMs: number,
 ): PathLock {
   let renewedAt = performance.now();
   let isLost = false;
   const confirm = async () => {
-    // Open, the file keeps its inode, so that no other file has the same identity.
+    // While it is open, no other file gets its inode, and so its identity.
     isLost ||= (await statusOf(path))?.identity !== identity;
     if (isLost) {
       throw new HpcaiError(
@@ -82,8 +83,8 @@ function hold(
     await file.utimes(now, now);
     renewedAt = time;
   };
-  let beat: Promise<void> = Promise.resolve();
-  const timer = setInterval(() => beat = renew().catch(() => {}), leaseMs / BEATS_PER_LEASE);
+  let renewal: Promise<void> = Promise.resolve();
+  const timer = setInterval(() => renewal = renew().catch(() => {}), leaseMs / RENEWALS_PER_LEASE);
   return {
     confirm,
     requireHeld: async () => {
@@ -91,14 +92,14 @@ function hold(
     },
     async release(directory) {
       clearInterval(timer);
-      await beat;
+      await renewal;
       try {
         await confirm();
         const released = `${directory}/lock`;
         await rename(path, released);
-        await discard(released, path, identity);
+        await removeLock(released, path, identity);
       } catch {
-        // Then it was lost, or is left to be taken over.
+        // It was lost, or expires.
       }
       await file.close().catch(() => {});
     },
@@ -106,11 +107,7 @@ function hold(
 }
 
 async function waitUntilFree(
-  path: string,
-  target: string,
-  stale: string,
-  leaseMs: number,
-  signal: AbortSignal,
+  { path, target, holder, leaseMs, signal }: LockRequest,
 ): Promise<void> {
   const seen = await statusOf(path);
   if (seen === undefined) return;
@@ -119,7 +116,7 @@ async function waitUntilFree(
       advice: `Remove ${path}.`,
     });
   }
-  // Counted, not timed: a machine that was suspended has to see the holder do nothing after that.
+  // Counted, not timed: after a suspension of the machine, the holder has to miss its renewals again.
   for (let poll = 0; poll < POLLS_PER_LEASE; poll++) {
     await delay(leaseMs / POLLS_PER_LEASE, undefined, { signal });
     const current = await statusOf(path);
@@ -130,20 +127,21 @@ async function waitUntilFree(
       });
     }
   }
-  // Moved first, so that of two who take over one does not remove the other's lock.
+  const stale = `${path}.${holder}`;
+  // Renamed first, so that of two processes that take over neither removes the lock of the other.
   try {
     await rename(path, stale);
   } catch (error) {
     if (isErrno(error, "ENOENT")) return;
     throw error;
   }
-  await discard(stale, path, seen.identity);
+  await removeLock(stale, path, seen.identity);
 }
 
-/** Removes a lock that was moved away from its path; gives it back if it is another one's. */
-async function discard(moved: string, path: string, identity: string): Promise<void> {
-  const isAnother = (await statusOf(moved))?.identity !== identity;
-  // If there is a lock again, the other one has lost its own and will notice.
-  if (isAnother) await link(moved, path).catch(() => {});
+/** Removes a lock that was renamed; restores it if it is the lock of another process. */
+async function removeLock(moved: string, path: string, identity: string): Promise<void> {
+  const isOfAnother = (await statusOf(moved))?.identity !== identity;
+  // If there is a new lock already, the other process has lost its own, and finds that out.
+  if (isOfAnother) await link(moved, path).catch(() => {});
   await rm(moved, { force: true });
 }

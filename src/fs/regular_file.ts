@@ -1,11 +1,12 @@
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import { HpcaiError } from "../errors.ts";
 import { type FileStatus, statusOf, statusOfOpen } from "./file_status.ts";
 
-/** No link is followed, no FIFO waited for. Windows has neither flag. */
+/** Follows no link and waits for no FIFO. Windows has neither flag. */
 const SAFELY = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
-/** As many bytes are read at a time. */
+/** How many bytes are read at a time. */
 const CHUNK_BYTES = 256 * 1024;
 
 /**
@@ -23,27 +24,27 @@ export function createPrivateFile(path: string): Promise<FileHandle> {
 }
 
 /**
- * Opens a file that exists to read it, or to write to it too; `undefined` where there is none, or
- * anything else has that name.
+ * Opens a file that exists, to read it or also to write to it; resolves to `undefined` where there is
+ * none, or something else has that name.
  *
- * @param isTaken Tells whether the file is one to open.
+ * @param isAccepted Whether to open a file with that status.
  */
 export async function openRegularFile(
   path: string,
   access: "read" | "write",
-  isTaken: (status: FileStatus) => boolean = () => true,
+  isAccepted: (status: FileStatus) => boolean = () => true,
 ): Promise<FileHandle | undefined> {
   const found = await statusOf(path);
-  if (found?.kind !== "file" || !isTaken(found)) return undefined;
+  if (found?.kind !== "file" || !isAccepted(found)) return undefined;
   const flags = access === "read" ? constants.O_RDONLY : constants.O_RDWR;
   const file = await open(path, flags | SAFELY);
-  // Deno follows links on its own before it opens a file, so that O_NOFOLLOW alone does not do.
+  // Deno resolves links itself before it opens a file, so that O_NOFOLLOW alone is not enough.
   if ((await statusOfOpen(file)).identity === found.identity) return file;
   await file.close();
   return undefined;
 }
 
-/** Reads an open file up to a byte, until it is aborted. */
+/** Reads an open file up to a byte. Fails once the signal aborts. */
 export async function* readBytes(
   file: FileHandle,
   end: number,
@@ -59,13 +60,13 @@ export async function* readBytes(
   }
 }
 
-/** Reads a file that exists, to its end or until it is aborted. */
+/** Reads a file that exists to its end. Fails once the signal aborts. */
 export async function* readRegularFile(
   path: string,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const file = await openRegularFile(path, "read");
-  if (file === undefined) throw new Error(`${path} is no regular file any more`);
+  if (file === undefined) throw new HpcaiError(`Cannot read ${path}: it is no longer a file`);
   try {
     yield* readBytes(file, Infinity, signal);
   } finally {

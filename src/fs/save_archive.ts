@@ -20,13 +20,13 @@ import { openSavedFile, type SavedFile } from "./saved_file.ts";
 
 /** How to save an archive. */
 export interface SaveOptions extends TransferOptions {
-  /** Whether a file that is at the path is replaced, once the new one is whole. Default `false`. */
+  /** Whether a file that exists at the path is replaced, once the new one is complete. Default `false`. */
   readonly overwrite?: boolean | undefined;
-  /** Whether the file's SHA-256 is worked out on the way. Default `true`. */
+  /** Whether the SHA-256 of the file is computed. Default `true`. */
   readonly sha256?: boolean | undefined;
   /**
-   * Whether the archive is read through, gzip's checksum and the tar's headers, before the file gets
-   * its name. Default `false`.
+   * Whether the archive is verified, gzip's checksum and the tar's headers, before the file gets its
+   * name. Default `false`.
    */
   readonly verify?: boolean | undefined;
 }
@@ -35,19 +35,19 @@ export interface SaveOptions extends TransferOptions {
 export interface SaveCompleteEvent {
   /** Distinguishes the events. */
   readonly type: "complete";
-  /** How many bytes the archive has as it was transferred, as in the events before. */
+  /** How many bytes the archive has as transferred, as in the events before. */
   readonly loaded: number;
-  /** Where the file is, as `saveArchive$` was given it. */
+  /** The path of the file, as passed. */
   readonly path: string;
-  /** How many bytes the file has; not `loaded` where the archive was converted. */
+  /** How many bytes the file has; differs from `loaded` where the archive was converted. */
   readonly size: number;
-  /** What the file is. */
+  /** The format of the file. */
   readonly format: ArchiveFormat;
   /** The SHA-256 of the file in lower-case hex; `undefined` where the option is off. */
   readonly sha256: string | undefined;
 }
 
-/** What saving emits: progress, then once that the file is there. */
+/** The events of saving: progress, then `complete` once. */
 export type SaveEvent =
   | DownloadPreparingEvent
   | DownloadProgressEvent
@@ -55,39 +55,40 @@ export type SaveEvent =
   | SaveCompleteEvent;
 
 /**
- * Saves a checkpoint's archive as a file, which has its name only once it is complete. After an
- * interruption or a crash, saving to the same path again, from any process, resumes where the server
- * still has the same archive; after a crash without what was not yet synced to the disk, at most what
- * arrived in the last second or the last 64 MiB.
+ * Saves a checkpoint's archive as a file, which has its name only once it is complete.
  *
- * What is left on disk is in one hidden directory beside the file, `.hpcai-rx`, which only its owner can
- * read: parts of archives, and for each file a record by which a later save of the same checkpoint finds
- * the file complete and fetches nothing. It holds no key and no URL. It may be removed while nothing is
- * saved. A server without a strong `ETag` (RFC 9110, section 8.8.3) leaves nothing in it, and saving
- * restarts. Where another user owns `.hpcai-rx`, it is `.hpcai-rx-<uid>`.
+ * After an interruption or a crash, save to the same path again, from any process, to resume; that needs
+ * a server that still has the same archive. After a crash, the bytes that were not yet synced to the disk
+ * are transferred again: at most those of the last second or the last 64 MiB.
  *
- * The file is what its name says: a `.tar.gz` or `.tgz` is compressed where the server's
- * `Content-Encoding` made a bare tar of it on the way, a `.tar` decompressed. Under other names it is
- * what arrived. The file's permissions are those of any new file; only a file is ever replaced.
+ * The state of saves is in one hidden directory beside the file, `.hpcai-rx`, which only its owner can
+ * read: parts of archives, and for each file a record by which a later save of the same checkpoint
+ * recognizes the file and transfers nothing. It holds no key and no URL. It may be removed while no save
+ * is in progress. A server without a strong `ETag` (RFC 9110, section 8.8.3) leaves nothing in it, and
+ * saving restarts. Where another user owns `.hpcai-rx`, it is `.hpcai-rx-<uid>`.
  *
- * Only one can save to a path at a time. A process that was killed keeps the next one waiting for 3
- * seconds. One that was suspended for longer may lose the path to another; it fails then, and leaves
- * alone what the other one made.
+ * The file has the format of its name: where the server's `Content-Encoding` made a tar of a `.tar.gz`,
+ * a `.tar.gz` or `.tgz` is compressed again; a `.tar` is decompressed. Under other names the file has
+ * the bytes that arrived. Its permissions are those of any new file; only a file is ever replaced.
+ *
+ * Only one process can save to a path at a time. After a process was killed, the next one waits for 3
+ * seconds. A process that was suspended for longer may lose the path to another; it fails then, and does
+ * not change what the other one saved.
  *
  * Runs on Deno, Node and Bun. In Deno it needs the permissions to read and to write the directory.
  *
- * @param client Whom to ask.
- * @param checkpoint Which checkpoint: its path, what a listing says of it, or its ids.
- * @param path Where to save, for example `checkpoints/final.tar.gz`. Its directory is made if it does not exist.
+ * @param client The client that sends the requests.
+ * @param checkpoint A checkpoint of a listing, its path, or its ids.
+ * @param path Where to save, for example `checkpoints/final.tar.gz`. Its directory is created.
  * @param options How to save.
  * @returns Emits progress like `download$`, from the byte that it resumes from; at the end
- * `complete`, and completes. Unsubscribing stops at once and keeps what arrived; the next save of this
+ * `complete`, and completes. Unsubscribing aborts at once and keeps what arrived; the next save of this
  * process to `path` waits until that is on the disk. Fails like `download$`; before any request, with a
- * {@linkcode PathExistsError} if there is a file at `path` that is not known to be this archive and is
- * not to be overwritten, with an {@linkcode InvalidArgumentError} if what is there is no file, also if
- * it is a link to one; with an {@linkcode InvalidArchiveError} if `verify` finds the archive damaged;
- * with an {@linkcode HpcaiError} if another process saves to `path`, the state directory cannot be
- * trusted, or the file system fails or is full. What was at `path` is then untouched.
+ * {@linkcode PathExistsError} if a file exists at `path` that is not known to be this archive, and
+ * `overwrite` is not set, and with an {@linkcode InvalidArgumentError} if what exists there is not a
+ * file, even if it is a link to one; with an {@linkcode InvalidArchiveError} if `verify` finds the
+ * archive damaged; with an {@linkcode HpcaiError} if another process saves to `path`, the state directory
+ * cannot be trusted, or the file system fails or is full. What was at `path` is then untouched.
  *
  * @example
  * ```ts
@@ -120,13 +121,13 @@ export function saveArchive$(
     requireFilePath(path);
     const { overwrite = false, sha256 = true, verify = false } = options;
     const fileOptions = { overwrite, sha256, verify };
-    const saved$ = opened$((signal) => openSavedFile(path, ids, fileOptions, signal)).pipe(
+    const saved$ = openFile$((signal) => openSavedFile(path, ids, fileOptions, signal)).pipe(
       switchMap((file) =>
         lockSink$(
           file.sink,
           (sink) => transfer$(transport, ids, sink, { ...settings, position: file.position }),
         ).pipe(
-          // The failure comes once the files are as they will stay.
+          // The error is emitted once the files are in their final state.
           catchError(async (error) => {
             await file.release(error);
             throw error;
@@ -141,13 +142,13 @@ export function saveArchive$(
         )
       ),
     );
-    // Files are opened only for those whose turn it is.
+    // The limit is around all of it, so that no file is opened before its turn.
     return transport.limitTransfers(saved$);
   });
 }
 
-/** Opens a file, and releases it where it opens only after the unsubscription. */
-function opened$(open: (signal: AbortSignal) => Promise<SavedFile>): Observable<SavedFile> {
+/** Opens a file, and releases it if it opens only after the unsubscription. */
+function openFile$(open: (signal: AbortSignal) => Promise<SavedFile>): Observable<SavedFile> {
   return new Observable((subscriber) => {
     const aborting = new AbortController();
     open(aborting.signal).then((file) => {

@@ -2,7 +2,7 @@
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { CheckpointIds } from "../types.ts";
-import { type ArchiveRecord, isOfFile, readArchiveRecord } from "./archive_record.ts";
+import { type ArchiveRecord, isUnchanged, readArchiveRecord } from "./archive_record.ts";
 import { syncDirectory } from "./directory.ts";
 import { statusOf } from "./file_status.ts";
 
@@ -42,12 +42,12 @@ export async function findSaveState(
 ): Promise<SaveState> {
   const file = await statusOf(path);
   const partRecord = await readArchiveRecord(partRecordPath(directory), checkpoint);
-  if (partRecord !== undefined && isOfFile(partRecord, file)) {
+  if (partRecord !== undefined && isUnchanged(partRecord, file)) {
     await retirePart(directory, true);
     return { saved: partRecord, hasPart: false };
   }
   const record = await readArchiveRecord(fileRecordPath(directory), checkpoint);
-  const isSaved = record !== undefined && isOfFile(record, file);
+  const isSaved = record !== undefined && isUnchanged(record, file);
   return { saved: isSaved ? record : undefined, hasPart: partRecord !== undefined };
 }
 

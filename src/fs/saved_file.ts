@@ -154,7 +154,7 @@ function savedFile(save: Save, first: SaveStage): SavedFile {
     },
     facts() {
       if (stage.name === "committed") return stage.facts;
-      throw new HpcaiError(`${path} is not saved yet`);
+      throw new HpcaiError(`Cannot read ${path}: it is not saved yet`);
     },
     release: (error) => released ??= release(error),
   };
@@ -170,7 +170,7 @@ async function firstStage(save: Save): Promise<SaveStage> {
     return { name: "kept", record: saved, facts: await factsOf(path, sha256, ending.signal) };
   }
   if (!overwrite && await statusOf(path) !== undefined) {
-    throw existsError(path, "exists, and is not known to be this archive");
+    throw existsError(path, "exists and is not known to be this archive");
   }
   return { name: "part", part: await openPart(save) };
 }
@@ -189,7 +189,7 @@ function positionOf(stage: SaveStage): ArchivePosition | undefined {
 
 function partOf(stage: SaveStage, path: string): PartFile {
   if (stage.name === "part") return stage.part;
-  throw new HpcaiError(`${path} has fewer bytes than the server sends`);
+  throw new HpcaiError(`Cannot save ${path}: the file has fewer bytes than the server sends`);
 }
 
 /** Drops what there is of the archive, so that it can be written from its first byte. */
@@ -228,7 +228,7 @@ async function factsOf(
   signal: AbortSignal,
 ): Promise<SavedFileFacts> {
   const file = await openRegularFile(path, "read");
-  if (file === undefined) throw new HpcaiError(`${path} is no longer a file`);
+  if (file === undefined) throw new HpcaiError(`Cannot read ${path}: it is no longer a file`);
   try {
     const digest = fileDigest(isHashed);
     await digest.updateFrom(file, Infinity, signal);

@@ -7,13 +7,13 @@ import { statusOf } from "./file_status.ts";
 import type { PathClaim } from "./path_claim.ts";
 import { openRegularFile } from "./regular_file.ts";
 
-/** What is extracted, what it replaces, and the target's name, in the directory of a path's state. */
+/** In the directory of a path's state: what is extracted, what it replaces, and the target's name. */
 const NEW = "new";
 const OLD = "old";
 const RECORD = "extraction.json";
 const EXTRACTION = [NEW, OLD, RECORD, `${RECORD}.tmp`];
 
-/** Makes the directory that an archive is extracted into before it gets its name. */
+/** Creates the directory that entries are written into before it gets its name. */
 export async function makeStagedDirectory({ directory }: PathClaim): Promise<string> {
   const staged = join(directory, NEW);
   await mkdir(staged);
@@ -23,10 +23,10 @@ export async function makeStagedDirectory({ directory }: PathClaim): Promise<str
 /**
  * Gives the staged directory its name, and removes the one that it replaces.
  *
- * Whoever takes over moves the state's directory first, so that both renames of a process that has
- * lost its claim fail: the one of the target for lack of a place to go to.
+ * A process that takes over renames the state's directory first, so that both renames of a process that
+ * has lost its claim fail: that of the target for lack of a destination.
  *
- * @param name The target's name, as `claimPath` was given it.
+ * @param name The target's name, as in the location of its claim.
  */
 export async function publishStagedDirectory(
   { directory, confirm }: PathClaim,
@@ -51,10 +51,10 @@ export async function publishStagedDirectory(
 }
 
 /**
- * Removes what an extraction left. Where it ended between the two renames of its end, the directory
- * that it was to replace gets its name back.
+ * Removes what an extraction left. If it ended between its two renames, the directory that it was to
+ * replace gets its name back.
  *
- * @param target What it was to extract into, if that is known.
+ * @param target The path of the extraction, if that is known.
  */
 export async function settleExtraction(
   directory: string,
@@ -85,7 +85,7 @@ export async function isLeftover(directory: string): Promise<boolean> {
   return !isOfSave || names.some(isStagedName);
 }
 
-/** The name of the directory that an extraction was to replace, if it wrote that down. */
+/** The name of the directory that an extraction was to replace, if it recorded that. */
 export async function targetName(directory: string): Promise<string | undefined> {
   const file = await openRegularFile(join(directory, RECORD), "read");
   try {

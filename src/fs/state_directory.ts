@@ -7,12 +7,12 @@ import { isErrno } from "./errno.ts";
 import { IS_WINDOWS, statusOf, statusOfOpen } from "./file_status.ts";
 import { createFile } from "./regular_file.ts";
 
-/** Holds what is left of all saves and extractions into the directory that it is in. */
+/** The name of the directory that has the state of all saves and extractions beside it. */
 const NAME = ".hpcai-rx";
 
-/** Where state is kept, by default in the directory of the file that it is about. */
+/** Where the state of a file is kept; by default in the directory of the file. */
 export interface StateLocation {
-  /** The directory whose state directory it is. */
+  /** The directory that the state directory is in. */
   readonly root: string;
   /** The name of the file in that directory. */
   readonly name: string;
@@ -22,19 +22,19 @@ export interface StateLocation {
 export interface StateDirectory {
   /** Where it is. */
   readonly path: string;
-  /** Which directory it is, whatever its path. */
+  /** Identifies the directory under any path. */
   readonly identity: string;
-  /** Who the file system takes this process for. */
+  /** The user id that the file system gives the files of this process. */
   readonly uid: number;
   /** The permissions of a new file, as the system gives them: 0666 less the umask. */
   readonly fileMode: number;
 }
 
 /**
- * Makes or checks the state directory in `root`: `.hpcai-rx`, or `.hpcai-rx-<uid>` where another user
+ * Creates or checks the state directory in `root`: `.hpcai-rx`, or `.hpcai-rx-<uid>` where another user
  * owns that. Resolves to `undefined` where another process has just removed it.
  *
- * @param probeName A name for a file in it that nothing else has.
+ * @param probeName A unique name for a file in it.
  * @throws {HpcaiError} if it is a link, not a directory, or others may write to it.
  */
 export async function openStateDirectory(
@@ -46,16 +46,16 @@ export async function openStateDirectory(
   if (state !== "another user's") return state;
   const own = `${shared}-${await uidIn(root)}`;
   const ownState = await openIfOwn(own, probeName);
-  if (ownState === "another user's") throw unusable(own, "belongs to another user");
+  if (ownState === "another user's") throw stateError(own, "belongs to another user");
   return ownState;
 }
 
-/** Removes a state directory that is of no more use. */
+/** Removes a state directory if it is empty. */
 export async function removeStateDirectory({ path }: StateDirectory): Promise<void> {
   await rmdir(path).catch(() => {});
 }
 
-/** Names a file's state: no longer than the file system allows, however long the file's name is. */
+/** The name of a file's state, which the file system allows, however long the file's name is. */
 export function stateKey({ name }: StateLocation): string {
   return createHash("sha256").update(name).digest("hex").slice(0, 32);
 }
@@ -68,7 +68,7 @@ async function openIfOwn(
   const status = await statusOf(path);
   if (status === undefined) return undefined;
   const { kind, identity, isWritableByOthers } = status;
-  if (kind !== "directory") throw unusable(path, `is a ${kind}, not a directory`);
+  if (kind !== "directory") throw stateError(path, `is a ${kind}, not a directory`);
   let probe: { readonly uid: number; readonly mode: number };
   try {
     probe = await probeFile(join(path, probeName));
@@ -80,7 +80,7 @@ async function openIfOwn(
   }
   // Root may write everywhere.
   if (!IS_WINDOWS && probe.uid !== status.uid) return "another user's";
-  if (isWritableByOthers) throw unusable(path, "can be written to by other users");
+  if (isWritableByOthers) throw stateError(path, "can be written to by other users");
   return { path, identity, uid: probe.uid, fileMode: probe.mode };
 }
 
@@ -95,9 +95,9 @@ async function makePrivateDirectory(path: string): Promise<void> {
 }
 
 /**
- * Learns from a new file who owns it and what the umask leaves of its permissions. The process's own
- * user id and umask would not do: a file system may map users, a directory may have default
- * permissions, and Deno asks for a permission to read either.
+ * Creates a file to find out its owner and its permissions, of which the umask is taken off. The user id
+ * and the umask of the process would not do: a file system may map users, a directory may have default
+ * permissions, and Deno needs a permission to read either.
  */
 async function probeFile(path: string): Promise<{ readonly uid: number; readonly mode: number }> {
   const file = await createFile(path);
@@ -118,9 +118,9 @@ async function uidIn(root: string): Promise<number | undefined> {
   }
 }
 
-function unusable(path: string, problem: string): HpcaiError {
+function stateError(path: string, problem: string): HpcaiError {
   return new HpcaiError(
     `Cannot keep state in ${path}: it ${problem}`,
-    { advice: "Remove it, or choose another directory." },
+    { advice: "Remove it, or save into another directory." },
   );
 }

@@ -4,14 +4,14 @@ import { InvalidArchiveError } from "../errors.ts";
 import { webStream } from "../download/web_stream.ts";
 
 /**
- * Reads a `.tar.gz` or a plain tar from its first byte to its last, as extracting it would, which
- * checks gzip's CRC and length (RFC 1952, section 2.3.1) and each of the tar's headers.
+ * Verifies a `.tar.gz` or a tar: reads it to its end, as an extraction does, which checks gzip's CRC and
+ * length (RFC 1952, section 2.3.1) and each header of the tar.
  *
- * @throws {InvalidArchiveError} if the archive is broken, or holds nothing.
- * @throws {UnsafeArchiveError} if an entry cannot be read right.
+ * @throws {InvalidArchiveError} if the archive is damaged, or has no entry.
+ * @throws {UnsafeArchiveError} if an entry is not supported.
  */
 export async function verifyArchive(bytes: AsyncIterable<Uint8Array>): Promise<void> {
   let entries = 0;
   for await (const _entry of tarEntries(await decompress(webStream(bytes)))) entries++;
-  if (entries === 0) throw new InvalidArchiveError("it is no tar, or an empty one");
+  if (entries === 0) throw new InvalidArchiveError("it is not a tar, or it is empty");
 }

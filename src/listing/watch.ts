@@ -41,7 +41,7 @@ export interface WatchTarget<T> {
   readonly list$: Observable<readonly T[]>;
   /** Returns the id of an item. */
   readonly idOf: (value: T) => string;
-  /** Whether it is one run, which may not exist, or no longer. */
+  /** Whether the target belongs to one run, so that a 404 ends the watch. */
   readonly isOneRun: boolean;
 }
 

@@ -28,11 +28,17 @@ export function obstacleAdvice(obstacle: ConnectionObstacle, url: URL): string {
   }
 }
 
+/** What to do where Node ignores the proxy that an environment variable names. */
+export function ignoredProxyAdvice(variable: string): string {
+  return `Node ignores ${variable}. Set NODE_USE_ENV_PROXY=1, which Node 24 and later support, or ` +
+    "pass the option fetch with one that uses the proxy.";
+}
+
 /**
- * What to do where Node ignores the proxy of the environment, or `undefined` where it uses one or that
- * cannot be known: Node uses it only with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`.
+ * The environment variable of a proxy that Node ignores, or `undefined` where there is none or that
+ * cannot be known: Node uses a proxy only with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`.
  */
-export function ignoredProxyAdvice(
+export function ignoredProxy(
   url: URL,
   { process, [DISPATCHER]: dispatcher }: NodeGlobals,
 ): string | undefined {
@@ -44,7 +50,5 @@ export function ignoredProxyAdvice(
     [env["NODE_OPTIONS"] ?? "", ...execArgv].some((flags) => flags.includes("--use-env-proxy"));
   const isReplaced = dispatcher !== undefined && dispatcher.constructor.name !== "Agent";
   const isExempt = Boolean(env["NO_PROXY"] || env["no_proxy"]);
-  if (variable === undefined || isUsed || isReplaced || isExempt) return undefined;
-  return `Node ignores ${variable}. Set NODE_USE_ENV_PROXY=1, which Node 24 and later support, or ` +
-    "pass the option fetch with one that uses the proxy.";
+  return isUsed || isReplaced || isExempt ? undefined : variable;
 }

@@ -29,25 +29,26 @@ export function deepestReason(cause: unknown): string {
   return cause.message || ("code" in cause ? String(cause.code) : cause.name);
 }
 
-const GENERAL_ADVICE = "Check the network and baseUrl.";
+const GENERAL = { advice: "Check the network and baseUrl." };
 
-/** What to do about a failed connection. */
+/** What to do about a failed connection, and the proxy that the runtime ignored, if any. */
 export async function connectionAdvice(
   obstacle: ConnectionObstacle | undefined,
   url: URL,
-): Promise<string> {
+): Promise<Pick<ApiConnectionErrorOptions, "advice" | "ignoredProxy">> {
   // A failure that is retried loads nothing, except where Node may ignore a proxy.
   const { process, Deno } = globalThis as RuntimeGlobals;
   const mayIgnoreProxy = Deno === undefined &&
     Object.keys(process?.env ?? {}).some((name) => /^https?_proxy$/i.test(name));
-  if (!obstacle && !mayIgnoreProxy) return GENERAL_ADVICE;
+  if (!obstacle && !mayIgnoreProxy) return GENERAL;
   try {
-    const { obstacleAdvice, ignoredProxyAdvice } = await import("./connection_advice.ts");
-    return obstacle
-      ? obstacleAdvice(obstacle, url)
-      : ignoredProxyAdvice(url, globalThis) ?? GENERAL_ADVICE;
+    const advices = await import("./connection_advice.ts");
+    if (obstacle) return { advice: advices.obstacleAdvice(obstacle, url) };
+    const ignoredProxy = advices.ignoredProxy(url, globalThis);
+    if (!ignoredProxy) return GENERAL;
+    return { advice: advices.ignoredProxyAdvice(ignoredProxy), ignoredProxy };
   } catch {
-    return GENERAL_ADVICE;
+    return GENERAL;
   }
 }
 

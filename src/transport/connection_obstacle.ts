@@ -1,6 +1,6 @@
 import type { ConnectionObstacle } from "../errors.ts";
 
-/** Codes of Node's and Bun's certificate checks: OpenSSL's names, and `ERR_TLS_CERT_…`. */
+/** Codes of the certificate checks of Node and Bun: OpenSSL's names, and `ERR_TLS_CERT_…`. */
 const CERTIFICATE_CODES = /CERT|CRL|^UNABLE_TO_|^INVALID_|^HOSTNAME_|^PATH_LENGTH/;
 
 /** How rustls begins the message about a certificate; Deno's errors have no code. */

@@ -7,7 +7,7 @@ import { type HopResponse, requestInfo } from "./hop.ts";
 import { redactedCause } from "./redact.ts";
 import { excerpt } from "./status_error.ts";
 
-/** A fault's message repeats what was there instead, which can be anything. */
+/** How much of the description of a fault is kept: it repeats a value of any length. */
 const MAX_FAULT_CHARACTERS = 200;
 
 /** Makes a function that reads and decodes the JSON of a response. */

@@ -1,33 +1,33 @@
-/** Stands where a secret stood. */
+/** Replaces a secret. */
 const REDACTED = "[redacted]";
 
-/** Removes the secrets from a text that came from outside. */
+/** Removes the secrets from a text of a server or a runtime. */
 export type Redact = (text: string) => string;
 
-/** Knows what is secret in a request and its responses. */
+/** The secrets of a request and its responses. */
 export interface Redactor {
-  /** Removes the key, known queries and all that looks like the query of a URL from a text. */
+  /** Removes the key, known queries, and what looks like the query of a URL. */
   readonly redact: Redact;
-  /** Makes the values in a URL's query secret wherever they stand, as a signature is. */
+  /** Makes the values in a URL's query, such as a signature, secret. */
   hideQuery(url: URL): void;
 }
 
-/** Shorter values are no signatures, and removing them would spoil any text. */
+/** Shorter values are no signatures, and removing them would make texts unreadable. */
 const MIN_SECRET_LENGTH = 8;
 
-/** Fewer letters and digits of a secret are a word that any text may hold. */
+/** Secrets with fewer letters and digits could be words of any text. */
 const MIN_LETTERS = 4;
 
-/** No message needs more of a text than this. */
+/** The longest redacted text. */
 const MAX_CHARACTERS = 4096;
 
-/** More of a text is not shown, however much of it was removed. */
+/** How much of a text is redacted, so that there is enough left after removing secrets. */
 const MAX_SHOWN = 2 * MAX_CHARACTERS;
 
-/** More of a text is not searched: room for a secret that begins where the shown part ends. */
+/** How much of a text is searched: a secret may begin near the end of the redacted part. */
 const MAX_SEARCHED = 2 * MAX_SHOWN;
 
-/** An encoding of an encoding of an encoding: more layers than servers and proxies add. */
+/** How many layers of encoding are removed: more than servers and proxies add. */
 const MAX_LAYERS = 3;
 
 /** The query of a URL, a query without its URL, and the user of a URL; JSON may escape slashes. */
@@ -38,16 +38,16 @@ const PATTERNS = [
 ];
 
 /**
- * One character of a text: percent-encoded or as JSON and JavaScript escape it, an HTML entity, an
- * escape without a meaning here, a tag that breaks a line, or the character itself.
+ * One character of a text: percent-encoded, escaped as in JSON and JavaScript, an HTML entity, an escape
+ * without a meaning here, a tag that breaks a line, or the character itself.
  */
 const CHARACTER =
   /(?:%(?:u00)?|\\{1,8}(?:u00|x)|&#x0*)([\da-f]{2});?|&#0*(\d{2,3});?|&(?:(amp)|\w{2,30});|\\{1,8}(?:[nrt]|(?=\W))|<\/?\w{1,9} ?\/?>|[^]/gi;
 
-/** A text, and where in the original each of its characters is; empty where that is the same. */
+/** A text, and the place of each of its characters in the original; empty where that is the same. */
 type Layer = readonly [text: string, at: readonly number[]];
 
-/** A text under each of its layers of encoding, the outermost first. */
+/** A text with each of its layers of encoding removed in turn, the outermost first. */
 function layersOf(text: string, at: readonly number[] = [], layersLeft = MAX_LAYERS): Layer[] {
   let decoded = "";
   let index = 0;
@@ -64,7 +64,7 @@ function layersOf(text: string, at: readonly number[] = [], layersLeft = MAX_LAY
   return [[text, at], ...(isLast ? [] : layersOf(decoded, starts, layersLeft - 1))];
 }
 
-/** What Base64 makes of a text at each offset in a longer one, without what depends on the rest. */
+/** The Base64 forms of a text at each offset in a longer one, without the characters at the edges. */
 export function base64Forms(text: string): string[] {
   return [0, 1, 2].map((offset) =>
     btoa("\0".repeat(offset) + text)
@@ -74,7 +74,8 @@ export function base64Forms(text: string): string[] {
 
 /**
  * Makes a redactor. It finds a secret by its letters and digits, in their order, under up to
- * {@linkcode MAX_LAYERS} layers of encoding: however a server wraps, splits, quotes and escapes it.
+ * {@linkcode MAX_LAYERS} layers of encoding, so that wrapping, splitting, quoting and escaping do not
+ * hide it.
  *
  * @param apiKey The key, or `undefined` where there is none.
  * @param headers The caller's own headers, whose values can be secrets too.
@@ -93,7 +94,7 @@ export function redactor(apiKey: string | undefined, headers: Headers = new Head
       if (part.length >= MIN_SECRET_LENGTH) hide(part);
     }
   };
-  // Put off until something is redacted, which most requests do not need.
+  // Deferred until something is redacted, since most requests redact nothing but a URL.
   const pending = [() => {
     if (apiKey !== undefined) {
       hide(apiKey, 1);
@@ -102,7 +103,7 @@ export function redactor(apiKey: string | undefined, headers: Headers = new Head
     headers.forEach(hideValue);
   }];
 
-  /** Where secrets are in a text: from, and up to but not including. */
+  /** The places of secrets in a text: start and end, the end not included. */
   const findSecrets = (text: string): [number, number][] =>
     layersOf(text).flatMap(([text, at]) => {
       const place = (index: number) => at[index] ?? index;
@@ -134,12 +135,12 @@ export function redactor(apiKey: string | undefined, headers: Headers = new Head
   };
 }
 
-/** A chain of causes that is longer goes round in a circle. */
+/** The longest chain of causes; a longer one may be a circle. */
 const MAX_CAUSES = 5;
 
 /**
- * Makes the `cause` of an error out of something thrown by the runtime, whose message can hold the
- * URL that was fetched. Its name, its code and its own causes stay.
+ * Makes the `cause` of an error from a value that the runtime threw, whose message can contain the URL of
+ * the request. Name, code and its own causes are kept.
  */
 export function redactedCause(thrown: unknown, redact: Redact, depth = MAX_CAUSES): unknown {
   if (!(thrown instanceof Error)) return redact(String(thrown));
@@ -156,7 +157,7 @@ export function redactedCause(thrown: unknown, redact: Redact, depth = MAX_CAUSE
   return Object.assign(cause, code);
 }
 
-/** A URL as it may be shown: without credentials, query and fragment. */
+/** The part of a URL that may be shown: without credentials, query and fragment. */
 export function shownUrl(url: URL): string {
   return `${url.origin}${url.pathname}`;
 }

@@ -50,7 +50,7 @@ export async function send(
       redact,
       {
         obstacle,
-        advice: await connectionAdvice(obstacle, url),
+        ...await connectionAdvice(obstacle, url),
       },
     );
   }

@@ -10,10 +10,10 @@ import { type HopResponse, requestInfo } from "./hop.ts";
 import type { Redact } from "./redact.ts";
 import { statusAdvice } from "./status_advice.ts";
 
-/** No error message needs more of a body than this. */
+/** How much of an error response is read, which is enough for any message. */
 const MAX_ERROR_BODY_BYTES = 64 * 1024;
 
-/** How much of a body that is no JSON an error's message repeats, in characters. */
+/** How much of a body an error's message repeats, in characters. */
 const EXCERPT_CHARACTERS = 200;
 
 /** What an endpoint does with error statuses. */
@@ -39,9 +39,9 @@ export async function requireSuccess(
  * Reads an error response in any of the shapes that servers of this API use: `{error, message,
  * details}`, FastAPI's `{detail}`, an object store's XML, a proxy's HTML, or nothing.
  *
- * @param response The answer, its body unread.
- * @param request Which request it answers.
- * @param redact Takes the secrets out of what the server wrote.
+ * @param response The response, its body unread.
+ * @param request The request that got it.
+ * @param redact Removes secrets.
  * @param adviceFor What to do about statuses that have a meaning of their own at the endpoint.
  */
 export async function statusError(
@@ -69,7 +69,7 @@ export async function statusError(
 function redactedHeaders(headers: Headers, redact: Redact): Headers {
   const copy = new Headers();
   headers.forEach((value, name) => {
-    // A name that repeats a secret has no form without it.
+    // A name with a secret is dropped, since a redacted one is invalid.
     if (name !== "set-cookie" && redact(name) === name) copy.append(name, redact(value));
   });
   return copy;
@@ -88,11 +88,11 @@ export interface ErrorBody {
 /** Reads the body of an error response in any of the shapes of {@linkcode statusError}. */
 export async function readErrorBody(response: Response, redact: Redact): Promise<ErrorBody> {
   const { text } = await boundedText(response, MAX_ERROR_BODY_BYTES).catch(() => ({ text: "" }));
-  if (text.trim() === "") return { message: "the server gave no reason" };
+  if (text.trim() === "") return { message: "the response is empty" };
   const body = parseRedacted(text, redact);
   if (!isObject(body)) {
     return {
-      message: `the server answered ${excerpt(text, redact)}`,
+      message: `the response is ${excerpt(text, redact)}`,
       code: XML_CODE.exec(redact(text))?.[1],
     };
   }
@@ -101,7 +101,7 @@ export async function readErrorBody(response: Response, redact: Redact): Promise
   const code = typeof error === "string" ? error : undefined;
   return {
     message: [message, detail, validationFaults(detail), code].map(oneLine).find(Boolean) ??
-      `the server answered ${excerpt(text, redact)}`,
+      `the response is ${excerpt(text, redact)}`,
     code,
     details,
   };
@@ -114,7 +114,7 @@ function oneLine(text: unknown): string | undefined {
     : undefined;
 }
 
-/** Joins FastAPI's list of faults, `[{loc: ["query", "limit"], msg: "…"}]`, to one sentence. */
+/** Joins FastAPI's list of faults, `[{loc: ["query", "limit"], msg: "…"}]`, into one clause. */
 function validationFaults(detail: unknown): string | undefined {
   if (!Array.isArray(detail)) return undefined;
   const faults = detail.filter(isObject).map(({ loc, msg }) =>
@@ -125,7 +125,7 @@ function validationFaults(detail: unknown): string | undefined {
 }
 
 function parseRedacted(text: string, redact: Redact): unknown {
-  // A response that is no error can be larger; to search all of it would take too long.
+  // A response with a success status can be larger, and searching all of it takes too long.
   if (text.length > MAX_ERROR_BODY_BYTES) return undefined;
   try {
     return JSON.parse(text, (_key, value) => {
@@ -142,7 +142,7 @@ function isPlain(value: unknown): value is string | number {
   return typeof value === "string" || typeof value === "number";
 }
 
-/** The beginning of a body on one line, without markup and secrets, in quotes; empty if it is. */
+/** The beginning of a body on one line, in quotes, without markup and secrets; "" for an empty body. */
 export function excerpt(text: string, redact: Redact): string {
   const json = parseRedacted(text, redact);
   const plain = redact(json === undefined ? text : JSON.stringify(json))
@@ -156,7 +156,7 @@ export function excerpt(text: string, redact: Redact): string {
 /** Reads `Retry-After`: seconds or a date (RFC 9110, section 10.2.3). */
 function retryAfterMs(header: string | null): number | undefined {
   const delayMs = milliseconds(header, 1000);
-  // Date.parse takes nearly anything.
+  // Date.parse accepts nearly anything.
   if (delayMs !== undefined || !/GMT\s*$/.test(header ?? "")) return delayMs;
   const date = Date.parse(header ?? "");
   return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());

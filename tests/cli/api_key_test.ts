@@ -73,7 +73,7 @@ Deno.test("hpcai-rx exits with 3 for an invalid key and does not show it", async
   assertEquals(await host.run("run", "list"), {
     code: 3,
     stdout: "",
-    stderr: "error: The API key has a line break\n" +
+    stderr: "error: The API key contains a line break\n" +
       "Check the key in HPCAI_API_KEY or --api-key-file.\n",
   });
 });

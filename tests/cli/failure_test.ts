@@ -93,6 +93,11 @@ const failures: Record<string, [error: unknown, exitCode: number, advice: string
     5,
     "Run with --allow-net=api.example.",
   ],
+  "a proxy that Node ignores": [
+    new ApiConnectionError("No", request, { ignoredProxy: "HTTPS_PROXY" }),
+    5,
+    "Node ignores HTTPS_PROXY. Set NODE_USE_ENV_PROXY=1, which Node 24 and later support.",
+  ],
   "a blocked port": [
     new ApiConnectionError("No", request, { obstacle: "port" }),
     5,

@@ -328,7 +328,7 @@ for (const [what, change] of Object.entries(changes)) {
     const error = await setting.failure();
     assertInstanceOf(error, PathExistsError);
     assertEquals(error.argument, "path");
-    assertMatch(error.message, /exists, and is not known to be this archive\. .* overwrite/);
+    assertMatch(error.message, /exists and is not known to be this archive\. .* overwrite/);
     assertEquals(setting.fake.requests.length, requests);
     assertEquals(hexHash(Deno.readFileSync(setting.path)), before);
   });

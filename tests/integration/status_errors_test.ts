@@ -40,7 +40,7 @@ const shapes: Record<ErrorShape, { message: string; code?: string; details?: unk
     details: [{ loc: ["body"], msg: "Something is odd", type: "odd" }],
   },
   "html": { message: "Something is odd" },
-  "empty": { message: "the server gave no reason" },
+  "empty": { message: "the response is empty" },
 };
 
 /** Fails once over a socket, with nothing tried again, and gives the error. */
@@ -97,7 +97,7 @@ Deno.test("a proxy's page is quoted without its markup, and not at full length",
 Deno.test("JSON that holds nothing of use is quoted", async () => {
   for (const body of ["null", "[]", "{}", '"sorry"', '{"error":{"nested":true}}']) {
     const { message } = await failure({ type: "status", status: 500, body });
-    assertStringIncludes(message, `the server answered ${JSON.stringify(body)}`);
+    assertStringIncludes(message, `the response is ${JSON.stringify(body)}`);
   }
 });
 

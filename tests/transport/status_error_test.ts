@@ -73,7 +73,7 @@ Deno.test("JSON that is no error body is shown as it is", async () => {
 Deno.test("of a proxy's HTML page the text is shown, short and without markup", async () => {
   const page = `<html><style>p{}</style><h1>502 Bad\nGateway</h1><p>${"x".repeat(500)}</p></html>`;
   const { message } = await read(502, page, { "Content-Type": "text/html" });
-  assertStringIncludes(message, 'HTTP 502: the server answered "502 Bad Gateway xxx');
+  assertStringIncludes(message, 'HTTP 502: the response is "502 Bad Gateway xxx');
   assertNotMatch(message, /<|p\{\}/);
   assertEquals(message.length < 320, true);
 });
@@ -128,8 +128,8 @@ for (
 }
 
 Deno.test("an empty body says that there was no reason", async () => {
-  assertStringIncludes((await read(503, null)).message, "HTTP 503: the server gave no reason");
-  assertStringIncludes((await read(503, " \n")).message, "the server gave no reason");
+  assertStringIncludes((await read(503, null)).message, "HTTP 503: the response is empty");
+  assertStringIncludes((await read(503, " \n")).message, "the response is empty");
 });
 
 Deno.test("a body that breaks off still makes the error of the status", async () => {
