@@ -1,11 +1,11 @@
 import {
+  inspect,
   requireBoolean,
   requireInteger,
   requireMilliseconds,
   requireOptions,
-  show,
 } from "./arguments.ts";
-import { environmentVariable, isUnreadable } from "./environment.ts";
+import { environmentVariable, isEnvironmentVariableDenied } from "./environment.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import type { ClientOverrides, RestClientOptions, RetryOptions } from "./options.ts";
 
@@ -47,17 +47,22 @@ export function toClientSettings(options: RestClientOptions): ClientSettings {
   const { baseUrl, isRelative } = toBaseUrl(options);
   const given = options.apiKey ?? environmentVariable("HPCAI_API_KEY");
   if (given === undefined && !isRelative) {
-    if (isUnreadable("HPCAI_API_KEY")) throw unreadableError("HPCAI_API_KEY", "apiKey");
+    if (isEnvironmentVariableDenied("HPCAI_API_KEY")) {
+      throw unreadableError("HPCAI_API_KEY", "apiKey");
+    }
     throw new InvalidArgumentError("apiKey", "is missing", {
       advice: "Pass the option apiKey, or set the environment variable HPCAI_API_KEY.",
     });
   }
   const isFromEnvironment = options.apiKey === undefined && given !== undefined;
-  if (isFromEnvironment && options.baseUrl === undefined && isUnreadable("HPCAI_BASE_URL")) {
-    // A key of the environment may belong to the server that the environment names.
+  if (
+    isFromEnvironment && options.baseUrl === undefined &&
+    isEnvironmentVariableDenied("HPCAI_BASE_URL")
+  ) {
+    // A key from the environment may belong to the server that the environment names.
     throw unreadableError("HPCAI_BASE_URL", "baseUrl");
   }
-  const apiKey = given === undefined || typeof given === "function" ? given : headerKey(given);
+  const apiKey = given === undefined || typeof given === "function" ? given : toApiKey(given);
   const {
     fetch = (input, init) => globalThis.fetch(input, init),
     timeoutMs = DEFAULT_TIMEOUT_MS,
@@ -65,7 +70,7 @@ export function toClientSettings(options: RestClientOptions): ClientSettings {
     maxJsonBytes = DEFAULT_MAX_JSON_BYTES,
   } = options;
   if (typeof fetch !== "function") {
-    throw new InvalidArgumentError("fetch", `must be a function, got ${show(fetch)}`);
+    throw new InvalidArgumentError("fetch", `must be a function, got ${inspect(fetch)}`);
   }
   requireMilliseconds("timeoutMs", timeoutMs, 1);
   requireInteger("maxConcurrentRequests", maxConcurrentRequests, 1);
@@ -116,12 +121,13 @@ function unreadableError(variable: string, option: string): InvalidArgumentError
 }
 
 /**
- * The key as a header's value, which has no white space around it.
+ * Checks an API key, and removes the white space around it.
  *
- * @throws {InvalidArgumentError} without the key, if a header cannot contain it (RFC 9110, section 5.5).
+ * @throws {InvalidArgumentError} if a header cannot contain the key (RFC 9110, section 5.5). The error
+ * does not repeat it.
  */
-export function headerKey(apiKey: unknown): string {
-  const fault = typeof apiKey !== "string"
+export function toApiKey(apiKey: unknown): string {
+  const reason = typeof apiKey !== "string"
     ? "is not a string"
     : apiKey.trim() === ""
     ? "is empty"
@@ -130,8 +136,8 @@ export function headerKey(apiKey: unknown): string {
     : /[^\t\x20-\x7e\x80-\xff]/.test(apiKey)
     ? "contains a control character, or one that is not Latin-1"
     : undefined;
-  if (fault === undefined) return String(apiKey).trim();
-  throw new InvalidArgumentError("apiKey", fault, { advice: "Pass the key as HPC-AI issued it." });
+  if (reason === undefined) return String(apiKey).trim();
+  throw new InvalidArgumentError("apiKey", reason, { advice: "Pass the key as HPC-AI issued it." });
 }
 
 function toBaseUrl(options: RestClientOptions): { baseUrl: URL; isRelative: boolean } {
@@ -154,27 +160,27 @@ function toBaseUrl(options: RestClientOptions): { baseUrl: URL; isRelative: bool
 }
 
 function requireBaseUrl(url: URL, { allowInsecureHttp = false }: RestClientOptions): URL {
-  const fault: UrlFault | undefined = url.username !== "" || url.password !== ""
+  const problem: UrlProblem | undefined = url.username !== "" || url.password !== ""
     ? { reason: "contains credentials", advice: "Pass the key in the option apiKey." }
     : url.search !== "" || url.hash !== ""
     ? { reason: "contains a query or a fragment" }
-    : insecurity(url, allowInsecureHttp);
-  if (fault === undefined) return url;
-  const { reason, advice } = fault;
+    : urlProblem(url, allowInsecureHttp);
+  if (problem === undefined) return url;
+  const { reason, advice } = problem;
   throw new InvalidArgumentError("baseUrl", `${reason}, got ${url.protocol}//${url.host}`, {
     advice,
   });
 }
 
 /** Why requests must not go to a URL, and what to do instead. */
-export interface UrlFault {
+export interface UrlProblem {
   /** A clause whose subject is the URL. */
   readonly reason: string;
   readonly advice?: string;
 }
 
 /** Why requests must not go to a URL, or `undefined` where they may. */
-export function insecurity(url: URL, allowInsecureHttp: boolean): UrlFault | undefined {
+export function urlProblem(url: URL, allowInsecureHttp: boolean): UrlProblem | undefined {
   if (url.protocol === "https:") return undefined;
   if (url.protocol !== "http:") return { reason: "is neither https: nor http:" };
   if (allowInsecureHttp || isLoopback(url.hostname)) return undefined;

@@ -2,14 +2,14 @@
 
 import { isGzip } from "./decompress.ts";
 import type { ArchiveFormat } from "./download_event.ts";
-import { TAR_BLOCK_BYTES, tarScanner } from "./tar_blocks.ts";
+import { TAR_BLOCK_BYTES, tarScanner } from "./tar_scanner.ts";
 
 /** Detects the format of an archive by its first bytes. */
 export interface ArchiveFormatProbe {
-  /** Takes a chunk, and the number of its first byte in the archive. Bytes may be repeated. */
+  /** Takes a chunk and its position in the archive. After a restart the first bytes come again. */
   readonly observe: (chunk: Uint8Array, offset: number) => void;
-  /** The format, by the bytes so far. */
-  readonly current: () => ArchiveFormat;
+  /** Returns the format, by the bytes so far. */
+  readonly format: () => ArchiveFormat;
 }
 
 /** Makes a probe. */
@@ -23,7 +23,7 @@ export function archiveFormatProbe(): ArchiveFormatProbe {
       first.set(taken, offset);
       length = offset + taken.byteLength;
     },
-    current() {
+    format() {
       if (isGzip(first.subarray(0, length))) return "tar.gz";
       return length === first.byteLength && isTarHeader(first) ? "tar" : "unknown";
     },

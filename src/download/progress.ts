@@ -7,10 +7,10 @@ import type {
 import type { TransferLoaded } from "./pump.ts";
 import type { TransferUpdate } from "./transfer.ts";
 
-/** The rate is that of the last seconds, so that it follows the network but does not flicker. */
+/** The rate is an average of this time, so that it follows the network without jumps. */
 const RATE_WINDOW_MS = 5_000;
 
-/** How many bytes had arrived at a time. */
+/** How many bytes had arrived at a point in time. */
 interface Sample {
   readonly time: number;
   readonly loaded: number;
@@ -18,10 +18,10 @@ interface Sample {
 
 /**
  * Turns the updates of a transfer into download events: progress at most every `intervalMs`, the first
- * and the last always, all others at once, and a last one when the transfer is complete.
+ * and the last always; all other events at once; and a final one when the transfer is complete.
  *
- * @param intervalMs The least time between two progress events, in milliseconds.
- * @param complete Makes the last event.
+ * @param intervalMs The shortest time between two progress events, in milliseconds.
+ * @param complete Makes the final event.
  */
 export function toDownloadEvents<C>(
   intervalMs: number,
@@ -36,8 +36,8 @@ export function toDownloadEvents<C>(
       let emitted: TransferLoaded | undefined;
       let last: TransferLoaded | undefined;
       const emit = (event: TransferLoaded, time: number) => {
-        const { loaded, announcedTotal: total } = event;
-        // After the clock was set back there is no rate yet.
+        const { loaded, serverTotal: total } = event;
+        // The clock was set back: earlier samples give no rate.
         if (time < (samples.at(-1)?.time ?? time)) samples = [];
         emitted = event;
         samples.push({ time, loaded });
@@ -53,7 +53,7 @@ export function toDownloadEvents<C>(
               last = emitted = undefined;
               samples = [];
             }
-            const { loaded = 0, announcedTotal: total } = last ?? {};
+            const { loaded = 0, serverTotal: total } = last ?? {};
             const unknown = { bytesPerSecond: 0, remainingMs: undefined };
             return subscriber.next({ ...event, loaded, total, ...unknown });
           }

@@ -2,7 +2,7 @@ import { concat, concatMap, defer, map, type Observable, of } from "rxjs";
 import { requireOptions } from "../arguments.ts";
 import { checkpointIds, parseCheckpointPath } from "../checkpoint_path.ts";
 import { transportOf } from "../transport/client_transport.ts";
-import { transferSettings } from "../download/transfer_settings.ts";
+import { toTransferSettings } from "../download/transfer_settings.ts";
 import { HpcaiError } from "../errors.ts";
 import type { RestClient } from "../rest_client.ts";
 import type { Checkpoint, CheckpointIds, CheckpointRef, CheckpointType } from "../types.ts";
@@ -100,7 +100,7 @@ export function deleteWithBackup$(
     requireOptions("options", options);
     const ids = checkpointIds(checkpoint);
     transportOf(client);
-    transferSettings(options);
+    toTransferSettings(options);
     requireFilePath(path);
     const { trainingRunId, checkpointId } = ids;
     return client.listCheckpoints$(trainingRunId).pipe(

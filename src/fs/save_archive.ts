@@ -1,8 +1,8 @@
 import { catchError, defer, finalize, Observable, switchMap } from "rxjs";
-import { requireOptions, show } from "../arguments.ts";
+import { inspect, requireOptions } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
 import { transportOf } from "../transport/client_transport.ts";
-import { transferSettings } from "../download/transfer_settings.ts";
+import { toTransferSettings } from "../download/transfer_settings.ts";
 import type {
   ArchiveFormat,
   DownloadPreparingEvent,
@@ -117,7 +117,7 @@ export function saveArchive$(
     requireOptions("options", options);
     const ids = checkpointIds(checkpoint);
     const transport = transportOf(client);
-    const settings = transferSettings(options);
+    const settings = toTransferSettings(options);
     requireFilePath(path);
     const { overwrite = false, sha256 = true, verify = false } = options;
     const fileOptions = { overwrite, sha256, verify };
@@ -163,5 +163,5 @@ function openFile$(open: (signal: AbortSignal) => Promise<SavedFile>): Observabl
 /** Throws unless `path` can be that of a file. */
 export function requireFilePath(path: unknown): void {
   if (typeof path === "string" && /[^/\\]$/.test(path)) return;
-  throw new InvalidArgumentError("path", `must be the path of a file, got ${show(path)}`);
+  throw new InvalidArgumentError("path", `must be the path of a file, got ${inspect(path)}`);
 }

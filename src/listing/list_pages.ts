@@ -28,7 +28,7 @@ export interface Listing<T> {
   readonly fetchPage: (query: PageQuery) => Observable<Page<T>>;
   /** Returns the id of an item. */
   readonly idOf: (item: T) => string;
-  /** Returns the time that changes when an item moves to the front; constant if items do not move. */
+  /** Returns a time that changes when an item moves to the front; constant if items do not move. */
   readonly timeOf: (item: T) => Date | null;
   /** The plural noun for the items, for messages. */
   readonly noun: string;
@@ -53,13 +53,13 @@ interface OffsetRange {
 
 type FetchAt<T> = (start: number) => Observable<PositionedPage<T>>;
 
-/** How many ranges are planned ahead; the rest is read page by page, since a count may be any number. */
+/** How many ranges are planned; the rest is read page by page, since a count may be any number. */
 const MAX_RANGES = 1000;
 
-/** How many pages a pass may have. A server may send new items without end. */
+/** How many pages a pass may have. A server may send new items endlessly. */
 const MAX_PAGES = 10_000;
 
-/** How many passes over a list that keeps changing are made. */
+/** How many passes are made over a list that keeps changing. */
 const MAX_PASSES = 64;
 
 /**

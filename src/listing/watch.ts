@@ -29,9 +29,9 @@ import {
 import { backoffMs } from "../transport/retry.ts";
 import { requestedDelayMs, watchPolicy } from "../transport/retry_policy.ts";
 import type { Checkpoint, CheckpointsListResponse, TrainingRun } from "../types.ts";
-import type { WatchEvent, WatchOptions } from "./watch_event.ts";
 import { checkpointKey } from "./checkpoint_key.ts";
 import { checkpointPollers, type Pollers, runPollers, type Snapshot } from "./pollers.ts";
+import type { WatchEvent, WatchOptions } from "./watch_event.ts";
 
 /** The target of a watch: a listing that can be polled. */
 export interface WatchTarget<T> {
@@ -86,7 +86,7 @@ export function watchCheckpoints$(
  * Polls a target and emits the differences between polls: removed items first, then new and changed
  * ones in the server's order.
  *
- * Subscribers with the same target and options share one poller. A late subscriber begins with the
+ * Subscribers with the same target and options share one poller. A late subscriber first receives the
  * items of the last poll.
  */
 export function watch$<T>(
@@ -161,7 +161,7 @@ function poll$<T>(
   );
 }
 
-/** Emits once as soon as the page is visible; at once where there is no page. */
+/** Emits once when the page is visible; immediately where there is no page. */
 const whenVisible$: Observable<unknown> = defer(() => {
   // Type definitions for web workers have no `document`.
   const { document } = globalThis as {

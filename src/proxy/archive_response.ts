@@ -1,6 +1,6 @@
 import { ApiResponseValidationError } from "../errors.ts";
 import type { Attempt } from "../transport/attempt.ts";
-import { discardBody } from "../transport/bounded_text.ts";
+import { discardBody } from "../transport/response_body.ts";
 import { type HopResponse, requestInfo } from "../transport/hop.ts";
 import { readJson } from "../transport/read_json.ts";
 import { signedUrl } from "../wire.ts";

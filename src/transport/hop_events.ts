@@ -10,16 +10,16 @@ import type {
 import { type Hop, type HopResponse, requestInfo, type SendHop } from "./hop.ts";
 import type { Redact } from "./redact.ts";
 
-/** What the call adds to the events of its hops. */
+/** The fields that the call adds to the events of its hops. */
 export type CallInfo = Pick<ClientEventBase, "callId" | "operation" | "attempt">;
 
-/** An event of a hop, to which the call adds its part. */
+/** An event of a hop without the fields of the call. */
 export type HopEvent =
   | Omit<RequestEvent, keyof CallInfo>
   | Omit<ResponseEvent, keyof CallInfo>
   | Omit<FailureEvent, keyof CallInfo>;
 
-/** What the events of hops depend on. */
+/** How to report hops. */
 export interface HopEventSettings {
   /** The API's URL, whose origin hops are compared with. */
   readonly baseUrl: URL;
@@ -32,15 +32,15 @@ export interface HopEventSettings {
 export interface ObservedHops {
   /** Sends a hop: emits `request`, then `response` or `failure`. */
   readonly send: SendHop;
-  /** The latest hop, as errors may show it. */
-  latest(): ApiRequestInfo | undefined;
+  /** The latest hop, as errors may contain it. */
+  latestRequest(): ApiRequestInfo | undefined;
   /** Emits the `failure` of the hop in flight, if there is one. */
-  fail(error: ApiConnectionError): void;
+  reportFailure(error: ApiConnectionError): void;
 }
 
 /**
- * Reports the hops of an attempt, numbered from 1. Once the signal is aborted no more events follow, so
- * that none comes after the call's own `cancel` or `error`.
+ * Reports the hops of an attempt, numbered from 1. Once the signal is aborted, no event follows, so
+ * that none comes after the call's `cancel` or `error`.
  *
  * @param send The layer below.
  */
@@ -50,9 +50,9 @@ export function observeHops(
 ): ObservedHops {
   let number = 0;
   let latest: ApiRequestInfo | undefined;
-  let fail = (_error: ApiConnectionError): void => {};
+  let reportFailure = (_error: ApiConnectionError): void => {};
 
-  const sendObserved = async (hop: Hop): Promise<HopResponse> => {
+  const sendAndReport = async (hop: Hop): Promise<HopResponse> => {
     const startedAt = asyncScheduler.now();
     latest = requestInfo({ hop }, redact);
     const base: Omit<HopEventBase, keyof CallInfo> = {
@@ -62,10 +62,10 @@ export function observeHops(
       isApiOrigin: hop.url.origin === baseUrl.origin,
     };
     const end = () => {
-      fail = () => {};
+      reportFailure = () => {};
       return asyncScheduler.now() - startedAt;
     };
-    fail = (error) => emit({ type: "failure", ...base, error, durationMs: end() });
+    reportFailure = (error) => emit({ type: "failure", ...base, error, durationMs: end() });
     emit({ type: "request", ...base });
     // A subscriber of the event may have unsubscribed from the call.
     signal.throwIfAborted();
@@ -77,10 +77,14 @@ export function observeHops(
       emit({ type: "response", ...base, status, requestId, durationMs: end() });
       return { hop, response };
     } catch (error) {
-      if (!signal.aborted && error instanceof ApiConnectionError) fail(error);
+      if (!signal.aborted && error instanceof ApiConnectionError) reportFailure(error);
       throw error;
     }
   };
 
-  return { send: sendObserved, latest: () => latest, fail: (error) => fail(error) };
+  return {
+    send: sendAndReport,
+    latestRequest: () => latest,
+    reportFailure: (error) => reportFailure(error),
+  };
 }

@@ -58,8 +58,8 @@ function whole(headers: Record<string, string> = {}): Response {
 }
 
 /** The position of a source, and the length and entity tag of its archive. */
-function known({ loaded, total, etag, announcedTotal }: ArchiveSource) {
-  return { loaded, total, etag, announcedTotal };
+function known({ loaded, total, etag, serverTotal }: ArchiveSource) {
+  return { loaded, total, etag, serverTotal };
 }
 
 const URL_OF_ARCHIVE = "https://api.example/api/v1/training_runs/run/checkpoints/a/b%20c/archive";
@@ -67,7 +67,7 @@ const URL_OF_ARCHIVE = "https://api.example/api/v1/training_runs/run/checkpoints
 Deno.test("openArchive$ requests the whole archive without a range, with the key", async () => {
   const { source, requests, body } = await open(BEGINNING, whole({ "ETag": '"a"' }));
   assertEquals(requests, [[URL_OF_ARCHIVE, { "X-API-Key": "k" }]]);
-  assertEquals(known(source), { loaded: 0, total: 10, etag: '"a"', announcedTotal: 10 });
+  assertEquals(known(source), { loaded: 0, total: 10, etag: '"a"', serverTotal: 10 });
   assertEquals(body, "0123456789");
 });
 
@@ -87,14 +87,14 @@ for (
 ) {
   Deno.test(`openArchive$ accepts only the rest of an archive with ${what}`, async () => {
     const { source } = await open(BEGINNING, whole(headers));
-    assertEquals(known(source), { loaded: 0, total, etag, announcedTotal: total });
+    assertEquals(known(source), { loaded: 0, total, etag, serverTotal: total });
   });
 }
 
 Deno.test("openArchive$ requests the rest by range and entity tag, and begins at the requested byte", async () => {
   const { source, requests, body } = await open(HALF, part("bytes 5-9/10"));
   assertEquals(requests, [[URL_OF_ARCHIVE, { ...RANGE, "X-API-Key": "k" }]]);
-  assertEquals(known(source), { ...HALF, announcedTotal: 10 });
+  assertEquals(known(source), { ...HALF, serverTotal: 10 });
   assertEquals(body, "56789");
 });
 
@@ -105,12 +105,12 @@ Deno.test("openArchive$ does not resume bytes without an entity tag", async () =
 
 Deno.test("openArchive$ reports a length that only a range announces as announced, not as certain", async () => {
   const { source } = await open({ ...HALF, total: undefined }, part("BYTES 5-9/10"));
-  assertEquals(known(source), { ...HALF, total: undefined, announcedTotal: 10 });
+  assertEquals(known(source), { ...HALF, total: undefined, serverTotal: 10 });
 });
 
 Deno.test("openArchive$ keeps a certain length if a later response with the same entity tag has none", async () => {
   const { source } = await open(HALF, whole({ "ETag": '"a"', "Content-Length": "" }));
-  assertEquals(known(source), { loaded: 0, total: 10, etag: '"a"', announcedTotal: 10 });
+  assertEquals(known(source), { loaded: 0, total: 10, etag: '"a"', serverTotal: 10 });
   const { source: other } = await open(HALF, whole({ "ETag": '"b"', "Content-Length": "" }));
   assertEquals(other.total, undefined);
 });
@@ -174,7 +174,7 @@ for (
       ["https://storage.example/a?signature=s", RANGE],
       ["https://storage.example/a?signature=s", {}],
     ]);
-    assertEquals(known(source), { loaded: 0, total: 10, etag: '"a"', announcedTotal: 10 });
+    assertEquals(known(source), { loaded: 0, total: 10, etag: '"a"', serverTotal: 10 });
     assertEquals(body, "0123456789");
   });
 }
@@ -185,7 +185,7 @@ Deno.test("openArchive$ reads a 416 at the end of the archive as an archive with
     new Response(null, { status: 416, headers: { "Content-Range": "bytes */10" } }),
   );
   assertEquals(source.body, undefined);
-  assertEquals(known(source), { loaded: 10, total: 10, etag: '"a"', announcedTotal: 10 });
+  assertEquals(known(source), { loaded: 10, total: 10, etag: '"a"', serverTotal: 10 });
 });
 
 Deno.test("openArchive$ resolves a relative signed URL, and sends it the range, and the key only on the API's origin", async () => {

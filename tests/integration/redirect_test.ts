@@ -126,14 +126,14 @@ Deno.test("a redirect from https: to http: is not followed, even on loopback", a
   const error = await assertRejects(
     () => download("https://127.0.0.1"),
     ApiRedirectError,
-    "falls from https: to http:",
+    "downgrades https: to http:",
   );
   assert(!error.message.includes("s3cret"));
   assertEquals(fetch.calls.length, 1);
 });
 
 const refused: Record<string, [location: string, reason: string]> = {
-  "what is no URL": ["http://[", "no URL"],
+  "what is no URL": ["http://[", "not a valid URL"],
   "a URL with credentials": ["http://user:pass@127.0.0.1:1/object", "credentials"],
   "http: to a host that is not loopback": ["http://storage.example/object", "clear text"],
   "a file": ["file:///etc/passwd", "neither https: nor http:"],
