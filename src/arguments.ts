@@ -17,7 +17,7 @@ export function inspect(value: unknown): string {
   return typeof value === "function" ? "a function" : String(value);
 }
 
-/** Throws unless `value` is an object that can hold options. */
+/** Throws unless `value` is an object that can contain options. */
 export function requireOptions(argument: string, value: unknown): void {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
   throw new InvalidArgumentError(argument, `must be an object with options, got ${inspect(value)}`);
@@ -51,7 +51,7 @@ export function requireIterable(argument: string, value: unknown): void {
   throw new InvalidArgumentError(argument, `must be an iterable, got ${inspect(value)}`);
 }
 
-/** The longest delay of a timer; a longer one overflows and fires at once. */
+/** The longest delay of a timer; a longer one overflows and fires immediately. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Throws unless `value` is a number of milliseconds that a timer can wait. */

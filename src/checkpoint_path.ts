@@ -36,8 +36,8 @@ function typeOf(kind: string): string {
 /**
  * Parses a checkpoint path.
  *
- * @param path `hpcai://{trainingRunId}/{kind}/{checkpointId}`. The kind `weights` names a checkpoint
- * of type `training`, `sampler_weights` one of type `sampler`; any other kind is the type, with or without
+ * @param path `hpcai://{trainingRunId}/{kind}/{checkpointId}`. The kind `weights` names a checkpoint of
+ * type `training`, `sampler_weights` one of type `sampler`; any other kind is the type, with or without
  * `_weights`: `external` for `external_weights`. The checkpoint's id is the rest, slashes included.
  * @returns The run's id, the checkpoint's type and the checkpoint's id.
  * @throws {InvalidCheckpointPathError} if it is not such a path.
@@ -122,8 +122,8 @@ export function formatCheckpointPath(parts: ParsedCheckpointPath): string {
 }
 
 /**
- * The ids of a reference. A {@linkcode Checkpoint} of a listing has them as fields; its path, whose scheme
- * depends on the server, is not parsed.
+ * The ids of a reference. A {@linkcode Checkpoint} of a listing has them as fields; its path, whose
+ * scheme depends on the server, is not parsed.
  *
  * @throws {InvalidArgumentError} if the reference is invalid.
  */

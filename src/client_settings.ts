@@ -45,8 +45,8 @@ export function toClientSettings(options: RestClientOptions): ClientSettings {
   const { allowInsecureHttp = false } = options;
   requireBoolean("allowInsecureHttp", allowInsecureHttp);
   const { baseUrl, isRelative } = toBaseUrl(options);
-  const given = options.apiKey ?? environmentVariable("HPCAI_API_KEY");
-  if (given === undefined && !isRelative) {
+  const key = options.apiKey ?? environmentVariable("HPCAI_API_KEY");
+  if (key === undefined && !isRelative) {
     if (isEnvironmentVariableDenied("HPCAI_API_KEY")) {
       throw unreadableError("HPCAI_API_KEY", "apiKey");
     }
@@ -54,7 +54,7 @@ export function toClientSettings(options: RestClientOptions): ClientSettings {
       advice: "Pass the option apiKey, or set the environment variable HPCAI_API_KEY.",
     });
   }
-  const isFromEnvironment = options.apiKey === undefined && given !== undefined;
+  const isFromEnvironment = options.apiKey === undefined && key !== undefined;
   if (
     isFromEnvironment && options.baseUrl === undefined &&
     isEnvironmentVariableDenied("HPCAI_BASE_URL")
@@ -62,7 +62,7 @@ export function toClientSettings(options: RestClientOptions): ClientSettings {
     // A key from the environment may belong to the server that the environment names.
     throw unreadableError("HPCAI_BASE_URL", "baseUrl");
   }
-  const apiKey = given === undefined || typeof given === "function" ? given : toApiKey(given);
+  const apiKey = key === undefined || typeof key === "function" ? key : toApiKey(key);
   const {
     fetch = (input, init) => globalThis.fetch(input, init),
     timeoutMs = DEFAULT_TIMEOUT_MS,
@@ -141,10 +141,10 @@ export function toApiKey(apiKey: unknown): string {
 }
 
 function toBaseUrl(options: RestClientOptions): { baseUrl: URL; isRelative: boolean } {
-  const given = options.baseUrl ?? environmentVariable("HPCAI_BASE_URL") ?? DEFAULT_BASE_URL;
-  if (!URL.canParse(given)) {
+  const url = options.baseUrl ?? environmentVariable("HPCAI_BASE_URL") ?? DEFAULT_BASE_URL;
+  if (!URL.canParse(url)) {
     const page = globalThis.location?.href;
-    if (page === undefined || !URL.canParse(given, page)) {
+    if (page === undefined || !URL.canParse(url, page)) {
       throw new InvalidArgumentError(
         "baseUrl",
         "is not an absolute URL",
@@ -154,9 +154,9 @@ function toBaseUrl(options: RestClientOptions): { baseUrl: URL; isRelative: bool
         },
       );
     }
-    return { baseUrl: requireBaseUrl(new URL(given, page), options), isRelative: true };
+    return { baseUrl: requireBaseUrl(new URL(url, page), options), isRelative: true };
   }
-  return { baseUrl: requireBaseUrl(new URL(given), options), isRelative: false };
+  return { baseUrl: requireBaseUrl(new URL(url), options), isRelative: false };
 }
 
 function requireBaseUrl(url: URL, { allowInsecureHttp = false }: RestClientOptions): URL {
@@ -214,12 +214,12 @@ function toRetryOptions(
 ): RetryOptions {
   if (retry === false) return { ...defaults, maxRetries: 0 };
   if (retry !== undefined) requireOptions("retry", retry);
-  const given = Object.entries(retry ?? {}).filter(([, value]) => value !== undefined);
-  const merged: RetryOptions = { ...defaults, ...Object.fromEntries(given) };
-  const { maxRetries, ...durations } = merged;
+  const overrides = Object.entries(retry ?? {}).filter(([, value]) => value !== undefined);
+  const options: RetryOptions = { ...defaults, ...Object.fromEntries(overrides) };
+  const { maxRetries, ...durations } = options;
   if (maxRetries !== Infinity) requireInteger("retry.maxRetries", maxRetries, 0);
   for (const [name, value] of Object.entries(durations)) {
     requireMilliseconds(`retry.${name}`, value, 0);
   }
-  return merged;
+  return options;
 }

@@ -297,7 +297,10 @@ export function apiStatusError(response: ApiStatus): ApiStatusError {
 export class ApiResponseValidationError extends ApiError {
   /** The name of the class. */
   override name = "ApiResponseValidationError";
-  /** The place of the first invalid value, for example `training_runs[3].is_lora`; empty for the whole body. */
+  /**
+   * The place of the first invalid value, for example `training_runs[3].is_lora`; empty for the whole
+   * body.
+   */
   readonly path: string;
   /** The beginning of the body. */
   readonly excerpt: string;
@@ -330,7 +333,7 @@ export class ApiResponseValidationError extends ApiError {
   }
 }
 
-/** A download ended before the whole archive was received, or brought more bytes than the archive has. */
+/** A download ended before the whole archive was received, or the server sent more bytes than it has. */
 export class DownloadInterruptedError extends HpcaiError {
   /** The name of the class. */
   override name = "DownloadInterruptedError";

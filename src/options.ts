@@ -14,7 +14,9 @@ export interface RetryOptions {
    * 300 000.
    */
   readonly maxInterruptionMs: number;
-  /** The ceiling of the first random delay, in milliseconds; it doubles with each failure. Default 500. */
+  /**
+   * The ceiling of the first random delay, in milliseconds; it doubles with each failure. Default 500.
+   */
   readonly initialDelayMs: number;
   /** The highest ceiling, in milliseconds. Default 10 000. */
   readonly maxDelayMs: number;
@@ -55,8 +57,8 @@ export interface RestClientOptions {
   /** Headers of each request to the API's origin; other servers do not receive them. */
   readonly headers?: RequestInit["headers"];
   /**
-   * How long one attempt may take, in milliseconds: up to the end of a JSON response, or up to the headers
-   * of an archive. The time in the queue does not count. Default 60 000.
+   * How long one attempt may take, in milliseconds: up to the end of a JSON response, or up to the
+   * headers of an archive. The time in the queue does not count. Default 60 000.
    */
   readonly timeoutMs?: number | undefined;
   /**

@@ -51,7 +51,7 @@ const DEFAULT_LIMIT = 20;
  * A reactive client for the HPC-AI fine-tuning REST API.
  *
  * Every operation is a cold Observable: nothing is sent before `subscribe`, each subscription is a
- * new run of the operation, and `unsubscribe` aborts its requests and timers at once. Nothing throws
+ * new run of the operation, and `unsubscribe` aborts its requests and timers immediately. Nothing throws
  * synchronously: invalid options and arguments are an {@linkcode InvalidArgumentError} on the error
  * channel, before any request.
  *
@@ -283,8 +283,8 @@ export class RestClient {
   }
 
   /**
-   * Lists the checkpoints of every training run, in the order of
-   * {@linkcode RestClient.listAllTrainingRuns$}. A run that is deleted during the listing has no checkpoints.
+   * Lists the checkpoints of every training run, in the order of {@linkcode
+   * RestClient.listAllTrainingRuns$}. A run that is deleted during the listing has no checkpoints.
    *
    * @param options `concurrency` (default 4): how many runs' checkpoints are requested concurrently.
    * @returns Emits each checkpoint with its run, as the responses arrive, and completes. Fails as
@@ -325,9 +325,9 @@ export class RestClient {
    * others in the server's order. A late subscriber first receives the runs of the last poll. Never
    * completes.
    *
-   * A poll that fails emits nothing; `events$` reports it, and polling backs off. The watch fails with an
-   * {@linkcode AuthenticationError} or a {@linkcode PermissionDeniedError} at once, and with any error
-   * after `maxConsecutiveErrors` in a row.
+   * A poll that fails emits nothing; `events$` reports it, and polling backs off. The watch fails with
+   * an {@linkcode AuthenticationError} or a {@linkcode PermissionDeniedError} immediately, and with any
+   * error after `maxConsecutiveErrors` in a row.
    *
    * @example
    * ```ts
@@ -353,8 +353,9 @@ export class RestClient {
    * @param trainingRunId The run's id.
    * @param options `intervalMs` (default 10 000), `emitInitial` (default true), `maxConsecutiveErrors`
    * (default `Infinity`).
-   * @returns Emits the differences, never completes, and fails, as {@linkcode RestClient.watchTrainingRuns$}
-   * does. Also fails at once with a {@linkcode NotFoundError} if the run does not exist or is deleted.
+   * @returns Emits the differences, never completes, and fails, as {@linkcode
+   * RestClient.watchTrainingRuns$} does. Also fails immediately with a {@linkcode NotFoundError} if the
+   * run does not exist or is deleted.
    *
    * @example
    * ```ts

@@ -13,7 +13,7 @@ import { notTarError, tarScanner } from "./tar_scanner.ts";
 /** Detects whether bytes reach the end of an archive. */
 export interface ArchiveEndDetector {
   /**
-   * Takes the next bytes, which may be used again once it resolves. Rejects with an
+   * Takes the next bytes, which may be reused once it resolves. Rejects with an
    * {@linkcode InvalidArchiveError} as soon as they cannot be those of an archive.
    */
   write(chunk: Uint8Array): Promise<void>;

@@ -15,7 +15,7 @@ export interface ArchiveFollower {
     loaded: number,
     readBack: (() => AsyncIterable<Uint8Array> | Iterable<Uint8Array>) | undefined,
   ): Promise<boolean>;
-  /** Takes the next bytes, which may be used again once it resolves. */
+  /** Takes the next bytes, which may be reused once it resolves. */
   write(chunk: Uint8Array): Promise<void>;
   /** Ends, and resolves to whether the bytes reach the archive's end. More bytes need another `begin`. */
   close(): Promise<boolean>;

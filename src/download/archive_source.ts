@@ -210,11 +210,11 @@ function lengthAndTag(
   if (!hasNoCoding(headers)) return { total: undefined, serverTotal: undefined, etag: undefined };
   const tag = headers.get("ETag")?.trim() ?? "";
   const etag = tag.startsWith('"') ? tag : undefined;
-  const known = etag !== undefined && etag === position.etag ? position.total : undefined;
+  const knownTotal = etag !== undefined && etag === position.etag ? position.total : undefined;
   const length = headers.get("Content-Length") ?? "";
-  const serverTotal = /^\d+$/.test(length) ? Number(length) : known;
+  const serverTotal = /^\d+$/.test(length) ? Number(length) : knownTotal;
   const isCertain = type !== "cors" || headers.has("Content-Encoding");
-  return { total: isCertain ? serverTotal : known, serverTotal, etag };
+  return { total: isCertain ? serverTotal : knownTotal, serverTotal, etag };
 }
 
 function hasNoCoding(headers: Headers): boolean {

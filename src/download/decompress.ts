@@ -17,7 +17,7 @@ export type ByteTransform = ReadableWritablePair<Uint8Array, Uint8Array>;
 
 /**
  * Makes a stream that decompresses gzip: with `node:zlib` where the runtime has it, else with a
- * `DecompressionStream`. A chunk may be used again once its write resolves.
+ * `DecompressionStream`. A chunk may be reused once its write resolves.
  *
  * Only zlib accepts several gzip members, and zeros after the last, in every runtime, and has a `code`
  * for each error: `Z_BUF_ERROR` if the input ends early.
@@ -137,16 +137,16 @@ export async function decompress(
 ): Promise<DecompressedArchive> {
   const reader = archive.getReader();
   const chunks: Uint8Array[] = [];
-  const first: number[] = [];
-  while (first.length < GZIP_MAGIC.length) {
+  const firstBytes: number[] = [];
+  while (firstBytes.length < GZIP_MAGIC.length) {
     const { value } = await reader.read();
     if (value === undefined) break;
     chunks.push(value);
-    first.push(...value.subarray(0, GZIP_MAGIC.length));
+    firstBytes.push(...value.subarray(0, GZIP_MAGIC.length));
   }
   reader.releaseLock();
   let bytesRead = chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  const whole = archive.pipeThrough(
+  const bytes = archive.pipeThrough(
     new TransformStream<Uint8Array, Uint8Array>({
       start(controller) {
         for (const chunk of chunks) controller.enqueue(chunk);
@@ -158,7 +158,7 @@ export async function decompress(
     }),
   );
   return {
-    tar: isGzip(first) ? whole.pipeThrough(gunzip()) : whole,
+    tar: isGzip(firstBytes) ? bytes.pipeThrough(gunzip()) : bytes,
     bytesRead: () => bytesRead,
   };
 }

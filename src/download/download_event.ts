@@ -52,8 +52,8 @@ export interface DownloadCompleteEvent {
   /** The archive; `undefined` where it was written to a sink. */
   readonly body: Uint8Array<ArrayBuffer> | undefined;
   /**
-   * The format of the bytes. It is `tar` where the server sends a `.tar.gz` with `Content-Encoding: gzip`,
-   * since `fetch` decompresses it then.
+   * The format of the bytes. It is `tar` where the server sends a `.tar.gz` with `Content-Encoding:
+   * gzip`, since `fetch` decompresses it then.
    */
   readonly format: ArchiveFormat;
 }
@@ -72,7 +72,10 @@ export interface TransferOptions {
    * emitted. Default 100.
    */
   readonly progressIntervalMs?: number | undefined;
-  /** How long to wait for the next bytes before the transfer is interrupted, in milliseconds. Default 30 000. */
+  /**
+   * How long to wait for the next bytes before the transfer is interrupted, in milliseconds. Default 30
+   * 000.
+   */
   readonly idleTimeoutMs?: number | undefined;
   /** How long to wait while the server builds the archive, in milliseconds. Default 300 000. */
   readonly prepareTimeoutMs?: number | undefined;

@@ -15,7 +15,8 @@ import { toTransferSettings, type TransferSettings } from "./transfer_settings.t
 /**
  * Downloads an archive into a stream, or into memory if there is none.
  *
- * @param sink The stream of the option `to`, locked; `undefined` where `to` is missing or cannot be locked.
+ * @param sink The stream of the option `to`, locked; `undefined` where `to` is missing or cannot be
+ * locked.
  */
 export function downloadTo$(
   transport: Transport,

@@ -25,7 +25,10 @@ export class SinkError extends HpcaiError {
   }
 }
 
-/** Turns a connection error after the first byte into a `DownloadInterruptedError`; returns others unchanged. */
+/**
+ * Turns a connection error after the first byte into a `DownloadInterruptedError`; returns others
+ * unchanged.
+ */
 export function toDownloadError(error: unknown, { loaded, total }: ArchivePosition): unknown {
   if (loaded === 0 || !(error instanceof ApiConnectionError)) return error;
   return new DownloadInterruptedError(error.problem, loaded, total, { cause: error });

@@ -46,7 +46,7 @@ export interface Pump {
   /**
    * Moves the bytes of a source. Emits `restart` if the sink had to drop its bytes, `loaded` at the
    * beginning and after each chunk. Completes once the archive is complete and the sink is closed; fails
-   * with an {@linkcode Interruption} where another source may bring the rest.
+   * with an {@linkcode Interruption} where another source may send the rest.
    */
   pump$(source: ArchiveSource, state: TransferState): Observable<TransferLoaded | TransferRestart>;
   /** Releases the resources that are kept between sources. */
@@ -149,7 +149,7 @@ export function pumpInto(
       /** Writes the bytes of a chunk that the sink does not have. */
       const takeChunk = async (chunk: Uint8Array): Promise<void> => {
         const offset = sourceLoaded;
-        const missing = bytesFrom(chunk, sinkLoaded - offset);
+        const missingBytes = bytesFrom(chunk, sinkLoaded - offset);
         sourceLoaded += chunk.byteLength;
         if (total !== undefined && sourceLoaded > total) {
           const problem = "the server sent more bytes than the archive has";
@@ -160,9 +160,9 @@ export function pumpInto(
         if (followedFrom < sourceLoaded) {
           await reportDamage(() => follower.write(bytesFrom(chunk, followedFrom - offset)));
         }
-        if (missing.byteLength === 0) return;
-        observe(missing, sourceLoaded - missing.byteLength);
-        writer.write(missing).catch(fail);
+        if (missingBytes.byteLength === 0) return;
+        observe(missingBytes, sourceLoaded - missingBytes.byteLength);
+        writer.write(missingBytes).catch(fail);
         emitLoaded();
       };
 

@@ -62,10 +62,10 @@ export function readTransfer$(
     };
     const restart = async () => {
       if (hasEnded) return;
-      const ended = current;
+      const previousReading = current;
       current = undefined;
-      await ended?.writer.abort(new DOMException("The archive restarts", "AbortError"));
-      await ended?.done.catch(() => {});
+      await previousReading?.writer.abort(new DOMException("The archive restarts", "AbortError"));
+      await previousReading?.done.catch(() => {});
       if (!hasEnded) begin();
       else if (transferError !== undefined) subscriber.error(transferError);
     };

@@ -19,7 +19,10 @@ const TYPE_FLAG = 156;
 /** Mode, owner, group and size. */
 const NUMBERS: readonly TarField[] = [[100, 8], [108, 8], [116, 8], SIZE];
 const OCTAL_BYTES: Uint8Array = new TextEncoder().encode("01234567 \0");
-/** The bytes of a GNU sparse file's header, and of a block of its map, that are set if more of the map follows. */
+/**
+ * The bytes of a GNU sparse file's header, and of a block of its map, that are set if more of the map
+ * follows.
+ */
 const SPARSE_IS_EXTENDED = 482;
 const SPARSE_MAP_IS_EXTENDED = 504;
 
@@ -159,9 +162,9 @@ export function tarScanner(): TarScanner {
       let taken = 0;
       member = undefined;
       while (taken < chunk.byteLength && member === undefined) {
-        const passed = hasEnded ? Infinity : bytesToSkip;
+        const bytesToPass = hasEnded ? Infinity : bytesToSkip;
         const rest = chunk.byteLength - taken;
-        if (passed >= rest) {
+        if (bytesToPass >= rest) {
           bytesToSkip -= rest;
           return { taken: chunk.byteLength, member };
         }

@@ -1,7 +1,10 @@
 import { defer, map, mergeAll, type Observable, type OperatorFunction, tap } from "rxjs";
 import { requireInteger } from "../arguments.ts";
 
-/** The fields of events that `totalProgress` sums up: those of `download$`, `saveArchive$` and `extractArchive$`. */
+/**
+ * The fields of events that `totalProgress` sums up: those of `download$`, `saveArchive$` and
+ * `extractArchive$`.
+ */
 export interface TransferEvent {
   /** The type of the event; `complete` ends a download. */
   readonly type: string;
@@ -43,9 +46,9 @@ const DEFAULT_CONCURRENCY = 4;
  * Runs several downloads and emits their total progress.
  *
  * @param concurrency How many run concurrently. Default 4.
- * @returns An operator for the Observables of `download$`, `saveArchive$` or `extractArchive$`. Emits whenever
- * one of them emits, and completes when all have. `total` and `remainingMs` are known once the last
- * one has begun. Fails as soon as one fails. To continue with the others, catch the error of each
+ * @returns An operator for the Observables of `download$`, `saveArchive$` or `extractArchive$`. Emits
+ * whenever one of them emits, and completes when all have. `total` and `remainingMs` are known once the
+ * last one has begun. Fails as soon as one fails. To continue with the others, catch the error of each
  * download; a failed one does not count as `completed`.
  *
  * @example

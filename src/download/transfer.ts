@@ -49,8 +49,8 @@ const BEGINNING: ArchivePosition = { loaded: 0, total: undefined, etag: undefine
  * is lost, stalls or ends early, the transfer resumes from the byte that it reached, as long as it
  * makes progress. Where the server cannot resume, the transfer restarts if the sink can.
  *
- * The archive is complete when its length is reached, or, where no length is certain, when the ends of its
- * gzip and its tar are reached.
+ * The archive is complete when its length is reached, or, where no length is certain, when the ends of
+ * its gzip and its tar are reached.
  *
  * @param sink The sink, locked by `lockSink$`. To make the transfer wait for its turn, pass the
  * Observable through a limit such as `Transport.limitTransfers`: the sink stays locked while it waits.
@@ -83,7 +83,9 @@ export function transfer$(
       progressAt === undefined
         ? undefined
         : Math.max(0, progressAt + retryOptions.maxInterruptionMs - asyncScheduler.now());
-    /** Bytes that a restart dropped do not count again, so that the retries end if each attempt is cut. */
+    /**
+     * Bytes that a restart dropped do not count again, so that the retries end if each attempt is cut.
+     */
     const isProgress = (update: TransferUpdate): boolean => {
       if (update.type !== "loaded" || update.loaded <= maxLoaded) return false;
       maxLoaded = update.loaded;

@@ -11,7 +11,10 @@ import type { Checkpoint, CheckpointType, RunCheckpoint } from "../types.ts";
 import { checkpointKey } from "./checkpoint_key.ts";
 import { compareLatestFirst } from "./latest_checkpoint.ts";
 
-/** Which checkpoints to keep. A checkpoint that meets either condition is kept; at least one is required. */
+/**
+ * Which checkpoints to keep. A checkpoint that meets either condition is kept; at least one is
+ * required.
+ */
 export interface RetentionRule {
   /** How many of the latest checkpoints of each type are kept for each run. */
   readonly keepLast?: number | undefined;
@@ -42,8 +45,8 @@ const DEFAULT_TYPES: readonly CheckpointType[] = ["training", "sampler"];
  *
  * @param checkpoints The checkpoints of any number of runs, in any order, for example all that
  * `listAllCheckpoints$` emits. Pass all checkpoints of each run, since `keepLast` counts them.
- * @param rule With `keepLast`, checkpoints that are not among the last expire; with `maxAgeMs`, those that
- * are older; with both, those that meet both conditions.
+ * @param rule With `keepLast`, checkpoints that are not among the last expire; with `maxAgeMs`, those
+ * that are older; with both, those that meet both conditions.
  * @returns The checkpoints that expire, in the order of the input.
  * @throws {InvalidArgumentError} if the rule has no condition, since every checkpoint would expire; if
  * an argument is invalid.

@@ -6,10 +6,10 @@ import type { Checkpoint, CheckpointsListResponse, CheckpointType } from "../typ
  * Finds the latest checkpoint of each listing that `listCheckpoints$` emits.
  *
  * @param type Only checkpoints of this type count, known or unknown. Default: all types.
- * @returns An operator that emits, for each listing, the checkpoint with the latest time; of several with
- * that time, the one whose id sorts last; one without a time only if no checkpoint has a time; `undefined`
- * if there is no checkpoint. It fails with an {@linkcode InvalidArgumentError} if the type is not a
- * string, or is empty.
+ * @returns An operator that emits, for each listing, the checkpoint with the latest time; of several
+ * with that time, the one whose id sorts last; one without a time only if no checkpoint has a time;
+ * `undefined` if there is no checkpoint. It fails with an {@linkcode InvalidArgumentError} if the type
+ * is not a string, or is empty.
  *
  * @example
  * ```ts

@@ -166,9 +166,9 @@ function isContiguous<T>(
 }
 
 /**
- * Plans the ranges after the first page. Each is as long as that page, whatever the limit was, and
- * begins with the last item of the range before. The last range has no end; it is the only one where
- * the total count is not plausible.
+ * Plans the ranges after the first page. Each is as long as that page, which may be shorter than the
+ * limit, and begins with the last item of the range before. The last range has no end; it is the only
+ * one where the total count is not plausible.
  */
 function* planRanges<T>(first: PositionedPage<T>): Iterable<OffsetRange> {
   if (isLast(first)) return;

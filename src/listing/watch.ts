@@ -112,7 +112,7 @@ export function watch$<T>(
     if (poller$ === undefined) {
       const removePoller = () => pollers.delete(key);
       poller$ = poll$(target, intervalMs, maxConsecutiveErrors, random).pipe(
-        // Before subscribers receive the error, since they may subscribe again at once.
+        // Before subscribers receive the error, since they may resubscribe immediately.
         tap({ error: removePoller, unsubscribe: removePoller }),
         share({ connector: () => new ReplaySubject(1) }),
       );
@@ -141,7 +141,10 @@ function poll$<T>(
     initialDelayMs: intervalMs,
     maxDelayMs: Math.max(intervalMs, MAX_BACKOFF_MS),
   };
-  /** Returns the wait after an error: never shorter than the interval, nor than the server's `Retry-After`. */
+  /**
+   * Returns the wait after an error: never shorter than the interval, nor than the server's
+   * `Retry-After`.
+   */
   const delayAfter = (error: unknown, consecutiveErrors: number) => {
     const delayMs = intervalMs + backoffMs(consecutiveErrors - 1, backoff, random);
     return Math.min(MAX_TIMER_MS, Math.max(delayMs, requestedDelayMs(error) ?? 0));

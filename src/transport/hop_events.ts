@@ -49,15 +49,15 @@ export function observeHops(
   { baseUrl, redact, signal, emit }: HopEventSettings,
 ): ObservedHops {
   let number = 0;
-  let latest: ApiRequestInfo | undefined;
+  let latestRequest: ApiRequestInfo | undefined;
   let reportFailure = (_error: ApiConnectionError): void => {};
 
   const sendAndReport = async (hop: Hop): Promise<HopResponse> => {
     const startedAt = asyncScheduler.now();
-    latest = requestInfo({ hop }, redact);
+    latestRequest = requestInfo({ hop }, redact);
     const base: Omit<HopEventBase, keyof CallInfo> = {
       method: hop.method,
-      url: latest.requestUrl,
+      url: latestRequest.requestUrl,
       hop: ++number,
       isApiOrigin: hop.url.origin === baseUrl.origin,
     };
@@ -71,9 +71,9 @@ export function observeHops(
     signal.throwIfAborted();
     try {
       const response = await send(hop);
-      latest = requestInfo({ hop, response }, redact);
+      latestRequest = requestInfo({ hop, response }, redact);
       const { status } = response;
-      const { requestId } = latest;
+      const { requestId } = latestRequest;
       emit({ type: "response", ...base, status, requestId, durationMs: end() });
       return { hop, response };
     } catch (error) {
@@ -84,7 +84,7 @@ export function observeHops(
 
   return {
     send: sendAndReport,
-    latestRequest: () => latest,
+    latestRequest: () => latestRequest,
     reportFailure: (error) => reportFailure(error),
   };
 }

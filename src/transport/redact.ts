@@ -49,19 +49,19 @@ type Layer = readonly [text: string, at: readonly number[]];
 
 /** A text with each of its layers of encoding removed in turn, the outermost first. */
 function layersOf(text: string, at: readonly number[] = [], layersLeft = MAX_LAYERS): Layer[] {
-  let decoded = "";
+  let decodedText = "";
   let index = 0;
   const starts: number[] = [];
   for (const [token, hex, decimal, amp] of text.matchAll(CHARACTER)) {
     const code = hex ? `0x${hex}` : amp ? 38 : decimal;
     const character = code ? String.fromCharCode(Number(code)) : token.length > 1 ? "" : token;
     if (character) starts.push(at[index] ?? index);
-    decoded += character;
+    decodedText += character;
     index += token.length;
   }
   starts.push(at[index] ?? index);
-  const isLast = decoded === text || layersLeft === 0;
-  return [[text, at], ...(isLast ? [] : layersOf(decoded, starts, layersLeft - 1))];
+  const isLast = decodedText === text || layersLeft === 0;
+  return [[text, at], ...(isLast ? [] : layersOf(decodedText, starts, layersLeft - 1))];
 }
 
 /** The Base64 forms of a text at each offset in a longer one, without the characters at the edges. */
@@ -95,7 +95,7 @@ export function redactor(apiKey: string | undefined, headers: Headers = new Head
     }
   };
   // Deferred until something is redacted, since most requests redact nothing but a URL.
-  const deferred = [() => {
+  const deferredSecrets = [() => {
     if (apiKey !== undefined) {
       hide(apiKey, 1);
       base64Forms(apiKey).forEach((form) => hide(form));
@@ -117,19 +117,19 @@ export function redactor(apiKey: string | undefined, headers: Headers = new Head
 
   return {
     redact: (text) => {
-      deferred.splice(0).forEach((hideMore) => hideMore());
-      let redacted = "";
+      deferredSecrets.splice(0).forEach((hideMore) => hideMore());
+      let result = "";
       let end = 0;
       for (const [from, to] of findSecrets(text.slice(0, MAX_SEARCHED_CHARACTERS))) {
         if (from >= end && from < MAX_REDACTED_CHARACTERS) {
-          redacted += text.slice(end, from) + REDACTED;
+          result += text.slice(end, from) + REDACTED;
         }
         end = Math.max(end, to);
       }
-      return (redacted + text.slice(end, MAX_REDACTED_CHARACTERS)).slice(0, MAX_RESULT_CHARACTERS);
+      return (result + text.slice(end, MAX_REDACTED_CHARACTERS)).slice(0, MAX_RESULT_CHARACTERS);
     },
     hideQuery: ({ search, searchParams }) => {
-      deferred.push(() => {
+      deferredSecrets.push(() => {
         const encoded = search.slice(1).split("&").map((pair) => pair.slice(pair.indexOf("=") + 1));
         [...encoded, ...searchParams.values()].forEach(hideValue);
       });

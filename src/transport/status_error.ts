@@ -116,7 +116,9 @@ function toOneLine(text: unknown): string | undefined {
     : undefined;
 }
 
-/** Joins FastAPI's list of validation errors, `[{loc: ["query", "limit"], msg: "…"}]`, into one clause. */
+/**
+ * Joins FastAPI's list of validation errors, `[{loc: ["query", "limit"], msg: "…"}]`, into one clause.
+ */
 function joinValidationErrors(detail: unknown): string | undefined {
   if (!Array.isArray(detail)) return undefined;
   const clauses = detail.filter(isObject).map(({ loc, msg }) =>
@@ -147,11 +149,13 @@ function isPlain(value: unknown): value is string | number {
 /** The beginning of a body on one line, in quotes, without markup and secrets; "" for an empty body. */
 export function excerpt(text: string, redact: Redact): string {
   const json = parseRedacted(text, redact);
-  const plain = redact(json === undefined ? text : JSON.stringify(json))
+  const plainText = redact(json === undefined ? text : JSON.stringify(json))
     .replace(/<(style|script)\b[\s\S]*?<\/\1>|<[^<>]*>/gi, " ").replace(/\s+/g, " ").trim();
-  if (plain === "") return "";
+  if (plainText === "") return "";
   return JSON.stringify(
-    plain.length > EXCERPT_CHARACTERS ? `${plain.slice(0, EXCERPT_CHARACTERS)}…` : plain,
+    plainText.length > EXCERPT_CHARACTERS
+      ? `${plainText.slice(0, EXCERPT_CHARACTERS)}…`
+      : plainText,
   );
 }
 

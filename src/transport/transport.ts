@@ -40,8 +40,8 @@ export interface Transport {
   /** How failed requests are retried. Throws if the client's options are invalid. */
   retryOptions(): RetryOptions;
   /**
-   * Makes the transfer of an archive wait for its turn. Its limit is separate from that of requests, which
-   * also applies to the requests of a transfer. Throws if the client's options are invalid.
+   * Makes the transfer of an archive wait for its turn. Its limit is separate from that of requests,
+   * which also applies to the requests of a transfer. Throws if the client's options are invalid.
    */
   limitTransfers<T>(transfer$: Observable<T>): Observable<T>;
   /**
@@ -63,7 +63,7 @@ export interface Transport {
 
 /** Makes a transport. Invalid options are the error of each request. */
 export function createTransport(options: RestClientOptions): Transport {
-  const shared = deferError(() => {
+  const clientState = deferError(() => {
     const settings = toClientSettings(options);
     return {
       settings,
@@ -78,7 +78,7 @@ export function createTransport(options: RestClientOptions): Transport {
   const transportWith = (settingsOf: () => ClientSettings): Transport => ({
     events$,
     retryOptions: () => settingsOf().retry,
-    limitTransfers: (transfer$) => shared().limitTransfers(transfer$),
+    limitTransfers: (transfer$) => clientState().limitTransfers(transfer$),
     with: (overrides) => transportWith(deferError(() => overrideSettings(settingsOf(), overrides))),
     request$: (request, read, eachAttempt = (attempt$) => attempt$) =>
       defer(() => {
@@ -134,7 +134,7 @@ export function createTransport(options: RestClientOptions): Transport {
         });
 
         return attempt$.pipe(
-          (attempt$) => shared().limitRequests(attempt$, operation),
+          (attempt$) => clientState().limitRequests(attempt$, operation),
           eachAttempt,
           retryWithBackoff(retry, {
             policy: preparation === undefined ? callPolicy() : archivePolicy(),
@@ -154,7 +154,7 @@ export function createTransport(options: RestClientOptions): Transport {
       }),
   });
 
-  return transportWith(() => shared().settings);
+  return transportWith(() => clientState().settings);
 }
 
 function timeoutError(timeoutMs: number, request: ApiRequestInfo): ApiTimeoutError {
