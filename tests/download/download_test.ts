@@ -160,7 +160,8 @@ Deno.test("download$ is interrupted by a lost connection, with a cause that hold
   const error = await assertRejects(() => events(clientOf(() => archive(body(), HUGE_LENGTH))));
   assertInstanceOf(error, DownloadInterruptedError);
   assertEquals([error.loaded, error.total], [5, 2 ** 50]);
-  assertStringIncludes(error.message, "the connection was lost");
+  assertStringIncludes(error.problem, "the connection was lost");
+  assertStringIncludes(error.advice ?? "", "saveArchive$ resumes");
   assertNotMatch(Deno.inspect(error, { depth: 9 }), /sig=1|sk-secret/);
 });
 
