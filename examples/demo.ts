@@ -50,6 +50,7 @@ async function runDemo(): Promise<number> {
       : "HPCAI_API_KEY is set, so these commands read from HPC-AI. Nothing is deleted, and the\n" +
         "download stops after 64 MiB or 10 seconds.\n",
   );
+  print(`Files are saved in ${DIRECTORY}/, which is removed at the end.\n`);
   const exitCode = await run(["run", "list", "--limit", "5"]);
   if (exitCode !== 0) return exitCode;
 

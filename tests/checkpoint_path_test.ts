@@ -25,7 +25,7 @@ for (
     ["_weights", "_weights"],
   ] as const
 ) {
-  Deno.test(`a path with ${kind} names a ${checkpointType} checkpoint`, () => {
+  Deno.test(`parseCheckpointPath reads the kind ${kind} as the type ${checkpointType}`, () => {
     assertEquals(parseCheckpointPath(`hpcai://${RUN}/${kind}/step_0010`), {
       trainingRunId: RUN,
       checkpointType,
@@ -34,7 +34,7 @@ for (
   });
 }
 
-Deno.test("a run's id may hold colons, a checkpoint's id slashes and kinds", () => {
+Deno.test("parseCheckpointPath accepts colons in a run's id, slashes and kinds in a checkpoint's id", () => {
   assertEquals(parseCheckpointPath("hpcai://a:train:0/weights/b/weights/c"), {
     trainingRunId: "a:train:0",
     checkpointType: "training",
@@ -42,7 +42,7 @@ Deno.test("a run's id may hold colons, a checkpoint's id slashes and kinds", () 
   });
 });
 
-Deno.test("the documented form of a path is the one that is written", () => {
+Deno.test("formatCheckpointPath writes the documented form", () => {
   const parts = { trainingRunId: "r", checkpointId: "c/d" };
   assertEquals(
     formatCheckpointPath({ ...parts, checkpointType: "training" }),
@@ -54,7 +54,7 @@ Deno.test("the documented form of a path is the one that is written", () => {
   );
 });
 
-Deno.test("a type that is not known is written with _weights, as tinker writes external", () => {
+Deno.test("formatCheckpointPath writes an unknown type with _weights, as tinker does for external", () => {
   assertEquals(
     formatCheckpointPath({ trainingRunId: "r", checkpointId: "c", checkpointType: "external" }),
     "hpcai://r/external_weights/c",
@@ -83,7 +83,7 @@ for (
     [7, "is not a string"],
   ] as const
 ) {
-  Deno.test(`${Deno.inspect(path)} is no checkpoint path`, () => {
+  Deno.test(`parseCheckpointPath rejects ${Deno.inspect(path)}`, () => {
     // From JavaScript anything may come.
     const error = assertThrows(() => parseCheckpointPath(path as string));
     assertInstanceOf(error, InvalidCheckpointPathError);
@@ -104,7 +104,7 @@ for (
     { trainingRunId: "r", checkpointType: 7, checkpointId: "c" },
   ]
 ) {
-  Deno.test(`${JSON.stringify(parts)} makes no path`, () => {
+  Deno.test(`formatCheckpointPath rejects ${JSON.stringify(parts)}`, () => {
     assertThrows(
       () => formatCheckpointPath(parts as ParsedCheckpointPath), // As a program without types may.
       InvalidArgumentError,
@@ -124,13 +124,13 @@ const parts = fc.record({
   checkpointId: fc.array(segment, { minLength: 1, maxLength: 4 }).map((ids) => ids.join("/")),
 }, { noNullPrototype: true });
 
-Deno.test("what is formatted parses to the same parts", () => {
+Deno.test("parseCheckpointPath reverses formatCheckpointPath", () => {
   fc.assert(fc.property(parts, (parts) => {
     assertEquals(parseCheckpointPath(formatCheckpointPath(parts)), parts);
   }));
 });
 
-Deno.test("a path either parses to parts that format to its documented form, or is refused", () => {
+Deno.test("parseCheckpointPath either reads parts that format to the documented form, or rejects", () => {
   const path = fc.oneof(
     fc.string(),
     fc.array(
@@ -148,7 +148,7 @@ Deno.test("a path either parses to parts that format to its documented form, or 
   }));
 });
 
-Deno.test("checkpointIds takes the ids of a listed checkpoint, whatever the scheme of its path", () => {
+Deno.test("checkpointIds reads the ids of a listed checkpoint with any scheme of its path", () => {
   const checkpoint = {
     trainingRunId: "r",
     checkpointId: "weights/step_0010",
@@ -174,7 +174,7 @@ for (
     ["c", "checkpointPath"],
   ] as const
 ) {
-  Deno.test(`${Deno.inspect(reference)} refers to no checkpoint`, () => {
+  Deno.test(`checkpointIds rejects ${Deno.inspect(reference)}`, () => {
     const error = assertThrows(() => checkpointIds(reference as CheckpointRef));
     assertInstanceOf(error, InvalidArgumentError);
     assertEquals(error.argument, argument);

@@ -21,7 +21,7 @@ function environment(variables: Readonly<Record<string, string>>): Disposable {
   return { [Symbol.dispose]: () => before.forEach(([name, value]) => set(name, value)) };
 }
 
-Deno.test("the defaults are those of the API's reference", () => {
+Deno.test("toClientSettings has the defaults of the API's reference", () => {
   using _ = environment({});
   const options = toClientSettings({ apiKey });
   assertEquals(options.baseUrl.href, "https://www.hpc-ai.com/finetunesdk");
@@ -38,7 +38,7 @@ Deno.test("the defaults are those of the API's reference", () => {
   });
 });
 
-Deno.test("HPCAI_API_KEY and HPCAI_BASE_URL stand in for options that are missing", () => {
+Deno.test("HPCAI_API_KEY and HPCAI_BASE_URL are the defaults of missing options", () => {
   using _ = environment({ HPCAI_API_KEY: "from-env", HPCAI_BASE_URL: "http://localhost:8000/x" });
   const fromEnvironment = toClientSettings({});
   assertEquals(fromEnvironment.apiKey, "from-env");
@@ -48,13 +48,13 @@ Deno.test("HPCAI_API_KEY and HPCAI_BASE_URL stand in for options that are missin
   assertEquals(given.baseUrl.href, "https://h.example/");
 });
 
-Deno.test("an empty environment variable counts as not set", () => {
+Deno.test("toClientSettings ignores an empty environment variable", () => {
   using _ = environment({ HPCAI_API_KEY: "", HPCAI_BASE_URL: "" });
   assertEquals(refused({}).argument, "apiKey");
   assertEquals(toClientSettings({ apiKey }).baseUrl.href, "https://www.hpc-ai.com/finetunesdk");
 });
 
-Deno.test("without a key the error names the option and the environment variable", () => {
+Deno.test("toClientSettings without a key names the option and the environment variable", () => {
   using _ = environment({});
   const { message } = refused({});
   assertEquals(
@@ -85,7 +85,7 @@ async function outcomeWith(permissions: readonly string[], options: string): Pro
   }
 }
 
-Deno.test("a key that Deno may not read is reported as unreadable, without a prompt", async () => {
+Deno.test("toClientSettings reports a key that Deno has no permission to read, without a prompt", async () => {
   assertEquals(
     await outcomeWith([], "{}"),
     "InvalidArgumentError apiKey cannot be read from HPCAI_API_KEY, since Deno lacks the permission. " +
@@ -93,7 +93,7 @@ Deno.test("a key that Deno may not read is reported as unreadable, without a pro
   );
 });
 
-Deno.test("a key from the environment does not go to the default host while HPCAI_BASE_URL is unreadable", async () => {
+Deno.test("toClientSettings rejects a key from the environment while HPCAI_BASE_URL is unreadable", async () => {
   const keyAlone = ["--allow-env=HPCAI_API_KEY"];
   assertEquals(
     await outcomeWith(keyAlone, "{}"),
@@ -107,26 +107,26 @@ Deno.test("a key from the environment does not go to the default host while HPCA
   assertEquals(await outcomeWith(["--allow-env"], "{}"), "https://other.example/");
 });
 
-Deno.test("a key that is passed needs no permission to read the environment", async () => {
+Deno.test("apiKey as an option needs no permission to read the environment", async () => {
   assertEquals(
     await outcomeWith([], '{ apiKey: "k" }'),
     "https://www.hpc-ai.com/finetunesdk",
   );
 });
 
-Deno.test("in Node the environment is that of `process`", () => {
+Deno.test("environmentVariable reads `process.env` in Node", () => {
   using _deno = stubGlobal("Deno", undefined);
   using _process = stubGlobal("process", { env: { HPCAI_API_KEY: "from-node" } });
   assertEquals(toClientSettings({}).apiKey, "from-node");
 });
 
-Deno.test("in a browser there is no environment", () => {
+Deno.test("environmentVariable finds none in a browser", () => {
   using _deno = stubGlobal("Deno", undefined);
   using _process = stubGlobal("process", undefined);
   assertEquals(refused({}).argument, "apiKey");
 });
 
-Deno.test("in a page a relative base URL is on the page's origin, and needs no key", () => {
+Deno.test("baseUrl may be relative in a page, and needs no key then", () => {
   using _deno = stubGlobal("Deno", undefined);
   using _process = stubGlobal("process", undefined);
   using _location = stubGlobal("location", { href: "https://app.example/runs/7" });
@@ -146,7 +146,7 @@ for (
     ["that is a number", 7],
   ] as const
 ) {
-  Deno.test(`a key ${what} is refused, and the error does not repeat it`, () => {
+  Deno.test(`apiKey ${what} is invalid, and the error does not repeat it`, () => {
     // From JavaScript anything may come.
     const error = refused({ apiKey: key as string });
     assertEquals(error.argument, "apiKey");
@@ -168,7 +168,7 @@ for (
     ["", /not an absolute URL/],
   ] as const
 ) {
-  Deno.test(`the base URL ${JSON.stringify(baseUrl)} is refused, and the error says why`, () => {
+  Deno.test(`baseUrl ${JSON.stringify(baseUrl)} is invalid, and the error names the reason`, () => {
     using _ = environment({});
     const error = refused({ apiKey, baseUrl });
     assertEquals(error.argument, "baseUrl");
@@ -187,7 +187,7 @@ for (
     new URL("https://h.example/finetunesdk/"),
   ]
 ) {
-  Deno.test(`the base URL ${baseUrl} is taken`, () => {
+  Deno.test(`baseUrl ${baseUrl} is valid`, () => {
     assertEquals(toClientSettings({ apiKey, baseUrl }).baseUrl.href, new URL(baseUrl).href);
   });
 }
@@ -221,7 +221,7 @@ for (
     ["headers", { headers: { "X-Token": "sk-secret\n\n1" } }],
   ] as const
 ) {
-  Deno.test(`${argument} of ${Deno.inspect(options)} is refused`, () => {
+  Deno.test(`${argument} of ${Deno.inspect(options)} is invalid`, () => {
     const error = refused({ apiKey, ...options } as RestClientOptions);
     assertEquals(error.argument, argument);
     assertNotMatch(error.message, /sk-secret/);
@@ -229,16 +229,16 @@ for (
 }
 
 for (const options of [null, "key", 7, []]) {
-  Deno.test(`${Deno.inspect(options)} in place of the options is refused`, () => {
+  Deno.test(`toClientSettings rejects ${Deno.inspect(options)}`, () => {
     assertEquals(refused(options as RestClientOptions).argument, "options");
   });
 }
 
-Deno.test("white space around a key is not part of it", () => {
+Deno.test("apiKey is used without white space around it", () => {
   assertEquals(toClientSettings({ apiKey: " sk-secret " }).apiKey, "sk-secret");
 });
 
-Deno.test("an undefined part of retry leaves the default", () => {
+Deno.test("retry with an undefined field keeps the default", () => {
   const { retry } = toClientSettings({
     apiKey,
     retry: { maxRetries: undefined, maxDelayMs: 1 } as never,
@@ -246,11 +246,11 @@ Deno.test("an undefined part of retry leaves the default", () => {
   assertEquals([retry.maxRetries, retry.maxDelayMs], [Infinity, 1]);
 });
 
-Deno.test("retry: false means that nothing is tried again", () => {
+Deno.test("retry: false turns retries off", () => {
   assertEquals(toClientSettings({ apiKey, retry: false }).retry.maxRetries, 0);
 });
 
-Deno.test("the global fetch is looked up at each call", async () => {
+Deno.test("fetch defaults to the global one, looked up at each call", async () => {
   const { fetch } = toClientSettings({ apiKey });
   using fetched = stub(globalThis, "fetch", () => Promise.resolve(new Response("stubbed")));
   assertEquals(await (await fetch("https://h.example/")).text(), "stubbed");

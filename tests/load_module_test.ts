@@ -2,7 +2,7 @@ import { HpcaiError } from "@hpcai/rx";
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { loadModule } from "../src/load_module.ts";
 
-Deno.test("loadModule gives the module", async () => {
+Deno.test("loadModule returns the module", async () => {
   assertEquals(await loadModule(() => Promise.resolve({ size: 1 })), { size: 1 });
 });
 

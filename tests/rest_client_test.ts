@@ -30,26 +30,26 @@ function fakeAndClient() {
   return { fake, client };
 }
 
-Deno.test("listTrainingRuns$ asks for 20 runs from the beginning", async () => {
+Deno.test("listTrainingRuns$ requests 20 runs from the beginning", async () => {
   const { fake, client } = fakeAndClient();
   const { trainingRuns, cursor } = await firstValueFrom(client.listTrainingRuns$());
   assertEquals(trainingRuns.map((run) => run.trainingRunId), fake.trainingRunIds.slice(0, 20));
   assertEquals(cursor, { offset: 0, limit: 20, totalCount: 24 });
 });
 
-Deno.test("listTrainingRuns$ skips `offset` runs and gives `limit` of them", async () => {
+Deno.test("listTrainingRuns$ skips `offset` runs and emits `limit` of them", async () => {
   const { fake, client } = fakeAndClient();
   const { trainingRuns } = await firstValueFrom(client.listTrainingRuns$({ limit: 3, offset: 5 }));
   assertEquals(trainingRuns.map((run) => run.trainingRunId), fake.trainingRunIds.slice(5, 8));
 });
 
-Deno.test("listAllTrainingRuns$ emits every run, page after page", async () => {
+Deno.test("listAllTrainingRuns$ emits every run, page by page", async () => {
   const { fake, client } = fakeAndClient();
   const runs = await lastValueFrom(client.listAllTrainingRuns$({ pageSize: 7 }).pipe(toArray()));
   assertEquals(runs.map((run) => run.trainingRunId), fake.trainingRunIds);
 });
 
-Deno.test("a run is the same by its id and by the path of one of its checkpoints", async () => {
+Deno.test("getTrainingRunByCheckpointPath$ emits the run that getTrainingRun$ emits", async () => {
   const { client } = fakeAndClient();
   const run = await firstValueFrom(client.getTrainingRun$(RUN));
   assertEquals(run.baseModel, "Qwen/Qwen3-8B");
@@ -73,14 +73,14 @@ for (
     ["by path", (client: RestClient) => client.deleteCheckpointByCheckpointPath$(PATH)],
   ] as const
 ) {
-  Deno.test(`deleting ${how} emits undefined once, and the checkpoint is gone`, async () => {
+  Deno.test(`deletion ${how} emits undefined once, and the checkpoint no longer exists`, async () => {
     const { fake, client } = fakeAndClient();
     assertEquals(await lastValueFrom(remove(client).pipe(toArray())), [undefined]);
     assertEquals(fake.checkpoints(RUN).some((c) => c.checkpointId === "step_0010"), false);
   });
 }
 
-Deno.test("a DELETE retried after a lost answer treats 404 as success", async () => {
+Deno.test("a DELETE retried after a lost response treats 404 as success", async () => {
   for (
     const fault of [
       { type: "connection-error", afterEffect: true },
@@ -94,7 +94,7 @@ Deno.test("a DELETE retried after a lost answer treats 404 as success", async ()
   }
 });
 
-Deno.test("a DELETE of what was never there is a NotFoundError", async () => {
+Deno.test("deleteCheckpoint$ of an unknown checkpoint fails with a NotFoundError", async () => {
   const { client } = fakeAndClient();
   const error = await assertRejects(() => firstValueFrom(client.deleteCheckpoint$(RUN, "none")));
   assertInstanceOf(error, NotFoundError);
@@ -107,7 +107,7 @@ Deno.test("a 404 after a 429, which the server did not act on, is a NotFoundErro
   assertInstanceOf(error, NotFoundError);
 });
 
-Deno.test("each subscription to a deletion forgets what the one before went through", async () => {
+Deno.test("deleteCheckpoint$ keeps nothing of an earlier subscription", async () => {
   const { fake, client } = fakeAndClient();
   const delete$ = client.deleteCheckpoint$(RUN, "step_0010");
   fake.faults.add({ type: "connection-error", afterEffect: true });
@@ -115,7 +115,7 @@ Deno.test("each subscription to a deletion forgets what the one before went thro
   assertInstanceOf(await assertRejects(() => firstValueFrom(delete$)), NotFoundError);
 });
 
-Deno.test("a server's hint on a refused id is passed on", async () => {
+Deno.test("BadRequestError contains the server's hint", async () => {
   const { fake, client } = fakeAndClient();
   const message = "Use weights/step_0010";
   fake.faults.add({ type: "status", status: 400, shape: "fastapi", message });
@@ -124,7 +124,7 @@ Deno.test("a server's hint on a refused id is passed on", async () => {
   assertStringIncludes(error.message, message);
 });
 
-Deno.test("the global fetch is used where no other is given", async () => {
+Deno.test("RestClient uses the global fetch by default", async () => {
   const run = { training_run_id: RUN, base_model: "b", model_owner: "o", is_lora: false };
   using fetched = stub(
     globalThis,
@@ -137,7 +137,7 @@ Deno.test("the global fetch is used where no other is given", async () => {
   assertSpyCalls(fetched, 1);
 });
 
-Deno.test("options that are not usable surface from every operation, none is thrown", async () => {
+Deno.test("RestClient emits invalid options as the error of every operation, and throws none", async () => {
   const client = new RestClient({ apiKey: "k", baseUrl: "ftp://h.example" });
   const operations: Observable<unknown>[] = [
     client.listTrainingRuns$(),
@@ -211,7 +211,7 @@ const refusals: readonly (readonly [
 ];
 
 for (const [name, call, values] of refusals) {
-  Deno.test(`${name} refuses ${Deno.inspect(values)} before any request`, async () => {
+  Deno.test(`${name} rejects ${Deno.inspect(values)} before any request`, async () => {
     const { fake, client } = fakeAndClient();
     for (const value of values) {
       const error = await assertRejects(() => firstValueFrom(call(client, anything(value))));
@@ -223,7 +223,7 @@ for (const [name, call, values] of refusals) {
   });
 }
 
-Deno.test("no id leaves its route: a server that decodes the path finds the very id in its place", async () => {
+Deno.test("RestClient encodes ids so that a server that decodes the path finds the same id in its place", async () => {
   const id = fc.oneof(
     fc.string({ unit: "binary" }),
     fc.array(

@@ -37,7 +37,7 @@ function faultPath(wire: unknown, decode: Decode<unknown> = trainingRun): string
   return faultOf(wire, decode)?.path;
 }
 
-Deno.test("every field of a training run has its camelCase equal", () => {
+Deno.test("trainingRun decodes every field into camelCase", () => {
   assertEquals(trainingRun(wireRun), {
     trainingRunId: "r",
     baseModel: "Qwen/Qwen3-8B",
@@ -58,7 +58,7 @@ Deno.test("every field of a training run has its camelCase equal", () => {
 });
 
 for (const absent of [null, undefined]) {
-  Deno.test(`optional fields that are ${absent ?? "absent"} are null, corrupted is false, extras are absent`, () => {
+  Deno.test(`trainingRun decodes optional fields that are ${absent ?? "absent"} as null, corrupted as false, extras as absent`, () => {
     const { training_run_id, base_model, is_lora } = wireRun;
     const optional = absent === undefined ? {} : {
       model_owner: absent,
@@ -87,7 +87,7 @@ function parsedCheckpoint(wire: unknown): Checkpoint | undefined {
   return checkpointsPage("run")({ checkpoints: [wire] }).checkpoints[0];
 }
 
-Deno.test("a checkpoint without a time has null for it, and knows the run that was asked for", () => {
+Deno.test("checkpointsPage decodes a checkpoint without a time, and adds the run's id", () => {
   for (const time of [null, undefined]) {
     const { time: _, ...rest } = wireCheckpoint;
     assertEquals(parsedCheckpoint(time === null ? { ...rest, time } : rest), {
@@ -100,7 +100,7 @@ Deno.test("a checkpoint without a time has null for it, and knows the run that w
   }
 });
 
-Deno.test("tinker_path is read where checkpoint_path is absent or null, and the fault of both is named", () => {
+Deno.test("checkpointsPage reads tinker_path where checkpoint_path is absent or null", () => {
   const { checkpoint_path, ...rest } = wireCheckpoint;
   const tinker_path = "tinker://r/weights/step_0010";
   assertEquals(parsedCheckpoint({ ...rest, tinker_path })?.checkpointPath, tinker_path);
@@ -112,7 +112,7 @@ Deno.test("tinker_path is read where checkpoint_path is absent or null, and the 
   assertEquals(faultPath(none, checkpointsPage("run")), "checkpoints[1].checkpoint_path");
 });
 
-Deno.test("extras are kept where they are sent", () => {
+Deno.test("trainingRun keeps extras that the server sends", () => {
   const extras = { size_bytes: 2048, expires_at: "2026-02-01T00:00:00+00:00", public: false };
   const { sizeBytes, expiresAt, public: isPublic } =
     parsedCheckpoint({ ...wireCheckpoint, ...extras }) ?? {};
@@ -125,7 +125,7 @@ Deno.test("extras are kept where they are sent", () => {
   assertEquals(trainingRun({ ...wireRun, user_metadata }).userMetadata, user_metadata);
 });
 
-Deno.test("malformed extras are dropped", () => {
+Deno.test("trainingRun drops malformed extras", () => {
   const plain = Object.keys(parsedCheckpoint(wireCheckpoint) ?? {});
   const malformed = [
     ...[-1, 0.5, "2048", null, {}].map((size_bytes) => ({ size_bytes })),
@@ -167,7 +167,7 @@ for (
     [1767781158123, "2026-01-07T10:19:18.123Z"],
   ] as const
 ) {
-  Deno.test(`the timestamp ${time} is ${utc}, wherever it is read`, () => {
+  Deno.test(`the timestamp ${time} is ${utc} in every field`, () => {
     const { lastRequestTime } = trainingRun({ ...wireRun, last_request_time: time });
     assertEquals(lastRequestTime?.toISOString(), utc);
   });
@@ -202,7 +202,7 @@ for (
     {},
   ]
 ) {
-  Deno.test(`${JSON.stringify(time)} is no timestamp`, () => {
+  Deno.test(`trainingRun rejects the timestamp ${JSON.stringify(time)}`, () => {
     assertEquals(faultPath({ ...wireRun, last_request_time: time }), "last_request_time");
   });
 }
@@ -215,7 +215,7 @@ function withFraction(iso: string, digits: number): string {
   );
 }
 
-Deno.test("every timestamp that ECMAScript defines is read as Date reads it", () => {
+Deno.test("trainingRun decodes every timestamp of ECMAScript as Date does", () => {
   const moments = fc.date({
     min: new Date("0000-01-01T00:00:00Z"),
     max: new Date("9999-12-31T23:59:59.999Z"),
@@ -240,7 +240,7 @@ Deno.test("every timestamp that ECMAScript defines is read as Date reads it", ()
   );
 });
 
-Deno.test("every day of 800 years is read as Date reads it, and none that is not in the calendar", () => {
+Deno.test("trainingRun decodes every day of 800 years as Date does, and rejects days outside the calendar", () => {
   const two = (n: number) => String(n).padStart(2, "0");
   for (let year = 1600; year < 2400; year++) {
     for (let month = 1; month <= 12; month++) {
@@ -255,7 +255,7 @@ Deno.test("every day of 800 years is read as Date reads it, and none that is not
   }
 });
 
-Deno.test("a fault is found where it is", () => {
+Deno.test("JsonFault has the path of the fault", () => {
   assertEquals(faultPath({ ...wireRun, is_lora: "yes" }), "is_lora");
   assertEquals(
     faultPath({ ...wireRun, last_checkpoint: { ...wireCheckpoint, checkpoint_type: 7 } }),
@@ -264,7 +264,7 @@ Deno.test("a fault is found where it is", () => {
   assertEquals(faultPath(null), "");
 });
 
-Deno.test("a cursor counts in whole numbers of at least 0", () => {
+Deno.test("trainingRunsResponse requires whole numbers of at least 0 in a cursor", () => {
   const page = (total_count: unknown) =>
     faultPath(
       { training_runs: [], cursor: { offset: 0, limit: 20, total_count } },
@@ -273,7 +273,7 @@ Deno.test("a cursor counts in whole numbers of at least 0", () => {
   assertEquals([0, 7, -1, 1.5, "7"].map(page), [true, true, false, false, false]);
 });
 
-Deno.test("a fault shows a text, and only the kind of what can be nested too deep to be written", () => {
+Deno.test("JsonFault shows a string, and only the kind of an object or array", () => {
   const problem = (fields: object) => faultOf({ ...wireRun, ...fields }, trainingRun)?.problem;
   assertEquals(problem({ base_model: ["a"] }), "expected a string, got an array");
   assertEquals(problem({ base_model: { a: [] } }), "expected a string, got an object");
@@ -288,7 +288,7 @@ Deno.test("a fault shows a text, and only the kind of what can be nested too dee
 const word = fc.string({ minLength: 1 });
 const anyTime = fc.constantFrom("2026-01-07T10:19:18Z", "2026-01-07T10:19", null);
 
-/** Fields that no schema knows, with any JSON in them. */
+/** Unknown fields with any JSON. */
 const unknownFields = fc.dictionary(word.map((name) => `x-${name}`), fc.jsonValue());
 
 const wireCheckpoints = fc.record({
@@ -314,7 +314,7 @@ function wirePage(training_runs: readonly unknown[]) {
   return { training_runs, cursor: { offset: 0, limit: 20, total_count: training_runs.length } };
 }
 
-Deno.test("a word that is not known passes through as the type of a checkpoint", () => {
+Deno.test("checkpointsPage keeps an unknown type of checkpoint", () => {
   fc.assert(fc.property(word, (checkpoint_type) => {
     const checkpoint = { ...wireCheckpoint, checkpoint_type };
     assertEquals(parsedCheckpoint(checkpoint)?.checkpointType, checkpoint_type);
@@ -323,7 +323,7 @@ Deno.test("a word that is not known passes through as the type of a checkpoint",
   }));
 });
 
-Deno.test("fields that are not known change nothing, in any object", () => {
+Deno.test("trainingRunsResponse ignores unknown fields in any object", () => {
   fc.assert(
     fc.property(fc.array(wireRuns), fc.array(unknownFields, { minLength: 4 }), (runs, fields) => {
       const at = (index: number) => fields[index % fields.length];
@@ -344,7 +344,7 @@ Deno.test("fields that are not known change nothing, in any object", () => {
   );
 });
 
-Deno.test("every nullable field may be null or absent without a fault in any run of a page", () => {
+Deno.test("trainingRunsResponse accepts null or nothing for every nullable field of any run", () => {
   const nullable = [
     "model_owner",
     "corrupted",
@@ -379,7 +379,7 @@ Deno.test("every nullable field may be null or absent without a fault in any run
   );
 });
 
-Deno.test("one malformed run in a page is refused with its path, since it could not be told from a missing one", () => {
+Deno.test("trainingRunsResponse rejects a page with one malformed run, with its path", () => {
   const required = ["training_run_id", "base_model", "is_lora"] as const;
   const wrong = fc.constantFrom(null, 7, {}, []);
   fc.assert(
@@ -397,7 +397,7 @@ Deno.test("one malformed run in a page is refused with its path, since it could 
   );
 });
 
-Deno.test("an element of a list that is no object is refused with its path", () => {
+Deno.test("trainingRunsResponse rejects an element that is no object, with its path", () => {
   fc.assert(
     fc.property(
       fc.array(wireCheckpoints),
@@ -412,7 +412,7 @@ Deno.test("an element of a list that is no object is refused with its path", () 
   );
 });
 
-Deno.test("a page of checkpoints has its cursor, or null where none is sent", () => {
+Deno.test("checkpointsPage decodes the cursor, or null where there is none", () => {
   const cursorOf = (cursor?: unknown) => checkpointsPage("r")({ checkpoints: [], cursor }).cursor;
   assertEquals(cursorOf({ offset: 5, limit: 100, total_count: 7 }), {
     offset: 5,

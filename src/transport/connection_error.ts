@@ -10,13 +10,13 @@ import type { Redact } from "./redact.ts";
 export function connectionError(
   problem: string,
   cause: unknown,
-  exchange: { readonly hop: Hop; readonly response?: Response },
+  at: { readonly hop: Hop; readonly response?: Response },
   redact: Redact,
   options?: ApiConnectionErrorOptions,
 ): ApiConnectionError {
   return new ApiConnectionError(
     `${problem}: ${deepestReason(cause)}`,
-    requestInfo(exchange, redact),
+    requestInfo(at, redact),
     { cause, ...options },
   );
 }

@@ -24,8 +24,7 @@ function delay(ms: number): Promise<void> {
 }
 
 /**
- * A fake behind a socket that counts the requests whose answer has not been sent whole, and takes
- * `chunkMs` for each chunk.
+ * A fake behind a socket that counts the requests in flight, and delays each chunk by `chunkMs`.
  */
 function serveFake(options: FakeHpcaiOptions = {}, chunkMs = 0) {
   const fake = new FakeHpcai(options);
@@ -33,7 +32,7 @@ function serveFake(options: FakeHpcaiOptions = {}, chunkMs = 0) {
   const most = { inFlight: 0 };
   const server = serve(async (request) => {
     most.inFlight = Math.max(most.inFlight, ++inFlight);
-    // So that what comes together is counted together.
+    // So that concurrent requests are counted together.
     await delay(1);
     const { body, status, headers } = await fake.handler(request);
     const end = () => void inFlight--;
@@ -58,14 +57,14 @@ function serveFake(options: FakeHpcaiOptions = {}, chunkMs = 0) {
 for (
   const [options, limit] of [[{}, 8], [{ maxConcurrentRequests: 3 }, 3]] as const
 ) {
-  Deno.test(`of a thousand listings at once ${limit} are in flight, and all are answered`, async () => {
+  Deno.test(`maxConcurrentRequests keeps ${limit} of a thousand listings in flight, and all complete`, async () => {
     await using server = serveFake({ trainingRuns: 1000 });
     const client = server.clientOf(options);
-    const answers$ = from(server.fake.trainingRunIds).pipe(
+    const listings$ = from(server.fake.trainingRunIds).pipe(
       mergeMap((id) => client.listCheckpoints$(id)),
       count(),
     );
-    assertEquals(await firstValueFrom(answers$), 1000);
+    assertEquals(await firstValueFrom(listings$), 1000);
     assertEquals(server.most.inFlight, limit);
   });
 }
@@ -80,7 +79,7 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`of fifty ${what} at once three are under way, and all come to their end`, async () => {
+  Deno.test(`maxConcurrentRequests keeps three of fifty ${what} in flight, and all complete`, async () => {
     await using server = serveFake({ archiveBytes: 200_000 }, 10);
     const client = server.clientOf({ maxConcurrentRequests: 3 });
     const directory = await Deno.makeTempDir();
@@ -100,7 +99,7 @@ for (
   });
 }
 
-Deno.test("downloads that nobody reads block no listing", async () => {
+Deno.test("downloads without a reader do not delay a listing", async () => {
   await using server = serveFake({ archiveBytes: 4_000_000 });
   const client = server.clientOf({ maxConcurrentRequests: 2 });
   const begun = lastValueFrom(
@@ -115,7 +114,7 @@ Deno.test("downloads that nobody reads block no listing", async () => {
   for (const download of paused) download.unsubscribe();
 });
 
-Deno.test("with one request at a time the API can be called while an archive is read", async () => {
+Deno.test("maxConcurrentRequests: 1 lets the API be called while an archive is read", async () => {
   await using server = serveFake();
   const client = server.clientOf({ maxConcurrentRequests: 1 });
   const runs$ = client.archiveEntries$(CHECKPOINT).pipe(
@@ -130,7 +129,7 @@ Deno.test("with one request at a time the API can be called while an archive is 
   assertEquals(await firstValueFrom(runs$), 5);
 });
 
-Deno.test("whatever transfers an archive needs one turn, and gives it back", async () => {
+Deno.test("every transfer of an archive uses one slot and frees it", async () => {
   await using server = serveFake();
   const client = server.clientOf({ maxConcurrentRequests: 1 });
   const directory = await Deno.makeTempDir();

@@ -13,7 +13,7 @@ import { responseText, serveRaw } from "./raw_responses.ts";
 const MIB = 2 ** 20;
 const JSON_TYPE = { "Content-Type": "application/json" };
 
-/** What becomes of a listing whose response is that. */
+/** The outcome of a listing with a response. */
 async function failureOf(baseUrl: string, options: RestClientOptions = {}): Promise<unknown> {
   const client = new RestClient({ apiKey: "key-7d1f", baseUrl, ...options });
   return await assertRejects(() => firstValueFrom(client.listCheckpoints$("run")));
@@ -22,7 +22,7 @@ async function failureOf(baseUrl: string, options: RestClientOptions = {}): Prom
 /** An empty listing with white space up to so many bytes. */
 const listing = (bytes: number) => '{"checkpoints":[]}'.padEnd(bytes);
 
-Deno.test("a JSON response that never ends is cancelled at maxJsonBytes, and not asked for again", async () => {
+Deno.test("maxJsonBytes cancels a JSON response that never ends, which is not retried", async () => {
   const blanks = new TextEncoder().encode(" ".repeat(65_536));
   const endless = new ChunkedResponse(() => Promise.resolve(blanks), JSON_TYPE);
   await using server = serve(() => endless.response);
@@ -38,7 +38,7 @@ Deno.test("a JSON response that never ends is cancelled at maxJsonBytes, and not
   assertEquals(server.requests.length, 1);
 });
 
-Deno.test("maxJsonBytes counts the bytes that a gzipped response unpacks to", async () => {
+Deno.test("maxJsonBytes counts the decompressed bytes of a gzipped response", async () => {
   // 32 MiB of blanks are 32 KiB on the wire.
   const bomb = new Blob([listing(32 * MIB)]).stream().pipeThrough(new CompressionStream("gzip"));
   const packed = await new Response(bomb).bytes();
@@ -48,7 +48,7 @@ Deno.test("maxJsonBytes counts the bytes that a gzipped response unpacks to", as
   assertInstanceOf(await failureOf(server.url, { maxJsonBytes: MIB }), LimitExceededError);
 });
 
-Deno.test("a JSON response of exactly maxJsonBytes is read, one of a byte more is not", async () => {
+Deno.test("maxJsonBytes allows a JSON response of exactly that size, and none that is a byte larger", async () => {
   await using server = serve(({ url }) =>
     new Response(listing(url.includes("large") ? 1001 : 1000), { headers: JSON_TYPE })
   );
@@ -58,7 +58,7 @@ Deno.test("a JSON response of exactly maxJsonBytes is read, one of a byte more i
   await assertRejects(() => firstValueFrom(client.listCheckpoints$("large")), LimitExceededError);
 });
 
-Deno.test("by default a JSON response of 64 MiB is read, and an endless one is not", async () => {
+Deno.test("maxJsonBytes defaults to 64 MiB", async () => {
   const blanks = new TextEncoder().encode(" ".repeat(4 * MIB));
   let sent = 0;
   const endless = new ChunkedResponse(() => {
@@ -78,7 +78,7 @@ Deno.test("by default a JSON response of 64 MiB is read, and an endless one is n
   assert(sent < 128 * MIB, `${sent} bytes`);
 });
 
-Deno.test("the signed URL of an archive, which comes as JSON, is limited too", async () => {
+Deno.test("maxJsonBytes limits the JSON response with a signed URL", async () => {
   await using server = serve(() =>
     new Response(`{"url": "https://s.example/${"a".repeat(5000)}"}`, { headers: JSON_TYPE })
   );
@@ -89,7 +89,7 @@ Deno.test("the signed URL of an archive, which comes as JSON, is limited too", a
   );
 });
 
-Deno.test("of an endless error body only the beginning is read", async () => {
+Deno.test("ApiStatusError reads only the beginning of an endless body", async () => {
   const text = new TextEncoder().encode("overloaded ".repeat(6000));
   const endless = new ChunkedResponse(() => Promise.resolve(text), JSON_TYPE);
   await using server = serve(() => new Response(endless.response.body, { status: 500 }));
@@ -98,7 +98,7 @@ Deno.test("of an endless error body only the beginning is read", async () => {
 });
 
 for (const [what, head] of [["error", "500 Oops"], ["redirect", "302 Found"]] as const) {
-  Deno.test(`the body of a response (${what}) that comes byte by byte takes no longer than timeoutMs`, async () => {
+  Deno.test(`timeoutMs ends the body of a response (${what}) that arrives byte by byte`, async () => {
     const end = Promise.withResolvers<void>();
     await using server = await serveRaw(async (connection) => {
       const headers = ["Content-Length: 1000", "Location: http://127.0.0.1:1/"];

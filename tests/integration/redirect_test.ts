@@ -27,7 +27,7 @@ function secretsOf(request: ReceivedRequest | undefined): string[] {
 const ALL_SECRETS = ["authorization", "x-api-key", "x-team"];
 
 for (const status of [301, 302, 303, 307, 308]) {
-  Deno.test(`a ${status} to another host takes neither the key nor the caller's headers`, async () => {
+  Deno.test(`a ${status} to another host is followed without the key and the caller's headers`, async () => {
     await using storage = serve(bytes);
     await using api = serve(() => found(`${storage.otherUrl}/object?signature=s3cret`, status));
     assertEquals(await download(api.url), archive);
@@ -38,7 +38,7 @@ for (const status of [301, 302, 303, 307, 308]) {
     assertEquals(storage.requests[0]?.headers.get("Accept"), "application/gzip");
   });
 
-  Deno.test(`a ${status} within the API's origin keeps the key and the caller's headers`, async () => {
+  Deno.test(`a ${status} within the API's origin is followed with the key and the caller's headers`, async () => {
     await using api = serve(({ url }) =>
       url.endsWith("/archive") ? found("../moved?to=here", status) : bytes()
     );
@@ -47,14 +47,14 @@ for (const status of [301, 302, 303, 307, 308]) {
   });
 }
 
-Deno.test("another port is another origin", async () => {
+Deno.test("a redirect to another port is followed without the key", async () => {
   await using storage = serve(bytes);
   await using api = serve(() => found(`${storage.url}/object`));
   assertEquals(await download(api.url), archive);
   assertEquals(secretsOf(storage.requests[0]), []);
 });
 
-Deno.test("the same port under another name is another origin", async () => {
+Deno.test("a redirect to another name of the host is followed without the key", async () => {
   await using api = serve(({ url }) =>
     url.startsWith("http://localhost") ? bytes() : found(url.replace("127.0.0.1", "localhost"))
   );
@@ -62,7 +62,7 @@ Deno.test("the same port under another name is another origin", async () => {
   assertEquals(api.requests.map(secretsOf), [ALL_SECRETS, []]);
 });
 
-Deno.test("a redirect back to the API's origin does not bring the key back", async () => {
+Deno.test("a redirect back to the API's origin is followed without the key", async () => {
   await using storage = serve(() => found(`${api.url}/public`));
   await using api = serve(({ url }) =>
     url.endsWith("/public") ? bytes() : found(`${storage.otherUrl}/detour`)
@@ -72,7 +72,7 @@ Deno.test("a redirect back to the API's origin does not bring the key back", asy
   assertEquals(secretsOf(storage.requests[0]), []);
 });
 
-Deno.test("a URL that comes as JSON takes neither the key nor the caller's headers along", async () => {
+Deno.test("a URL in a JSON response is requested without the key and the caller's headers", async () => {
   await using storage = serve(({ url }) =>
     url.endsWith("/moved") ? bytes() : found(`${storage.otherUrl}/moved`)
   );
@@ -81,14 +81,14 @@ Deno.test("a URL that comes as JSON takes neither the key nor the caller's heade
   assertEquals(storage.requests.map(secretsOf), [[], []]);
 });
 
-Deno.test("a JSON operation that is redirected away sends no secret either", async () => {
+Deno.test("a JSON operation follows a redirect to another origin without secrets", async () => {
   await using elsewhere = serve(() => Response.json({ checkpoints: [] }));
   await using api = serve(() => found(`${elsewhere.otherUrl}/elsewhere`));
   assertEquals(await firstValueFrom(client(api.url).listCheckpoints$("run")), { checkpoints: [] });
   assertEquals(secretsOf(elsewhere.requests[0]), []);
 });
 
-Deno.test("a deletion stays a deletion through a 307; through a 303 it would not, and fails", async () => {
+Deno.test("deleteCheckpoint$ follows a 307 as a DELETE, and fails on a 303", async () => {
   await using api = serve(({ url }) =>
     url.endsWith("/moved") ? new Response() : found("/moved", url.includes("/see") ? 303 : 307)
   );
@@ -106,7 +106,7 @@ Deno.test("five redirects are followed", async () => {
   assertEquals(api.requests.length, 6);
 });
 
-Deno.test("a sixth redirect is not followed, and nothing is tried again", async () => {
+Deno.test("a sixth redirect is not followed, and nothing is retried", async () => {
   await using api = serve(() => found("/next"));
   const patient = new RestClient({ apiKey, baseUrl: api.url });
   await assertRejects(
@@ -117,7 +117,7 @@ Deno.test("a sixth redirect is not followed, and nothing is tried again", async 
   assertEquals(api.requests.length, 6);
 });
 
-Deno.test("https: never falls to http:, not even on loopback", async () => {
+Deno.test("a redirect from https: to http: is not followed, even on loopback", async () => {
   using fetch = stub(
     globalThis,
     "fetch",
@@ -140,20 +140,20 @@ const refused: Record<string, [location: string, reason: string]> = {
   "data": ["data:application/gzip;base64,H4sI", "neither https: nor http:"],
 };
 for (const [what, [location, reason]] of Object.entries(refused)) {
-  Deno.test(`a redirect to ${what} is refused`, async () => {
+  Deno.test(`a redirect to ${what} is not followed`, async () => {
     await using api = serve(() => found(location));
     const error = await assertRejects(() => download(api.url), ApiRedirectError, reason);
     assertEquals(error.requestUrl.startsWith(api.url), true);
     assert(!error.message.includes("pass@"));
   });
 
-  Deno.test(`a JSON answer that points to ${what} is refused`, async () => {
+  Deno.test(`a JSON response with the URL of ${what} is not followed`, async () => {
     await using api = serve(() => Response.json({ url: location }));
     await assertRejects(() => download(api.url), ApiRedirectError, reason);
   });
 }
 
-Deno.test("a redirect that does not say where to is an error of its status", async () => {
+Deno.test("a redirect without Location is an error of its status", async () => {
   await using api = serve(() => new Response(null, { status: 302 }));
   const error = await assertRejects(() => download(api.url));
   assertInstanceOf(error, ApiStatusError);

@@ -9,9 +9,9 @@ const apiKey = "key/7d1f+9a0c=e5";
 const SIGNATURE = "s1gn4ture";
 const SIGNED = `/object.tar.gz?X-Amz-Expires=900&X-Amz-Signature=${SIGNATURE}`;
 
-/** Downloads through a signed URL, fails, and gives all that can be seen of the failure. */
-async function shownFailure(storageUrl: string, archiveAnswer: (location: string) => Response) {
-  await using api = serve(() => archiveAnswer(`${storageUrl}${SIGNED}`));
+/** Downloads through a signed URL, and returns all that can be seen of the failure. */
+async function shownFailure(storageUrl: string, archiveResponse: (location: string) => Response) {
+  await using api = serve(() => archiveResponse(`${storageUrl}${SIGNED}`));
   const client = new RestClient({
     apiKey,
     baseUrl: api.url,
@@ -35,12 +35,12 @@ function assertShowsNoSecret(shown: string): void {
   }
 }
 
-const answers: Record<string, (location: string) => Response> = {
+const archiveResponses: Record<string, (location: string) => Response> = {
   "a redirect": (location) => new Response(null, { status: 302, headers: { Location: location } }),
   "a URL as JSON": (location) => Response.json({ url: location }),
 };
 
-/** What storages answer, given the head of the request; each makes the download fail. */
+/** Responses of storages, from the head of the request; each makes the download fail. */
 const failures: Record<string, RawResponder> = {
   "whose storage refuses": async (connection) => {
     await connection.write(responseText(["Content-Length: 0"], "", "403 Forbidden"));
@@ -89,7 +89,7 @@ const failures: Record<string, RawResponder> = {
     await connection.write(responseText([location, "Content-Length: 0"], "", "302 Found"));
     connection.end();
   },
-  "whose storage answers with a page": async (connection) => {
+  "whose storage responds with a page": async (connection) => {
     const body = `<html><body>Sign in to see ${SIGNED}</body></html>`;
     const headers = ["Content-Type: text/html", `Content-Length: ${body.length}`];
     await connection.write(responseText(headers, body));
@@ -97,22 +97,22 @@ const failures: Record<string, RawResponder> = {
   },
 };
 
-for (const [how, archiveAnswer] of Object.entries(answers)) {
+for (const [how, archiveResponse] of Object.entries(archiveResponses)) {
   for (const [what, failure] of Object.entries(failures)) {
-    Deno.test(`no secret shows in the failure of ${how} ${what}`, async () => {
+    Deno.test(`no secret is in the failure of ${how} ${what}`, async () => {
       await using storage = await serveRaw(failure, failure);
-      assertShowsNoSecret(await shownFailure(storage.url, archiveAnswer));
+      assertShowsNoSecret(await shownFailure(storage.url, archiveResponse));
     });
   }
 
-  Deno.test(`no secret shows in the failure of ${how} whose storage is not there`, async () => {
+  Deno.test(`no secret is in the failure of ${how} whose storage does not exist`, async () => {
     const storage = await serveRaw();
     await storage[Symbol.asyncDispose]();
-    assertShowsNoSecret(await shownFailure(storage.url, archiveAnswer));
+    assertShowsNoSecret(await shownFailure(storage.url, archiveResponse));
   });
 }
 
-Deno.test("no secret shows where the JSON answer is not quite right", async () => {
+Deno.test("no secret is in the error of an invalid JSON response", async () => {
   const wrong = (location: string) => Response.json({ URL: location, path: SIGNED, key: apiKey });
   assertShowsNoSecret(await shownFailure("http://127.0.0.1:1", wrong));
 });
@@ -133,7 +133,7 @@ const encodings: Record<string, (text: string) => string> = {
   "in Base64": btoa,
 };
 for (const [how, encode] of Object.entries(encodings)) {
-  Deno.test(`no secret shows where a storage repeats key and signature ${how}`, async () => {
+  Deno.test(`no secret is in the error of a storage that repeats key and signature ${how}`, async () => {
     const body = `<p>No access with ${encode(apiKey)} and ${encode(SIGNATURE)}.</p>`;
     const failure: RawResponder = async (connection) => {
       await connection.write(
@@ -164,7 +164,7 @@ const refusals: Record<string, string> = {
   "as a property's name": JSON.stringify({ message: "wrong", details: { [apiKey]: false } }),
 };
 for (const [how, body] of Object.entries(refusals)) {
-  Deno.test(`no secret shows where the API repeats the key in an error ${how}`, async () => {
+  Deno.test(`no secret is in the error of an API that repeats the key ${how}`, async () => {
     const refusal = () => new Response(body, { status: 401 });
     assertShowsNoSecret(await shownFailure("http://127.0.0.1:1", refusal));
   });

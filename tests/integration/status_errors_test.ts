@@ -43,7 +43,7 @@ const shapes: Record<ErrorShape, { message: string; code?: string; details?: unk
   "empty": { message: "the response is empty" },
 };
 
-/** Fails once over a socket, with nothing tried again, and gives the error. */
+/** The error of a request over a socket, without retries. */
 async function failure(fault: Fault): Promise<ApiStatusError> {
   const fake = new FakeHpcai();
   fake.faults.add(fault);
@@ -58,7 +58,7 @@ async function failure(fault: Fault): Promise<ApiStatusError> {
 }
 
 for (const [status, StatusError] of classes) {
-  Deno.test(`${status} is the ${StatusError.name}, whatever the shape of its body`, async () => {
+  Deno.test(`a ${status} with any shape of body is a ${StatusError.name}`, async () => {
     for (const [shape, { message, code, details }] of Object.entries(shapes)) {
       const error = await failure({
         type: "status",
@@ -80,7 +80,7 @@ for (const [status, StatusError] of classes) {
   });
 }
 
-Deno.test("a proxy's page is quoted without its markup, and not at full length", async () => {
+Deno.test("ApiStatusError quotes a proxy's page without markup, shortened", async () => {
   const page = `<html><head><style>p { color: red }</style></head><body><h1>Bad gateway</h1>` +
     `<p>${"nginx ".repeat(10_000)}</p></body></html>`;
   const { message } = await failure({
@@ -94,14 +94,14 @@ Deno.test("a proxy's page is quoted without its markup, and not at full length",
   assertEquals(/[<>{}]/.test(message), false);
 });
 
-Deno.test("JSON that holds nothing of use is quoted", async () => {
+Deno.test("ApiStatusError quotes JSON without a message", async () => {
   for (const body of ["null", "[]", "{}", '"sorry"', '{"error":{"nested":true}}']) {
     const { message } = await failure({ type: "status", status: 500, body });
     assertStringIncludes(message, `the response is ${JSON.stringify(body)}`);
   }
 });
 
-Deno.test("an error's body may break off", async () => {
+Deno.test("ApiStatusError has its status where the body is interrupted", async () => {
   const fake = new FakeHpcai();
   await using server = serve(() => {
     const body = new ReadableStream({
@@ -113,7 +113,7 @@ Deno.test("an error's body may break off", async () => {
   await assertRejects(() => firstValueFrom(client.listTrainingRuns$()), ConflictError);
 });
 
-Deno.test("a Retry-After is waited out to the millisecond", async () => {
+Deno.test("Retry-After is waited for to the millisecond", async () => {
   const fake = new FakeHpcai();
   fake.faults.add({ type: "status", status: 429, headers: { "Retry-After": "2" } });
   await using server = serve(fake.handler);
@@ -133,7 +133,7 @@ Deno.test("a Retry-After is waited out to the millisecond", async () => {
   assertEquals(server.requests.length, 2);
 });
 
-Deno.test("a Retry-After may be a date", async () => {
+Deno.test("Retry-After may be a date", async () => {
   const fake = new FakeHpcai();
   using time = new FakeTime(Date.UTC(2026, 0, 7, 10, 0, 0));
   const date = new Date(time.now + 30_000).toUTCString();
@@ -147,7 +147,7 @@ Deno.test("a Retry-After may be a date", async () => {
   assertEquals(error.retryAfterMs, 30_000);
 });
 
-Deno.test("a Retry-After that is too long surfaces at once", async () => {
+Deno.test("Retry-After that is too long fails at once", async () => {
   const fake = new FakeHpcai();
   fake.faults.add({ type: "status", status: 429, headers: { "Retry-After": "3600" } });
   await using server = serve(fake.handler);

@@ -7,7 +7,7 @@ function run(test: Parameters<TestScheduler["run"]>[0]): void {
   new TestScheduler((actual, expected) => assertEquals(actual, expected)).run(test);
 }
 
-Deno.test("as many as the limit run at once, the others in the order in which they came", () => {
+Deno.test("concurrencyLimit subscribes to at most `max` Observables, first in, first out", () => {
   run(({ cold, expectObservable, expectSubscriptions }) => {
     const limit = concurrencyLimit(2);
     const [a, b, c, d] = [cold("---a|"), cold("-b|"), cold("--c|"), cold("-d|")] as const;
@@ -19,7 +19,7 @@ Deno.test("as many as the limit run at once, the others in the order in which th
   });
 });
 
-Deno.test("one that fails makes place for the next, and fails alone", () => {
+Deno.test("concurrencyLimit frees the slot of an Observable that fails, and passes its error on", () => {
   run(({ cold, expectObservable }) => {
     const limit = concurrencyLimit(1);
     expectObservable(limit(cold("--#"))).toBe("--#");
@@ -27,7 +27,7 @@ Deno.test("one that fails makes place for the next, and fails alone", () => {
   });
 });
 
-Deno.test("one that is unsubscribed from makes place for the next, after its own teardown", async () => {
+Deno.test("concurrencyLimit frees a slot after the teardown of an Observable that is unsubscribed from", async () => {
   const limit = concurrencyLimit(1);
   const notes: string[] = [];
   const noted = (name: string) =>
@@ -44,7 +44,7 @@ Deno.test("one that is unsubscribed from makes place for the next, after its own
   assertEquals(notes, ["a begins", "a ends", "b begins"]);
 });
 
-Deno.test("who unsubscribes from many makes none of those begin that wait", () => {
+Deno.test("concurrencyLimit starts no waiting Observable while many are unsubscribed from", () => {
   run(({ cold, expectObservable, expectSubscriptions }) => {
     const limit = concurrencyLimit(1);
     const [first, second, other] = [cold("----a|"), cold("-b|"), cold("-c|")] as const;
@@ -55,7 +55,7 @@ Deno.test("who unsubscribes from many makes none of those begin that wait", () =
   });
 });
 
-Deno.test("one that fails of many that are merged makes none of the others begin", () => {
+Deno.test("concurrencyLimit starts none of many merged Observables after one of them fails", () => {
   run(({ cold, expectObservable, expectSubscriptions }) => {
     const limit = concurrencyLimit(2);
     const [failing, long, waiting] = [cold("-#"), cold("----a|"), cold("-b|")] as const;
@@ -65,7 +65,7 @@ Deno.test("one that fails of many that are merged makes none of the others begin
   });
 });
 
-Deno.test("one that is unsubscribed from while it waits is never subscribed to", () => {
+Deno.test("concurrencyLimit never subscribes to an Observable that is unsubscribed from while it waits", () => {
   run(({ cold, expectObservable, expectSubscriptions }) => {
     const limit = concurrencyLimit(1);
     const [left, last] = [cold("-b|"), cold("-c|")] as const;
@@ -77,7 +77,7 @@ Deno.test("one that is unsubscribed from while it waits is never subscribed to",
   });
 });
 
-Deno.test("whoever comes again waits behind those who came meanwhile", () => {
+Deno.test("concurrencyLimit puts a resubscription at the end of the queue", () => {
   run(({ cold, expectObservable }) => {
     const limit = concurrencyLimit(1);
     const again$ = limit(cold("-a|")).pipe(mergeMap(() => limit(cold("-c|"))));
@@ -86,7 +86,7 @@ Deno.test("whoever comes again waits behind those who came meanwhile", () => {
   });
 });
 
-Deno.test("kinds take turns, so that many of one hold up no other", () => {
+Deno.test("concurrencyLimit lets kinds take turns, so that many of one kind do not delay another", () => {
   run(({ cold, expectObservable }) => {
     const limit = concurrencyLimit(1);
     const one = (name: string, kind: string) => limit(cold(`-${name}|`), kind);
@@ -97,7 +97,7 @@ Deno.test("kinds take turns, so that many of one hold up no other", () => {
   });
 });
 
-Deno.test("a teardown makes place once, whatever comes after it", () => {
+Deno.test("concurrencyLimit frees a slot once for each teardown", () => {
   run(({ cold, expectObservable }) => {
     const limit = concurrencyLimit(1);
     const first = limit(cold("a|")).subscribe();
@@ -108,7 +108,7 @@ Deno.test("a teardown makes place once, whatever comes after it", () => {
   });
 });
 
-Deno.test("a hundred thousand may end at once, or leave, without a stack as deep", async () => {
+Deno.test("concurrencyLimit ends or removes a hundred thousand Observables without a deep stack", async () => {
   const limit = concurrencyLimit(1);
   const count = 100_000;
   const blocking = limit(NEVER).subscribe();

@@ -12,7 +12,7 @@ import { connectionObstacle } from "../../src/transport/connection_obstacle.ts";
 const certificate = (name: string) =>
   Deno.readTextFile(new URL(`./certificates/${name}.pem`, import.meta.url));
 
-/** Lists runs of a server with that certificate, and says how often it was asked and what came out. */
+/** Lists runs of a server with a certificate, and returns the outcome and the number of attempts. */
 async function outcomeOf(name: string) {
   const page = { training_runs: [], cursor: { offset: 0, limit: 20, total_count: 0 } };
   await using server = Deno.serve({
@@ -36,12 +36,12 @@ async function outcomeOf(name: string) {
   return { attempts, outcome };
 }
 
-Deno.test("a server whose certificate is valid is reached", async () => {
+Deno.test("RestClient connects to a server with a valid certificate", async () => {
   assertEquals(await outcomeOf("valid"), { attempts: 1, outcome: "ok" });
 });
 
 for (const name of ["self_signed", "expired", "other_name"]) {
-  Deno.test(`a server whose certificate is not accepted (${name}) is asked once`, async () => {
+  Deno.test(`RestClient does not retry a server with an invalid certificate (${name})`, async () => {
     const { attempts, outcome } = await outcomeOf(name);
     assertInstanceOf(outcome, ApiConnectionError);
     assertEquals([outcome.obstacle, attempts], ["certificate", 1]);
@@ -50,7 +50,7 @@ for (const name of ["self_signed", "expired", "other_name"]) {
 }
 
 for (const port of [1, 6000, 10080]) {
-  Deno.test(`a base URL at port ${port}, which fetch blocks, is asked once`, async () => {
+  Deno.test(`RestClient does not retry port ${port}, which fetch blocks`, async () => {
     let attempts = 0;
     const client = new RestClient({
       apiKey: "sk-secret",
@@ -67,7 +67,7 @@ for (const port of [1, 6000, 10080]) {
   });
 }
 
-Deno.test("Deno without --allow-net is told at the first attempt that the permission is missing", async () => {
+Deno.test("RestClient in Deno without --allow-net fails at the first attempt with the obstacle `permission`", async () => {
   const program = `import { RestClient } from ${
     JSON.stringify(import.meta.resolve("../../mod.ts"))
   };
@@ -157,14 +157,14 @@ for (const [what, thrown, expected] of rejections) {
   });
 }
 
-Deno.test("what is no error is no obstacle", async () => {
+Deno.test("connectionObstacle finds none in a rejection that is no Error", async () => {
   const url = new URL("https://api.example/");
   for (const thrown of [undefined, "offline", new Error("offline")]) {
     assertEquals(await connectionObstacle(thrown, url), undefined);
   }
 });
 
-Deno.test("causes that go round in a circle come to an end", async () => {
+Deno.test("RestClient ends a circular chain of causes", async () => {
   const circle = new Error("round");
   circle.cause = circle;
   const client = new RestClient({
@@ -176,7 +176,7 @@ Deno.test("causes that go round in a circle come to an end", async () => {
   assertInstanceOf(error, ApiConnectionError);
 });
 
-Deno.test("connectionObstacle takes no port for blocked that fetch does not block", async () => {
+Deno.test("connectionObstacle finds none at a port that fetch does not block", async () => {
   for (const port of [2, 80, 443, 3000, 6001, 8000, 65_535]) {
     const url = new URL(`http://h.example:${port}/`);
     assertEquals(await connectionObstacle(new TypeError(), url), undefined, String(port));

@@ -5,35 +5,35 @@ import { statusError } from "../../src/transport/status_error.ts";
 
 const { redact } = redactor("sk-secret");
 
-Deno.test("the key is taken out of a text, wherever it stands", () => {
+Deno.test("redact removes the key from every place in a text", () => {
   assertEquals(
     redact("bad key sk-secret, I say sk-secret!"),
     "bad key [redacted], I say [redacted]!",
   );
 });
 
-Deno.test("the query of each URL is taken out of a text, the rest stays", () => {
+Deno.test("redact removes the query of each URL and keeps the rest", () => {
   assertEquals(
     redact('{"url":"https://s.example/a/b?X-Signature=1&e=2","x":"http://h/?q"} https://h/ok'),
     '{"url":"https://s.example/a/b?[redacted]","x":"http://h/?[redacted]"} https://h/ok',
   );
 });
 
-Deno.test("a URL whose slashes JSON escapes loses its query too", () => {
+Deno.test("redact removes the query of a URL with slashes escaped as in JSON", () => {
   assertEquals(
     redact(String.raw`"https:\/\/s.example\/a?sig=1"`),
     String.raw`"https:\/\/s.example\/a?[redacted]"`,
   );
 });
 
-Deno.test("a query without its URL is taken out too", () => {
+Deno.test("redact removes a query without its URL", () => {
   assertEquals(
     redact("Cannot GET /a.tar.gz?e=1&amp;sig=2 now? yes"),
     "Cannot GET /a.tar.gz?[redacted] now? yes",
   );
 });
 
-Deno.test("the values of a query that is hidden are taken out wherever they stand", () => {
+Deno.test("redact removes the values of a hidden query from every place in a text", () => {
   const { redact, hideQuery } = redactor(undefined);
   hideQuery(new URL("https://s.example/a?e=900&sig=s1gn%2Bture&t=20260107"));
   assertEquals(
@@ -42,14 +42,14 @@ Deno.test("the values of a query that is hidden are taken out wherever they stan
   );
 });
 
-Deno.test("without a key only queries are taken out", () => {
+Deno.test("redact without a key removes queries only", () => {
   assertEquals(
     redactor(undefined).redact("sk-secret https://h/?s"),
     "sk-secret https://h/?[redacted]",
   );
 });
 
-Deno.test("a cause keeps its name, its code and its own causes, without secrets", () => {
+Deno.test("redactedCause keeps name, code and causes, without secrets", () => {
   const inner = Object.assign(new Error("reset for https://h/?sig=1"), { code: "ECONNRESET" });
   const cause = redactedCause(new TypeError("fetch of sk-secret failed", { cause: inner }), redact);
   assertInstanceOf(cause, Error);
@@ -59,15 +59,15 @@ Deno.test("a cause keeps its name, its code and its own causes, without secrets"
   assertEquals(Object.entries(cause.cause), [["name", "Error"], ["code", "ECONNRESET"]]);
 });
 
-Deno.test("a cause that is no Error becomes its text, without secrets", () => {
+Deno.test("redactedCause of a value that is no Error is its text, without secrets", () => {
   assertEquals(redactedCause("sk-secret", redact), "[redacted]");
 });
 
-Deno.test("a shown URL has neither credentials nor query nor fragment", () => {
+Deno.test("shownUrl has no credentials, query or fragment", () => {
   assertEquals(shownUrl(new URL("https://user:pw@h.example/p/q?sig=1#f")), "https://h.example/p/q");
 });
 
-Deno.test("a key is taken out in each form that servers repeat it in", () => {
+Deno.test("redact removes the key in each form in which servers repeat it", () => {
   const { redact } = redactor('k/secret+"1');
   assertEquals(
     redact(String.raw`k/secret+"1 k%2Fsecret%2B%221 k/secret+\"1 k\/secret+\"1`),
@@ -75,22 +75,22 @@ Deno.test("a key is taken out in each form that servers repeat it in", () => {
   );
 });
 
-Deno.test("the values of the caller's own headers are taken out, but for the shortest", () => {
+Deno.test("redact removes the values of the caller's headers, except short ones", () => {
   const { redact } = redactor(undefined, new Headers({ "X-Token": "proxy-secret", "X-Team": "a" }));
   assertEquals(redact("a proxy-secret"), "a [redacted]");
 });
 
-Deno.test("user name and password are taken out of a URL", () => {
+Deno.test("redact removes user name and password from a URL", () => {
   assertEquals(redact("at https://user:pw@h.example/a"), "at https://[redacted]@h.example/a");
 });
 
-Deno.test("causes that go round in a circle come to an end", () => {
+Deno.test("redactedCause ends a circular chain of causes", () => {
   const error = new Error("round");
   error.cause = error;
   assertInstanceOf(redactedCause(error, redact), Error);
 });
 
-Deno.test("a key where a long text is cut off is taken out whole", () => {
+Deno.test("redact removes a whole key at the end of a long text", () => {
   const text = redact("x".repeat(4090) + "sk-secret");
   assertEquals(text.includes("sk-"), false);
 });
@@ -195,7 +195,7 @@ const around = fc.constantFrom(
 const letters = (text: string) => text.replace(/[\W_]/g, "");
 
 for (const [how, encode] of Object.entries(encodings)) {
-  Deno.test(`a key that is repeated ${how} is removed from text, errors and causes`, async () => {
+  Deno.test(`redact removes a key that is repeated ${how} from text, errors and causes`, async () => {
     await fc.assert(
       fc.asyncProperty(anyKey, around, async (key, before) => {
         const { redact } = redactor(key);
@@ -234,18 +234,18 @@ for (const [how, encode] of Object.entries(encodings)) {
   });
 }
 
-Deno.test("what surrounds a key that is removed stays", () => {
+Deno.test("redact keeps the text around a key", () => {
   const { redact } = redactor("sk-secret/1");
   assertEquals(redact("a sk-secret%2f1 b"), "a [redacted] b");
   assertEquals(redact("<p>sk-sec\n  ret&#x2F;1, no</p>"), "<p>[redacted], no</p>");
 });
 
-Deno.test("a token that is repeated without its scheme is removed", () => {
+Deno.test("redact removes a token that is repeated without its scheme", () => {
   const { redact } = redactor(undefined, new Headers({ "Authorization": "Bearer s3cr3t-token" }));
   assertEquals(redact("token s3cr3t-token is unknown"), "token [redacted] is unknown");
 });
 
-Deno.test("of a long text no half of a key shows, however many whole ones were removed", () => {
+Deno.test("redact leaves no part of a key in a long text with many keys", () => {
   const key = "k3y".repeat(70);
   const { redact } = redactor(key);
   for (let offset = 0; offset < key.length; offset += 7) {
@@ -265,7 +265,7 @@ const heavy: Record<string, string> = {
   "a key apart": "s k - ".repeat(2e5),
 };
 for (const [what, text] of Object.entries(heavy)) {
-  Deno.test(`a megabyte of ${what} is searched in less than a second`, () => {
+  Deno.test(`redact searches a megabyte of ${what} in less than a second`, () => {
     const { redact } = redactor("sk-".repeat(100) + "x");
     const startedAt = performance.now();
     redact(text);

@@ -1,17 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { defer, type Observable, tap } from "rxjs";
 import { TestScheduler } from "rxjs/testing";
-import {
-  ApiConnectionError,
-  ApiRedirectError,
-  apiStatusError,
-  ApiTimeoutError,
-  type HpcaiError,
-  InvalidArgumentError,
-} from "../../src/errors.ts";
+import { ApiConnectionError, apiStatusError, type HpcaiError } from "../../src/errors.ts";
 import type { RetryOptions } from "../../src/options.ts";
 import { retryWithBackoff } from "../../src/transport/retry.ts";
-import { archivePolicy, callPolicy, isTransient } from "../../src/transport/retry_policy.ts";
+import { archivePolicy, callPolicy } from "../../src/transport/retry_policy.ts";
 
 const request = { method: "GET", requestUrl: "https://api.example/x" };
 const connection = new ApiConnectionError("The connection failed", request);
@@ -40,7 +33,7 @@ function run(test: Parameters<TestScheduler["run"]>[0]): void {
   new TestScheduler((actual, expected) => assertEquals(actual, expected)).run(test);
 }
 
-Deno.test("each wait is a random part of a ceiling that doubles from the first up to the largest", () => {
+Deno.test("retryWithBackoff waits a random part of a ceiling that doubles up to maxDelayMs", () => {
   run(({ expectObservable }) => {
     // With 1 for the random number the waits are the ceilings: 0.5, 1, 2, 4 and 8 s.
     const result$ = failing(connection, 5).pipe(
@@ -59,7 +52,7 @@ Deno.test("each wait is a random part of a ceiling that doubles from the first u
   });
 });
 
-Deno.test("full jitter means that a wait can be as short as nothing", () => {
+Deno.test("retryWithBackoff can wait 0 ms, as full jitter allows", () => {
   run(({ expectObservable }) => {
     const result$ = failing(connection, 5).pipe(
       retryWithBackoff(options, { policy: callPolicy(), random: () => 0 }),
@@ -68,7 +61,7 @@ Deno.test("full jitter means that a wait can be as short as nothing", () => {
   });
 });
 
-Deno.test("after the last retry the error of the last attempt surfaces", () => {
+Deno.test("retryWithBackoff fails with the error of the last attempt", () => {
   run(({ expectObservable }) => {
     const result$ = failing(connection, 6).pipe(
       retryWithBackoff(options, { policy: callPolicy(), random: () => 1 }),
@@ -113,7 +106,7 @@ Deno.test("retryWithBackoff counts the time from the last progress, where there 
   });
 });
 
-Deno.test("retryWithBackoff obeys a Retry-After that ends after the time, but begins within it", () => {
+Deno.test("retryWithBackoff waits for a Retry-After that ends after maxElapsedMs", () => {
   run(({ expectObservable }) => {
     const error = status(429, 45_000);
     const result$ = failing(error, 9).pipe(
@@ -126,7 +119,7 @@ Deno.test("retryWithBackoff obeys a Retry-After that ends after the time, but be
   });
 });
 
-Deno.test("retryWithBackoff backs off where the server asks for no wait", () => {
+Deno.test("retryWithBackoff ignores a Retry-After of 0", () => {
   run(({ expectObservable }) => {
     const result$ = failing(status(503, 0), 2).pipe(
       retryWithBackoff(options, { policy: callPolicy(), random: () => 1 }),
@@ -147,7 +140,7 @@ Deno.test("retryWithBackoff backs off where the server asks for no wait", () => 
   });
 });
 
-Deno.test("retryWithBackoff counts attempts also where the server says when to retry", () => {
+Deno.test("retryWithBackoff counts attempts with a Retry-After too", () => {
   run(({ expectObservable }) => {
     const error = status(503, 10);
     const result$ = failing(error, 9).pipe(
@@ -157,7 +150,7 @@ Deno.test("retryWithBackoff counts attempts also where the server says when to r
   });
 });
 
-Deno.test("Retry-After is obeyed to the millisecond, also where it exceeds the back-off", () => {
+Deno.test("retryWithBackoff waits exactly as long as Retry-After", () => {
   run(({ expectObservable }) => {
     const result$ = failing(status(429, 14_000), 2).pipe(
       retryWithBackoff(options, { policy: callPolicy(), random: () => 1 }),
@@ -166,7 +159,7 @@ Deno.test("Retry-After is obeyed to the millisecond, also where it exceeds the b
   });
 });
 
-Deno.test("a Retry-After past the limit surfaces at once", () => {
+Deno.test("retryWithBackoff fails at once if Retry-After exceeds maxRetryAfterMs", () => {
   const error = status(503, 60_001);
   run(({ expectObservable }) => {
     const result$ = failing(error, 1).pipe(
@@ -176,7 +169,7 @@ Deno.test("a Retry-After past the limit surfaces at once", () => {
   });
 });
 
-Deno.test("an error that is not transient surfaces at once", () => {
+Deno.test("retryWithBackoff fails at once with an error that the policy does not retry", () => {
   run(({ expectObservable }) => {
     const error = status(404);
     const result$ = failing(error, 1).pipe(
@@ -186,7 +179,7 @@ Deno.test("an error that is not transient surfaces at once", () => {
   });
 });
 
-Deno.test("unsubscribing ends the wait", () => {
+Deno.test("retryWithBackoff ends its wait when it is unsubscribed from", () => {
   run(({ expectObservable, cold, expectSubscriptions }) => {
     const source$ = cold<string>("#", undefined, connection);
     const result$ = source$.pipe(
@@ -197,46 +190,17 @@ Deno.test("unsubscribing ends the wait", () => {
   });
 });
 
-Deno.test("each failed attempt that another follows is told with its wait", () => {
+Deno.test("retryWithBackoff calls onRetry with each error and the wait after it", () => {
   run(({ flush }) => {
-    const told: [HpcaiError, number][] = [];
+    const retries: [HpcaiError, number][] = [];
     failing(connection, 2).pipe(
       retryWithBackoff(options, {
         policy: callPolicy(),
-        onRetry: (error, delayMs) => told.push([error, delayMs]),
+        onRetry: (error, delayMs) => retries.push([error, delayMs]),
         random: () => 0.5,
       }),
     ).subscribe();
     flush();
-    assertEquals(told, [[connection, 250], [connection, 500]]);
+    assertEquals(retries, [[connection, 250], [connection, 500]]);
   });
-});
-
-Deno.test("connection errors, time-outs and statuses of a passing state are transient", () => {
-  assertEquals(isTransient(connection), true);
-  assertEquals(isTransient(new ApiTimeoutError("late", request)), true);
-  for (const transient of [408, 409, 425, 429, 500, 502, 503, 504]) {
-    assertEquals(isTransient(status(transient)), true, String(transient));
-  }
-});
-
-Deno.test("what a server asks for with x-should-retry goes before its status", () => {
-  const asked = (code: number, shouldRetry: boolean) =>
-    apiStatusError({ ...request, status: code, message: "no", shouldRetry });
-  assertEquals(isTransient(asked(503, false)), false);
-  assertEquals(isTransient(asked(400, true)), true);
-});
-
-Deno.test("a connection error with an obstacle is not transient", () => {
-  for (const obstacle of ["certificate", "permission", "port", "fetch"] as const) {
-    assertEquals(isTransient(new ApiConnectionError("no", request, { obstacle })), false);
-  }
-});
-
-Deno.test("redirects not followed, bad arguments and lasting statuses are not transient", () => {
-  assertEquals(isTransient(new ApiRedirectError("no", request)), false);
-  assertEquals(isTransient(new InvalidArgumentError("limit", "no")), false);
-  for (const lasting of [400, 401, 403, 404, 410, 422, 501, 505]) {
-    assertEquals(isTransient(status(lasting)), false, String(lasting));
-  }
 });

@@ -25,7 +25,7 @@ for (
     [418, errors.ApiStatusError],
   ] as const
 ) {
-  Deno.test(`status ${status} is a ${ErrorClass.name}`, async () => {
+  Deno.test(`statusError makes a ${ErrorClass.name} of status ${status}`, async () => {
     const error = await read(status, null);
     assertEquals(error.constructor, ErrorClass);
     assertEquals(error.name, ErrorClass.name);
@@ -34,7 +34,7 @@ for (
   });
 }
 
-Deno.test("the API's own error body gives code, message and details", async () => {
+Deno.test("statusError reads code, message and details of the API's own error body", async () => {
   const error = await read(
     409,
     JSON.stringify({ error: "busy", message: "The run is busy", details: { run: "r" } }),
@@ -44,13 +44,13 @@ Deno.test("the API's own error body gives code, message and details", async () =
   assertEquals([error.method, error.requestUrl], ["GET", "https://api.example/x"]);
 });
 
-Deno.test("FastAPI's detail text is the message", async () => {
+Deno.test("statusError uses FastAPI's detail text as the message", async () => {
   const error = await read(400, JSON.stringify({ detail: "use weights/step_0010" }));
   assertStringIncludes(error.message, "use weights/step_0010");
   assertEquals(error.details, undefined);
 });
 
-Deno.test("FastAPI's list of faults becomes a sentence, and stays in details", async () => {
+Deno.test("statusError joins FastAPI's list of faults, and keeps it in details", async () => {
   const detail = [
     { loc: ["query", "limit"], msg: "must be greater than 0", type: "greater_than" },
     { msg: "no place" },
@@ -60,17 +60,17 @@ Deno.test("FastAPI's list of faults becomes a sentence, and stays in details", a
   assertEquals(error.details, detail);
 });
 
-Deno.test("a body with a code alone says the code", async () => {
+Deno.test("statusError uses the code as the message where there is no other", async () => {
   assertStringIncludes((await read(500, '{"error":"overloaded"}')).message, "HTTP 500: overloaded");
 });
 
-Deno.test("JSON that is no error body is shown as it is", async () => {
+Deno.test("statusError quotes JSON of another shape", async () => {
   for (const body of ["[1,2]", '"text"', '{"other":1}', '{"detail":[]}']) {
     assertStringIncludes((await read(500, body)).message, JSON.stringify(body));
   }
 });
 
-Deno.test("of a proxy's HTML page the text is shown, short and without markup", async () => {
+Deno.test("statusError quotes the text of an HTML page, shortened and without markup", async () => {
   const page = `<html><style>p{}</style><h1>502 Bad\nGateway</h1><p>${"x".repeat(500)}</p></html>`;
   const { message } = await read(502, page, { "Content-Type": "text/html" });
   assertStringIncludes(message, 'HTTP 502: the response is "502 Bad Gateway xxx');
@@ -96,14 +96,14 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`the code in the XML of ${store} is the error's code`, async () => {
+  Deno.test(`statusError reads the code in the XML of ${store}`, async () => {
     const error = await read(400, body, { "Content-Type": "application/xml" });
     assertEquals([error.code, error.details], ["ExpiredToken", undefined]);
     assertStringIncludes(error.message, "ExpiredToken");
   });
 }
 
-Deno.test("markup that is no error of an object store has no code", async () => {
+Deno.test("statusError finds no code in other markup", async () => {
   assertEquals((await read(502, "<html><Code>x</Code></html>")).code, undefined);
 });
 
@@ -113,7 +113,7 @@ for (
     7000,
   ]] as const
 ) {
-  Deno.test(`retry-after-ms: ${header} beside Retry-After: 7 is ${expected} ms`, async () => {
+  Deno.test(`retryAfterMs of retry-after-ms: ${header} beside Retry-After: 7 is ${expected}`, async () => {
     const error = await read(429, null, { "retry-after-ms": header, "Retry-After": "7" });
     assertEquals(error.retryAfterMs, expected);
   });
@@ -122,22 +122,22 @@ for (
 for (
   const [header, expected] of [["true", true], ["false", false], ["maybe", undefined]] as const
 ) {
-  Deno.test(`x-should-retry: ${header} is ${expected}`, async () => {
+  Deno.test(`shouldRetry of x-should-retry: ${header} is ${expected}`, async () => {
     assertEquals((await read(500, null, { "x-should-retry": header })).shouldRetry, expected);
   });
 }
 
-Deno.test("an empty body says that there was no reason", async () => {
+Deno.test("statusError describes an empty body", async () => {
   assertStringIncludes((await read(503, null)).message, "HTTP 503: the response is empty");
   assertStringIncludes((await read(503, " \n")).message, "the response is empty");
 });
 
-Deno.test("a body that breaks off still makes the error of the status", async () => {
+Deno.test("statusError makes the error of the status where the body is interrupted", async () => {
   const body = new ReadableStream({ start: (controller) => controller.error(new Error("cut")) });
   assertEquals((await read(500, body)).status, 500);
 });
 
-Deno.test("of an endless body only the beginning is read", async () => {
+Deno.test("statusError reads only the beginning of an endless body", async () => {
   let isCancelled = false;
   const body = new ReadableStream<Uint8Array>({
     pull: (controller) => controller.enqueue(new Uint8Array(8192).fill(120)),
@@ -149,7 +149,7 @@ Deno.test("of an endless body only the beginning is read", async () => {
   assertEquals(isCancelled, true);
 });
 
-Deno.test("a server that repeats the key or a signed URL does not get it into the error", async () => {
+Deno.test("statusError removes the key and signed URLs that a server repeats", async () => {
   const url = "https://s.example/a?X-Signature=1";
   const body = { message: "key sk-secret", details: [{ url }], error: `sk-secret` };
   const error = await read(401, JSON.stringify(body));
@@ -163,28 +163,28 @@ for (
     undefined,
   ], ["-1", undefined]] as const
 ) {
-  Deno.test(`Retry-After: ${header} is ${expected} ms`, async () => {
+  Deno.test(`retryAfterMs of Retry-After: ${header} is ${expected}`, async () => {
     assertEquals((await read(429, null, { "Retry-After": header })).retryAfterMs, expected);
   });
 }
 
-Deno.test("Retry-After as a date is the time until then, or none if it has passed", async () => {
+Deno.test("retryAfterMs of a date is the time until then, or 0 if it has passed", async () => {
   using _time = new FakeTime(Date.parse("2026-01-07T10:00:00Z"));
   const until = (date: string) => read(503, null, { "Retry-After": date });
   assertEquals((await until("Wed, 07 Jan 2026 10:00:30 GMT")).retryAfterMs, 30_000);
   assertEquals((await until("Wed, 07 Jan 2026 09:00:00 GMT")).retryAfterMs, 0);
 });
 
-Deno.test("an empty message does not hide the code", async () => {
+Deno.test("statusError uses the code where the message is empty", async () => {
   assertStringIncludes((await read(403, '{"error":"quota","message":""}')).message, "403: quota");
 });
 
-Deno.test("a message is one line, whatever the server sends", async () => {
+Deno.test("statusError puts a message on one line", async () => {
   const { message } = await read(500, JSON.stringify({ message: "a\r\nb\u001b[31mc" }));
   assertStringIncludes(message, "HTTP 500: a b [31mc (");
 });
 
-Deno.test("a fault whose place is no text makes no other error", async () => {
+Deno.test("statusError skips the place of a fault that is no text", async () => {
   const detail = [{ loc: [{ toString: 1 }, "limit"], msg: "wrong" }, { loc: "x", msg: {} }];
   assertStringIncludes((await read(422, JSON.stringify({ detail }))).message, "422: limit: wrong");
 });
@@ -204,7 +204,7 @@ Deno.test("ApiStatusError has the response's headers without secrets and cookies
   ]);
 });
 
-Deno.test("a message of the server loses its full stop, since the request follows", async () => {
+Deno.test("statusError removes the full stop of the server's message", async () => {
   const { problem } = await read(404, JSON.stringify({ message: "No such run." }));
   assertEquals(problem, "HTTP 404: No such run");
 });

@@ -25,16 +25,16 @@ import type { ClientEvent } from "../../src/transport/client_event.ts";
 
 const PAGE = { training_runs: [], cursor: { offset: 0, limit: 20, total_count: 0 } };
 
-/** Answers each request with the next of these: a response, an error to throw, or never (`null`). */
-function answering(...answers: (Response | Error | null)[]) {
+/** A `fetch` with one result for each request: a response, an error to reject with, or none (`null`). */
+function scriptedFetch(...results: (Response | Error | null)[]) {
   const requests: { url: string; headers: Headers; signal: AbortSignal | undefined }[] = [];
   const fetch = (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
     const signal = init?.signal ?? undefined;
     requests.push({ url: String(input), headers: new Headers(init?.headers), signal });
-    const answer = answers.shift();
-    if (answer === undefined) return Promise.reject(new Error("one request too many"));
-    if (answer instanceof Response) return Promise.resolve(answer);
-    if (answer instanceof Error) return Promise.reject(answer);
+    const result = results.shift();
+    if (result === undefined) return Promise.reject(new Error("one request too many"));
+    if (result instanceof Response) return Promise.resolve(result);
+    if (result instanceof Error) return Promise.reject(result);
     return new Promise((_, reject) => {
       signal?.addEventListener("abort", () => reject(signal.reason));
     });
@@ -46,10 +46,10 @@ function redirect(location: string, status = 302): Response {
   return new Response(null, { status, headers: { location } });
 }
 
-const RETRY_AT_ONCE = { initialDelayMs: 0, maxDelayMs: 0 };
+const RETRY_WITHOUT_DELAY = { initialDelayMs: 0, maxDelayMs: 0 };
 
-Deno.test("a request has the key, the caller's headers and what it accepts", async () => {
-  const { fetch, requests } = answering(Response.json(PAGE));
+Deno.test("a request has the key, the caller's headers and Accept", async () => {
+  const { fetch, requests } = scriptedFetch(Response.json(PAGE));
   const client = new RestClient({ apiKey: "sk-secret", fetch, headers: { "X-Team": "a" } });
   await firstValueFrom(client.listTrainingRuns$());
   assertEquals(requests[0]?.headers.get("X-API-Key"), "sk-secret");
@@ -57,17 +57,20 @@ Deno.test("a request has the key, the caller's headers and what it accepts", asy
   assertEquals(requests[0]?.headers.get("Accept"), "application/json");
 });
 
-Deno.test("a key from a function is asked for at each attempt", async () => {
-  const { fetch, requests } = answering(new Response(null, { status: 503 }), Response.json(PAGE));
+Deno.test("apiKey as a function is called for each attempt", async () => {
+  const { fetch, requests } = scriptedFetch(
+    new Response(null, { status: 503 }),
+    Response.json(PAGE),
+  );
   let calls = 0;
   const apiKey = () => Promise.resolve(`key-${++calls}`);
-  const client = new RestClient({ apiKey, fetch, retry: RETRY_AT_ONCE });
+  const client = new RestClient({ apiKey, fetch, retry: RETRY_WITHOUT_DELAY });
   await firstValueFrom(client.listTrainingRuns$());
   assertEquals(requests.map(({ headers }) => headers.get("X-API-Key")), ["key-1", "key-2"]);
 });
 
-Deno.test("a key from a function that is not usable is refused before the request", async () => {
-  const { fetch, requests } = answering();
+Deno.test("apiKey as a function with an invalid result fails before the request", async () => {
+  const { fetch, requests } = scriptedFetch();
   const client = new RestClient({ apiKey: () => "sk-secret\n", fetch });
   const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
   assertInstanceOf(error, InvalidArgumentError);
@@ -84,8 +87,8 @@ for (
     }],
   ] as const
 ) {
-  Deno.test(`a function for the key that ${how} ends the operation with its error as the cause`, async () => {
-    const { fetch, requests } = answering();
+  Deno.test(`apiKey as a function that ${how} ends the operation with its error as the cause`, async () => {
+    const { fetch, requests } = scriptedFetch();
     const client = new RestClient({ apiKey, fetch });
     const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
     assertInstanceOf(error, InvalidArgumentError);
@@ -98,8 +101,8 @@ for (
   });
 }
 
-Deno.test("a function that gives no string as the key is refused before the request", async () => {
-  const { fetch, requests } = answering();
+Deno.test("apiKey as a function that returns no string fails before the request", async () => {
+  const { fetch, requests } = scriptedFetch();
   // As from JavaScript, which no type stops.
   const client = new RestClient(Object.assign({ fetch }, { apiKey: () => JSON.parse("42") }));
   const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
@@ -112,13 +115,13 @@ function clientOf(fetch: () => unknown): RestClient {
   return new RestClient({ apiKey: "sk-secret", fetch: fetch as typeof globalThis.fetch });
 }
 
-Deno.test("what a fetch throws is retried like what it rejects with, and is the cause", async () => {
+Deno.test("fetch that throws is retried like one that rejects, and its error is the cause", async () => {
   let calls = 0;
   const fetch = () => {
     calls++;
     throw new RangeError("boom");
   };
-  const retry = { ...RETRY_AT_ONCE, maxRetries: 2 };
+  const retry = { ...RETRY_WITHOUT_DELAY, maxRetries: 2 };
   const client = new RestClient({ apiKey: "sk-secret", fetch, retry });
   const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
   assertInstanceOf(error, ApiConnectionError);
@@ -128,17 +131,17 @@ Deno.test("what a fetch throws is retried like what it rejects with, and is the 
 });
 
 const faultyFetches: Record<string, () => unknown> = {
-  "gives nothing": () => undefined,
-  "gives a promise of nothing": () => Promise.resolve(undefined),
-  "gives JSON instead of a Response": () => Promise.resolve({ ok: true }),
-  "gives a Response whose body has been read": async () => {
+  "returns nothing": () => undefined,
+  "returns a promise of nothing": () => Promise.resolve(undefined),
+  "returns JSON instead of a Response": () => Promise.resolve({ ok: true }),
+  "returns a Response whose body has been read": async () => {
     const response = Response.json(PAGE);
     await response.text();
     return response;
   },
 };
 for (const [what, faulty] of Object.entries(faultyFetches)) {
-  Deno.test(`a fetch that ${what} is an ApiConnectionError with a cause, and is not retried`, async () => {
+  Deno.test(`fetch that ${what} is an ApiConnectionError with a cause, and is not retried`, async () => {
     let calls = 0;
     const client = clientOf(() => {
       calls++;
@@ -155,14 +158,14 @@ for (const [what, faulty] of Object.entries(faultyFetches)) {
   });
 }
 
-Deno.test("a Response of another realm or library is as good as one of this", async () => {
+Deno.test("fetch may return a Response of another realm or library", async () => {
   const { status, headers, body } = Response.json(PAGE);
   const foreign: unknown = { ok: true, status, headers, body, type: "basic" };
   const client = clientOf(() => Promise.resolve(foreign));
   assertEquals((await firstValueFrom(client.listTrainingRuns$())).trainingRuns, []);
 });
 
-Deno.test("a Response that has its text alone, as in React Native, can be read", async () => {
+Deno.test("fetch may return a Response without a body stream, as in React Native", async () => {
   const foreign: unknown = {
     ok: true,
     status: 200,
@@ -173,9 +176,9 @@ Deno.test("a Response that has its text alone, as in React Native, can be read",
   assertEquals((await firstValueFrom(client.listTrainingRuns$())).trainingRuns, []);
 });
 
-Deno.test("an address list that refuses, Node's AggregateError, is told by its code", async () => {
+Deno.test("ApiConnectionError names the code of an AggregateError without a message", async () => {
   const cause = Object.assign(new AggregateError([], ""), { code: "ECONNREFUSED" });
-  const { fetch } = answering(new TypeError("fetch failed", { cause }));
+  const { fetch } = scriptedFetch(new TypeError("fetch failed", { cause }));
   const client = new RestClient({ apiKey: "k", fetch, retry: false });
   await assertRejects(
     () => firstValueFrom(client.listTrainingRuns$()),
@@ -184,25 +187,26 @@ Deno.test("an address list that refuses, Node's AggregateError, is told by its c
   );
 });
 
-Deno.test("a status whose x-should-retry is false is final, one whose is true is retried", async () => {
-  const answer = (status: number, shouldRetry: string) =>
+Deno.test("x-should-retry: false is final, true is retried", async () => {
+  const response = (status: number, shouldRetry: string) =>
     new Response(null, { status, headers: { "x-should-retry": shouldRetry } });
-  const final = answering(answer(503, "false"));
-  const client = new RestClient({ apiKey: "k", fetch: final.fetch, retry: RETRY_AT_ONCE });
+  const final = scriptedFetch(response(503, "false"));
+  const client = new RestClient({ apiKey: "k", fetch: final.fetch, retry: RETRY_WITHOUT_DELAY });
   const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
   assertInstanceOf(error, InternalServerError);
   assertEquals([error.shouldRetry, final.requests.length], [false, 1]);
-  const passing = answering(answer(422, "true"), answer(501, "true"), Response.json(PAGE));
+  const passing = scriptedFetch(response(422, "true"), response(501, "true"), Response.json(PAGE));
   await firstValueFrom(
-    new RestClient({ apiKey: "k", fetch: passing.fetch, retry: RETRY_AT_ONCE }).listTrainingRuns$(),
+    new RestClient({ apiKey: "k", fetch: passing.fetch, retry: RETRY_WITHOUT_DELAY })
+      .listTrainingRuns$(),
   );
   assertEquals(passing.requests.length, 3);
 });
 
-Deno.test("an archive that is being built is not waited for where x-should-retry is false", async () => {
+Deno.test("x-should-retry: false ends the wait for an archive that is being built", async () => {
   const headers = { "x-should-retry": "false" };
-  const { fetch, requests } = answering(new Response(null, { status: 503, headers }));
-  const client = new RestClient({ apiKey: "k", fetch, retry: RETRY_AT_ONCE });
+  const { fetch, requests } = scriptedFetch(new Response(null, { status: 503, headers }));
+  const client = new RestClient({ apiKey: "k", fetch, retry: RETRY_WITHOUT_DELAY });
   await assertRejects(
     () => firstValueFrom(client.downloadCheckpointArchive$("r", "c")),
     InternalServerError,
@@ -210,10 +214,10 @@ Deno.test("an archive that is being built is not waited for where x-should-retry
   assertEquals(requests.length, 1);
 });
 
-Deno.test("retry-after-ms is waited for, and comes before Retry-After", async () => {
+Deno.test("retry-after-ms is waited for rather than Retry-After", async () => {
   using time = new FakeTime();
   const headers = { "retry-after-ms": "250.5", "Retry-After": "7" };
-  const { fetch, requests } = answering(
+  const { fetch, requests } = scriptedFetch(
     new Response(null, { status: 429, headers }),
     Response.json(PAGE),
   );
@@ -238,9 +242,9 @@ for (
   ] as const
 ) {
   for (const origin of ["https://s.example", "https://www.hpc-ai.com"]) {
-    Deno.test(`a signed URL at ${origin} that answers ${what} is renewed at the API`, async () => {
+    Deno.test(`a signed URL at ${origin} that responds with ${what} is requested again at the API`, async () => {
       const expired = () => new Response(code && XML.replace("CODE", code), { status });
-      const { fetch, requests } = answering(
+      const { fetch, requests } = scriptedFetch(
         redirect(`${origin}/a?sig=1`),
         expired(),
         Response.json({ url: `${origin}/a?sig=2` }),
@@ -248,8 +252,8 @@ for (
         redirect(`${origin}/a?sig=3`),
         new Response("no archive", { headers: { "Content-Type": "text/html" } }),
       );
-      const client = new RestClient({ apiKey: "sk-secret", fetch, retry: RETRY_AT_ONCE });
-      // All the hops are in the right order; that the last brings no archive ends it.
+      const client = new RestClient({ apiKey: "sk-secret", fetch, retry: RETRY_WITHOUT_DELAY });
+      // The last response is no archive, which ends the operation after all hops.
       await assertRejects(
         () => firstValueFrom(client.downloadCheckpointArchive$("r", "c")),
         ApiResponseValidationError,
@@ -262,16 +266,16 @@ for (
   }
 }
 
-Deno.test("a signed URL that is refused again and again is renewed three times", async () => {
-  const answers = Array.from(
+Deno.test("a signed URL that is always refused is requested again three times", async () => {
+  const results = Array.from(
     { length: 8 },
     (_, i) =>
       i % 2 === 0
         ? redirect("https://s.example/a?sig=1")
         : new Response(XML.replace("CODE", "AccessDenied"), { status: 403 }),
   );
-  const { fetch, requests } = answering(...answers);
-  const client = new RestClient({ apiKey: "sk-secret", fetch, retry: RETRY_AT_ONCE });
+  const { fetch, requests } = scriptedFetch(...results);
+  const client = new RestClient({ apiKey: "sk-secret", fetch, retry: RETRY_WITHOUT_DELAY });
   const error = await assertRejects(() =>
     firstValueFrom(client.downloadCheckpointArchive$("r", "c"))
   );
@@ -279,13 +283,13 @@ Deno.test("a signed URL that is refused again and again is renewed three times",
   assertEquals([error.code, error.isRedirected, requests.length], ["AccessDenied", true, 8]);
 });
 
-Deno.test("a 400 of a storage that speaks of no expiry is not retried", async () => {
+Deno.test("a 400 of a storage without a code of expiry is not retried", async () => {
   const body = XML.replace("CODE", "InvalidArgument");
-  const { fetch, requests } = answering(
+  const { fetch, requests } = scriptedFetch(
     redirect("https://s.example/a?sig=1"),
     new Response(body, { status: 400 }),
   );
-  const client = new RestClient({ apiKey: "sk-secret", fetch, retry: RETRY_AT_ONCE });
+  const client = new RestClient({ apiKey: "sk-secret", fetch, retry: RETRY_WITHOUT_DELAY });
   const error = await assertRejects(() =>
     firstValueFrom(client.downloadCheckpointArchive$("r", "c"))
   );
@@ -293,8 +297,8 @@ Deno.test("a 400 of a storage that speaks of no expiry is not retried", async ()
   assertEquals([error.code, requests.length], ["InvalidArgument", 2]);
 });
 
-Deno.test("a refused key is an AuthenticationError, also where a header repeats the API's host", async () => {
-  const { fetch, requests } = answering(Response.json({ message: "no" }, { status: 401 }));
+Deno.test("a 401 of the API is an AuthenticationError, even where a header repeats the API's host", async () => {
+  const { fetch, requests } = scriptedFetch(Response.json({ message: "no" }, { status: 401 }));
   const headers = { "X-Forwarded-Host": "www.hpc-ai.com" };
   const client = new RestClient({ apiKey: "wrong", headers, fetch });
   const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
@@ -302,9 +306,9 @@ Deno.test("a refused key is an AuthenticationError, also where a header repeats 
   assertEquals([error.isRedirected, requests.length], [false, 1]);
 });
 
-Deno.test("the path of a request is appended to the base URL's own", async () => {
+Deno.test("baseUrl may have a path, to which the paths of requests are appended", async () => {
   for (const baseUrl of ["https://h.example/a/b", "https://h.example/a/b/"]) {
-    const { fetch, requests } = answering(Response.json(PAGE));
+    const { fetch, requests } = scriptedFetch(Response.json(PAGE));
     const client = new RestClient({ apiKey: "k", baseUrl, fetch });
     await firstValueFrom(client.listTrainingRuns$({ limit: 5, offset: 10 }));
     assertEquals(
@@ -314,9 +318,9 @@ Deno.test("the path of a request is appended to the base URL's own", async () =>
   }
 });
 
-Deno.test("no answer within timeoutMs is an ApiTimeoutError, and the request is aborted", async () => {
+Deno.test("timeoutMs without a response ends in an ApiTimeoutError, and aborts the request", async () => {
   using time = new FakeTime();
-  const { fetch, requests } = answering(null);
+  const { fetch, requests } = scriptedFetch(null);
   const client = new RestClient({ apiKey: "k", fetch, timeoutMs: 1000, retry: false });
   const failed = assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
   await time.tickAsync(999);
@@ -329,13 +333,18 @@ Deno.test("no answer within timeoutMs is an ApiTimeoutError, and the request is 
   assertEquals(requests[0]?.signal?.aborted, true);
 });
 
-Deno.test("the time limit covers a JSON body that never ends, and begins anew with each attempt", async () => {
+Deno.test("timeoutMs covers a JSON body that never ends, and restarts with each attempt", async () => {
   using time = new FakeTime();
   const endless = new Response(
     new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array([123])) }),
   );
-  const { fetch, requests } = answering(endless, Response.json(PAGE));
-  const client = new RestClient({ apiKey: "k", fetch, timeoutMs: 1000, retry: RETRY_AT_ONCE });
+  const { fetch, requests } = scriptedFetch(endless, Response.json(PAGE));
+  const client = new RestClient({
+    apiKey: "k",
+    fetch,
+    timeoutMs: 1000,
+    retry: RETRY_WITHOUT_DELAY,
+  });
   const page = firstValueFrom(client.listTrainingRuns$());
   await time.tickAsync(1000);
   await time.tickAsync(1);
@@ -343,12 +352,12 @@ Deno.test("the time limit covers a JSON body that never ends, and begins anew wi
   assertEquals(requests.length, 2);
 });
 
-Deno.test("a connection that fails is tried again, and then is an ApiConnectionError", async () => {
-  const { fetch, requests } = answering(...Array(3).fill(new TypeError("refused")));
+Deno.test("a connection that fails is retried, and then is an ApiConnectionError", async () => {
+  const { fetch, requests } = scriptedFetch(...Array(3).fill(new TypeError("refused")));
   const client = new RestClient({
     apiKey: "k",
     fetch,
-    retry: { ...RETRY_AT_ONCE, maxRetries: 2 },
+    retry: { ...RETRY_WITHOUT_DELAY, maxRetries: 2 },
   });
   const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
   assertInstanceOf(error, ApiConnectionError);
@@ -359,18 +368,18 @@ Deno.test("a connection that fails is tried again, and then is an ApiConnectionE
   assertEquals(requests.length, 3);
 });
 
-Deno.test("an error status that lasts is not tried again", async () => {
-  const { fetch, requests } = answering(Response.json({ message: "no" }, { status: 401 }));
+Deno.test("a lasting error status is not retried", async () => {
+  const { fetch, requests } = scriptedFetch(Response.json({ message: "no" }, { status: 401 }));
   const client = new RestClient({ apiKey: "k", fetch });
   const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
   assertInstanceOf(error, AuthenticationError);
   assertEquals(requests.length, 1);
 });
 
-Deno.test("a Retry-After is waited for", async () => {
+Deno.test("Retry-After is waited for", async () => {
   using time = new FakeTime();
   const busy = new Response(null, { status: 429, headers: { "Retry-After": "7" } });
-  const { fetch, requests } = answering(busy, Response.json(PAGE));
+  const { fetch, requests } = scriptedFetch(busy, Response.json(PAGE));
   const client = new RestClient({ apiKey: "k", fetch });
   const page = firstValueFrom(client.listTrainingRuns$());
   await time.tickAsync(0);
@@ -383,9 +392,9 @@ Deno.test("a Retry-After is waited for", async () => {
   assertEquals(requests.length, 2);
 });
 
-Deno.test("a Retry-After past the limit surfaces with the wait that was asked for", async () => {
+Deno.test("Retry-After past maxRetryAfterMs fails with retryAfterMs", async () => {
   const busy = new Response(null, { status: 429, headers: { "Retry-After": "3600" } });
-  const { fetch } = answering(busy);
+  const { fetch } = scriptedFetch(busy);
   const client = new RestClient({ apiKey: "k", fetch });
   const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
   assertInstanceOf(error, RateLimitError);
@@ -402,8 +411,8 @@ for (
     ["has a wrong type deep inside", wrongRun(), "training_runs[1].is_lora"],
   ] as const
 ) {
-  Deno.test(`an answer that ${what} is refused at ${path || "its root"}, and is not asked for again`, async () => {
-    const { fetch, requests } = answering(new Response(body));
+  Deno.test(`a response that ${what} is invalid at ${path || "its root"}, and is not retried`, async () => {
+    const { fetch, requests } = scriptedFetch(new Response(body));
     const client = new RestClient({ apiKey: "k", fetch });
     const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
     assertInstanceOf(error, ApiResponseValidationError);
@@ -426,7 +435,7 @@ function wrongRun(): string {
 }
 
 Deno.test("unsubscribing aborts the request", () => {
-  const { fetch, requests } = answering(null);
+  const { fetch, requests } = scriptedFetch(null);
   const client = new RestClient({ apiKey: "k", fetch });
   const subscription = client.listTrainingRuns$().subscribe();
   return Promise.resolve().then(() => {
@@ -435,8 +444,8 @@ Deno.test("unsubscribing aborts the request", () => {
   });
 });
 
-Deno.test("each subscription is a fresh run, and nothing is sent before it", async () => {
-  const { fetch, requests } = answering(Response.json(PAGE), Response.json(PAGE));
+Deno.test("each subscription is a new run, and nothing is sent before it", async () => {
+  const { fetch, requests } = scriptedFetch(Response.json(PAGE), Response.json(PAGE));
   const page$ = new RestClient({ apiKey: "k", fetch }).listTrainingRuns$();
   assertEquals(requests.length, 0);
   await firstValueFrom(page$);
@@ -444,7 +453,7 @@ Deno.test("each subscription is a fresh run, and nothing is sent before it", asy
   assertEquals(requests.length, 2);
 });
 
-Deno.test("fetch is called without a receiver, as a browser's has to be", async () => {
+Deno.test("fetch is called without a receiver, as browsers require", async () => {
   function fetch(this: unknown): Promise<Response> {
     if (this !== undefined) return Promise.reject(new TypeError("Illegal invocation"));
     return Promise.resolve(Response.json(PAGE));
@@ -452,7 +461,7 @@ Deno.test("fetch is called without a receiver, as a browser's has to be", async 
   await firstValueFrom(new RestClient({ apiKey: "k", fetch, retry: false }).listTrainingRuns$());
 });
 
-Deno.test("what a fetch that does not heed the signal brings too late is given up", async () => {
+Deno.test("fetch that ignores the signal has its late response cancelled", async () => {
   let isCancelled = false;
   const late = Promise.withResolvers<Response>();
   const client = new RestClient({ apiKey: "k", fetch: () => late.promise });
@@ -475,9 +484,9 @@ Deno.test("what a fetch that does not heed the signal brings too late is given u
   assertEquals(events, ["request", "cancel"]);
 });
 
-Deno.test("a DELETE that is redirected to another origin has not been done", async () => {
+Deno.test("a DELETE that is redirected to another origin fails", async () => {
   for (const status of [301, 302, 307, 308]) {
-    const { fetch, requests } = answering(redirect("https://login.example/", status));
+    const { fetch, requests } = scriptedFetch(redirect("https://login.example/", status));
     const client = new RestClient({ apiKey: "k", fetch });
     const error = await assertRejects(() => firstValueFrom(client.deleteCheckpoint$("r", "c")));
     assertInstanceOf(error, ApiRedirectError);
@@ -487,7 +496,7 @@ Deno.test("a DELETE that is redirected to another origin has not been done", asy
 
 Deno.test("a URL as JSON counts as a redirect", async () => {
   const hops = Array.from({ length: 5 }, () => redirect("?again"));
-  const { fetch } = answering(Response.json({ url: "https://s.example/" }), ...hops);
+  const { fetch } = scriptedFetch(Response.json({ url: "https://s.example/" }), ...hops);
   const client = new RestClient({ apiKey: "k", fetch });
   const error = await assertRejects(() =>
     firstValueFrom(client.downloadCheckpointArchive$("r", "c"))
@@ -495,16 +504,16 @@ Deno.test("a URL as JSON counts as a redirect", async () => {
   assertInstanceOf(error, ApiRedirectError);
 });
 
-Deno.test("the innermost cause says why a connection failed", async () => {
+Deno.test("ApiConnectionError repeats the innermost cause", async () => {
   const cause = Object.assign(new Error(""), { name: "ECONNREFUSED" });
-  const { fetch } = answering(new TypeError("fetch failed", { cause }));
+  const { fetch } = scriptedFetch(new TypeError("fetch failed", { cause }));
   const client = new RestClient({ apiKey: "k", fetch, retry: false });
   const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
   assertInstanceOf(error, ApiConnectionError);
   assertStringIncludes(error.message, "The connection failed: ECONNREFUSED");
 });
 
-Deno.test("what a fetch throws need not be an Error", async () => {
+Deno.test("fetch may reject with a value that is no Error", async () => {
   const client = new RestClient({
     apiKey: "k",
     fetch: () => Promise.reject("offline"),
@@ -517,17 +526,17 @@ Deno.test("what a fetch throws need not be an Error", async () => {
   );
 });
 
-Deno.test("a deletion is done also where the body that comes with it is broken", async () => {
+Deno.test("deleteCheckpoint$ succeeds although the body of the response fails", async () => {
   const body = new ReadableStream({ cancel: () => Promise.reject(new Error("broken")) });
-  const { fetch } = answering(new Response(body));
+  const { fetch } = scriptedFetch(new Response(body));
   await firstValueFrom(new RestClient({ apiKey: "k", fetch }).deleteCheckpoint$("r", "c"));
 });
 
-Deno.test("a redirect that a browser hides is an error that names the ways out", async () => {
+Deno.test("a redirect that a browser hides is an ApiRedirectError with advice", async () => {
   const hidden = new Response(null);
   Object.defineProperty(hidden, "type", { value: "opaqueredirect" });
   Object.defineProperty(hidden, "status", { value: 0 });
-  const { fetch, requests } = answering(hidden);
+  const { fetch, requests } = scriptedFetch(hidden);
   const client = new RestClient({ apiKey: "k", fetch });
   const archive$ = client.downloadCheckpointArchive$("r", "c");
   const error = await assertRejects(() => firstValueFrom(archive$));
@@ -546,8 +555,8 @@ for (
   ] as const
 ) {
   Deno.test(`a redirect ${what} is not followed, and its query is not shown`, async () => {
-    for (const answer of [redirect(location), Response.json({ url: location })]) {
-      const { fetch, requests } = answering(answer);
+    for (const response of [redirect(location), Response.json({ url: location })]) {
+      const { fetch, requests } = scriptedFetch(response);
       const client = new RestClient({ apiKey: "k", fetch });
       const archive$ = client.downloadCheckpointArchive$("r", "c");
       const error = await assertRejects(() => firstValueFrom(archive$));
@@ -561,11 +570,11 @@ for (
 
 Deno.test("five redirects are followed, a sixth is not", async () => {
   const hops = (count: number) => Array.from({ length: count }, () => redirect("?again"));
-  const five = answering(...hops(5), Response.json(PAGE));
+  const five = scriptedFetch(...hops(5), Response.json(PAGE));
   await firstValueFrom(
     new RestClient({ apiKey: "k", fetch: five.fetch }).listTrainingRuns$(),
   );
-  const six = answering(...hops(6));
+  const six = scriptedFetch(...hops(6));
   const error = await assertRejects(() =>
     firstValueFrom(new RestClient({ apiKey: "k", fetch: six.fetch }).listTrainingRuns$())
   );
@@ -573,8 +582,8 @@ Deno.test("five redirects are followed, a sixth is not", async () => {
   assertStringIncludes(error.message, "more than 5 times");
 });
 
-Deno.test("the key goes to the API's origin only, and not back to it from elsewhere", async () => {
-  const { fetch, requests } = answering(
+Deno.test("X-API-Key is sent to the API's origin only, and not after a hop elsewhere", async () => {
+  const { fetch, requests } = scriptedFetch(
     redirect("/moved"),
     redirect("https://s.example/away"),
     redirect("https://www.hpc-ai.com/back"),
@@ -597,12 +606,12 @@ Deno.test("the key goes to the API's origin only, and not back to it from elsewh
   );
 });
 
-Deno.test("the events of a request share its number, and none holds a secret", async () => {
-  const { fetch } = answering(
+Deno.test("events$ numbers calls, and contains no secret", async () => {
+  const { fetch } = scriptedFetch(
     Response.json({ message: "sk-secret at https://s.example/?sig=1" }, { status: 500 }),
     Response.json(PAGE),
   );
-  const client = new RestClient({ apiKey: "sk-secret", fetch, retry: RETRY_AT_ONCE });
+  const client = new RestClient({ apiKey: "sk-secret", fetch, retry: RETRY_WITHOUT_DELAY });
   const events: ClientEvent[] = [];
   client.events$.subscribe((event) => events.push(event));
   await firstValueFrom(client.listTrainingRuns$({ limit: 7 }));
@@ -619,8 +628,8 @@ Deno.test("the events of a request share its number, and none holds a secret", a
   assertNotMatch(Deno.inspect(events, { depth: 9 }), /sk-secret|sig=1|limit=7/);
 });
 
-Deno.test("a request that fails for good ends with `error`, one that is given up with `cancel`", async () => {
-  const { fetch } = answering(new Response(null, { status: 404 }), null);
+Deno.test("events$ ends a call that fails with `error`, and a cancelled one with `cancel`", async () => {
+  const { fetch } = scriptedFetch(new Response(null, { status: 404 }), null);
   const client = new RestClient({ apiKey: "k", fetch });
   const events: string[] = [];
   client.events$.subscribe(({ type, callId }) => events.push(`${type} ${callId}`));
@@ -629,8 +638,8 @@ Deno.test("a request that fails for good ends with `error`, one that is given up
   assertEquals(events, ["request 1", "response 1", "error 1", "request 2", "cancel 2"]);
 });
 
-Deno.test("a request whose arguments are wrong has no events", async () => {
-  const { fetch } = answering();
+Deno.test("events$ reports nothing of a call with invalid arguments", async () => {
+  const { fetch } = scriptedFetch();
   const client = new RestClient({ apiKey: "k", fetch });
   const events: ClientEvent[] = [];
   client.events$.subscribe((event) => events.push(event));
