@@ -367,6 +367,7 @@ for (
     ["maxBytes", { maxBytes: -1 }],
     ["minBytesPerSecond", { minBytesPerSecond: 0.5 }],
     ["to", { to: {} }],
+    ["to", { to: { locked: false } }],
     ["options", null],
     ["to", { to: lockedStream() }],
   ] as const
