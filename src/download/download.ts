@@ -18,7 +18,8 @@ export function download$(
       );
     // All else that `to` may be, downloadTo$ rejects. Without types, the options may be null.
     const to = options?.to;
-    return to?.locked === false ? lockSink$({ writable: to, chunks: "kept" }, run) : run();
+    const canLock = to?.locked === false && "getWriter" in to;
+    return canLock ? lockSink$({ writable: to, chunks: "kept" }, run) : run();
   });
 }
 

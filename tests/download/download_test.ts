@@ -160,7 +160,8 @@ Deno.test("download$ is interrupted by a lost connection, with a cause that hold
   const error = await assertRejects(() => events(clientOf(() => archive(body(), HUGE_LENGTH))));
   assertInstanceOf(error, DownloadInterruptedError);
   assertEquals([error.loaded, error.total], [5, 2 ** 50]);
-  assertStringIncludes(error.message, "the connection was lost");
+  assertStringIncludes(error.problem, "the connection was lost");
+  assertStringIncludes(error.advice ?? "", "saveArchive$ resumes");
   assertNotMatch(Deno.inspect(error, { depth: 9 }), /sig=1|sk-secret/);
 });
 
@@ -366,6 +367,7 @@ for (
     ["maxBytes", { maxBytes: -1 }],
     ["minBytesPerSecond", { minBytesPerSecond: 0.5 }],
     ["to", { to: {} }],
+    ["to", { to: { locked: false } }],
     ["options", null],
     ["to", { to: lockedStream() }],
   ] as const
