@@ -43,6 +43,9 @@ const QUERY_PARAMETERS: readonly string[] = ["limit", "offset"];
 /** The statuses with which a storage refuses a signed URL. */
 const REFUSED_URL_STATUSES: readonly number[] = [400, 401, 403];
 
+/** The highest status that a `Response` can have (Fetch standard, section "Response class"). */
+const MAX_STATUS = 599;
+
 /** The page aborted its request. No client receives this status, which nginx logs in this case. */
 const CLIENT_CLOSED_REQUEST = 499;
 
@@ -191,7 +194,7 @@ async function toErrorResponse(
 ): Promise<Response> {
   const { status } = response;
   const isRefusedUrl = !hop.isTrusted && REFUSED_URL_STATUSES.includes(status);
-  if (isRefusedUrl || status < 400) {
+  if (isRefusedUrl || status < 400 || status > MAX_STATUS) {
     await discardBody(response);
     // As 502 it is retried by clients, which requests a new signed URL.
     return badGateway(
