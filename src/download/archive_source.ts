@@ -3,13 +3,13 @@ import { ApiResponseValidationError } from "../errors.ts";
 import type { Attempt } from "../transport/attempt.ts";
 import { discardBody } from "../transport/bounded_text.ts";
 import { type HopResponse, requestInfo } from "../transport/hop.ts";
-import { readJson } from "../transport/read_json.ts";
+import { mediaType } from "../transport/media_type.ts";
 import type { Redact } from "../transport/redact.ts";
 import type { Preparation } from "../transport/retry.ts";
 import { requireSuccess } from "../transport/status_error.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { CheckpointIds } from "../types.ts";
-import { signedUrl } from "../wire.ts";
+import { followSignedUrl } from "./follow_signed_url.ts";
 
 /** A position in an archive: the bytes that have been received, and of which archive. */
 export interface ArchivePosition {
@@ -95,13 +95,9 @@ async function readArchive(
   attempt: Attempt,
   position: ArchivePosition,
 ): Promise<ArchiveSource> {
-  if (mediaType(from.response) !== "application/json" || !from.response.ok) {
-    return archiveSource(from, attempt, position);
-  }
-  const { url } = await readJson(signedUrl)(from, attempt);
-  const signed = await attempt.follow(from, url);
-  await requireSuccess(signed, attempt.redact, ACCEPTED);
-  return archiveSource(signed, attempt, position);
+  const archive = await followSignedUrl(from, attempt);
+  await requireSuccess(archive, attempt.redact, ACCEPTED);
+  return archiveSource(archive, attempt, position);
 }
 
 async function archiveSource(
@@ -144,10 +140,6 @@ async function requestWhole({ hop }: HopResponse, attempt: Attempt): Promise<Hop
   const whole = await attempt.send({ ...hop, headers });
   await requireSuccess(whole, attempt.redact);
   return whole;
-}
-
-function mediaType({ headers }: Response): string {
-  return headers.get("Content-Type")?.split(";")[0]?.trim().toLowerCase() ?? "";
 }
 
 /**
