@@ -6,7 +6,7 @@ import { type HopResponse, requestInfo } from "../transport/hop.ts";
 import { mediaType } from "../transport/media_type.ts";
 import type { Redact } from "../transport/redact.ts";
 import type { Preparation } from "../transport/retry.ts";
-import { requireSuccess } from "../transport/status_error.ts";
+import { requireSuccess, type StatusRules } from "../transport/status_error.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { CheckpointIds } from "../types.ts";
 import { followSignedUrl } from "./follow_signed_url.ts";
@@ -53,7 +53,9 @@ const ARCHIVE_HEADERS = { "Accept": "application/gzip", "Accept-Encoding": "iden
 
 const PARTIAL_CONTENT = 206;
 const RANGE_NOT_SATISFIABLE = 416;
-const ACCEPTED = { alsoAccepted: [RANGE_NOT_SATISFIABLE] } as const;
+
+/** What is done with error statuses of the API and of the storage. */
+const STATUS_RULES: StatusRules = { alsoAccepted: [RANGE_NOT_SATISFIABLE], adviceFor: ADVICE };
 
 /**
  * Requests a checkpoint's archive, or the rest of it. Each subscription requests it at the API, so that
@@ -78,8 +80,7 @@ export function openArchive$(
     method: "GET",
     path: ["training_runs", trainingRunId, "checkpoints", ...checkpointId.split("/"), "archive"],
     headers: { ...ARCHIVE_HEADERS, ...rangeHeaders(position) },
-    ...ACCEPTED,
-    adviceFor: ADVICE,
+    ...STATUS_RULES,
     preparation,
     retryForMs,
   }, (from, attempt) => readArchive(from, attempt, position));
@@ -96,7 +97,7 @@ async function readArchive(
   position: ArchivePosition,
 ): Promise<ArchiveSource> {
   const archive = await followSignedUrl(from, attempt);
-  await requireSuccess(archive, attempt.redact, ACCEPTED);
+  await requireSuccess(archive, attempt.redact, STATUS_RULES);
   return archiveSource(archive, attempt, position);
 }
 
@@ -138,7 +139,7 @@ async function archiveSource(
 async function requestWhole({ hop }: HopResponse, attempt: Attempt): Promise<HopResponse> {
   const { "Range": _range, "If-Range": _ifRange, ...headers } = hop.headers;
   const whole = await attempt.send({ ...hop, headers });
-  await requireSuccess(whole, attempt.redact);
+  await requireSuccess(whole, attempt.redact, { adviceFor: ADVICE });
   return whole;
 }
 
