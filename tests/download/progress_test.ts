@@ -1,4 +1,3 @@
-import { assertEquals } from "@std/assert";
 import { map, type Observable } from "rxjs";
 import type { DownloadCompleteEvent, DownloadEvent } from "../../src/download/download_event.ts";
 import { toDownloadEvents } from "../../src/download/progress.ts";

@@ -1,4 +1,4 @@
-import { assertEquals, assertInstanceOf } from "@std/assert";
+import { assertInstanceOf } from "@std/assert";
 import { catchError, EMPTY, map, type Observable, of } from "rxjs";
 import {
   type TotalProgress,

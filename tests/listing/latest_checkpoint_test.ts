@@ -1,4 +1,4 @@
-import { assertEquals, assertInstanceOf } from "@std/assert";
+import { assertInstanceOf } from "@std/assert";
 import { catchError } from "rxjs";
 import { InvalidArgumentError } from "../../src/errors.ts";
 import { latestCheckpoint } from "../../src/listing/latest_checkpoint.ts";
