@@ -283,8 +283,8 @@ export class RestClient {
   }
 
   /**
-   * Lists the checkpoints of every training run, in the order of {@linkcode
-   * RestClient.listAllTrainingRuns$}. A run that is deleted during the listing has no checkpoints.
+   * Lists the checkpoints of every training run, in the order of
+   * {@linkcode RestClient.listAllTrainingRuns$}. A run that is deleted during the listing has no checkpoints.
    *
    * @param options `concurrency` (default 4): how many runs' checkpoints are requested concurrently.
    * @returns Emits each checkpoint with its run, as the responses arrive, and completes. Fails as
@@ -353,8 +353,8 @@ export class RestClient {
    * @param trainingRunId The run's id.
    * @param options `intervalMs` (default 10 000), `emitInitial` (default true), `maxConsecutiveErrors`
    * (default `Infinity`).
-   * @returns Emits the differences, never completes, and fails, as {@linkcode
-   * RestClient.watchTrainingRuns$} does. Also fails immediately with a {@linkcode NotFoundError} if the
+   * @returns Emits the differences, never completes, and fails, as
+   * {@linkcode RestClient.watchTrainingRuns$} does. Also fails immediately with a {@linkcode NotFoundError} if the
    * run does not exist or is deleted.
    *
    * @example

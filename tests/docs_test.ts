@@ -21,7 +21,7 @@ function exists(path: string): boolean {
   }
 }
 
-const DOCUMENTS = ["README.md", ...filesIn("docs/", ".md")];
+const DOCUMENTS = ["README.md", "CONTRIBUTING.md", ...filesIn("docs/", ".md")];
 
 for (const document of DOCUMENTS) {
   Deno.test(`${document} names and links files that exist`, () => {

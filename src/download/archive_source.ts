@@ -1,15 +1,14 @@
 import type { Observable } from "rxjs";
 import { ApiResponseValidationError } from "../errors.ts";
 import type { Attempt } from "../transport/attempt.ts";
-import { discardBody } from "../transport/response_body.ts";
 import { type HopResponse, requestInfo } from "../transport/hop.ts";
-import { readJson } from "../transport/read_json.ts";
 import type { Redact } from "../transport/redact.ts";
+import { discardBody, mediaType } from "../transport/response_body.ts";
 import type { Preparation } from "../transport/retry.ts";
-import { requireSuccess } from "../transport/status_error.ts";
+import { requireSuccess, type StatusRules } from "../transport/status_error.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { CheckpointIds } from "../types.ts";
-import { signedUrl } from "../wire.ts";
+import { followSignedUrl } from "./follow_signed_url.ts";
 
 /** A position in an archive: the archive, and how many of its bytes have been received. */
 export interface ArchivePosition {
@@ -53,7 +52,9 @@ const ARCHIVE_HEADERS = { "Accept": "application/gzip", "Accept-Encoding": "iden
 
 const PARTIAL_CONTENT = 206;
 const RANGE_NOT_SATISFIABLE = 416;
-const STATUS_RULES = { alsoAccepted: [RANGE_NOT_SATISFIABLE] } as const;
+
+/** How error statuses of the API and of the storage are treated. */
+const STATUS_RULES: StatusRules = { alsoAccepted: [RANGE_NOT_SATISFIABLE], adviceFor: ADVICE };
 
 /**
  * Requests a checkpoint's archive, or the rest of it. Each subscription requests it at the API, so that
@@ -79,7 +80,6 @@ export function openArchive$(
     path: ["training_runs", trainingRunId, "checkpoints", ...checkpointId.split("/"), "archive"],
     headers: { ...ARCHIVE_HEADERS, ...rangeHeaders(position) },
     ...STATUS_RULES,
-    adviceFor: ADVICE,
     preparation,
     retryForMs,
   }, (from, attempt) => readArchive(from, attempt, position));
@@ -95,13 +95,9 @@ async function readArchive(
   attempt: Attempt,
   position: ArchivePosition,
 ): Promise<ArchiveSource> {
-  if (mediaType(from.response) !== "application/json" || !from.response.ok) {
-    return archiveSource(from, attempt, position);
-  }
-  const { url } = await readJson(signedUrl)(from, attempt);
-  const signedResponse = await attempt.follow(from, url);
-  await requireSuccess(signedResponse, attempt.redact, STATUS_RULES);
-  return archiveSource(signedResponse, attempt, position);
+  const archive = await followSignedUrl(from, attempt);
+  await requireSuccess(archive, attempt.redact, STATUS_RULES);
+  return archiveSource(archive, attempt, position);
 }
 
 async function archiveSource(
@@ -142,12 +138,8 @@ async function archiveSource(
 async function requestWhole({ hop }: HopResponse, attempt: Attempt): Promise<HopResponse> {
   const { "Range": _range, "If-Range": _ifRange, ...headers } = hop.headers;
   const wholeResponse = await attempt.send({ ...hop, headers });
-  await requireSuccess(wholeResponse, attempt.redact);
+  await requireSuccess(wholeResponse, attempt.redact, { adviceFor: ADVICE });
   return wholeResponse;
-}
-
-function mediaType({ headers }: Response): string {
-  return headers.get("Content-Type")?.split(";")[0]?.trim().toLowerCase() ?? "";
 }
 
 /**

@@ -18,7 +18,8 @@ export function download$(
       );
     // downloadTo$ rejects any other value of `to`. Without type checks, the options may be null.
     const to = options?.to;
-    return to?.locked === false ? lockSink$({ writable: to, chunks: "kept" }, run) : run();
+    const canLock = to?.locked === false && "getWriter" in to;
+    return canLock ? lockSink$({ writable: to, chunks: "kept" }, run) : run();
   });
 }
 

@@ -1,6 +1,8 @@
 import { ApiConnectionError, DownloadInterruptedError, HpcaiError } from "../errors.ts";
 import type { ArchivePosition } from "./archive_source.ts";
 
+const ADVICE = "Download it again; saveArchive$ resumes from the bytes that it has on disk.";
+
 /** An interruption after which another request may resume or restart the transfer. */
 export class Interruption extends DownloadInterruptedError {
   /** Whether the received bytes are not the beginning of a valid archive. */
@@ -12,7 +14,7 @@ export class Interruption extends DownloadInterruptedError {
     total: number | undefined,
     { isDamaged = false, ...options }: ErrorOptions & { readonly isDamaged?: boolean } = {},
   ) {
-    super(problem, loaded, total, options);
+    super(problem, loaded, total, { advice: ADVICE, ...options });
     this.isDamaged = isDamaged;
   }
 }
@@ -31,5 +33,8 @@ export class SinkError extends HpcaiError {
  */
 export function toDownloadError(error: unknown, { loaded, total }: ArchivePosition): unknown {
   if (loaded === 0 || !(error instanceof ApiConnectionError)) return error;
-  return new DownloadInterruptedError(error.problem, loaded, total, { cause: error });
+  return new DownloadInterruptedError(error.problem, loaded, total, {
+    advice: error.advice ?? ADVICE,
+    cause: error,
+  });
 }

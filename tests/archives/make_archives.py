@@ -1,7 +1,7 @@
-"""Makes the archives of the tests: python3 make_archives.py DIRECTORY
+"""Creates the archives of the tests: python3 make_archives.py DIRECTORY
 
-DIRECTORY/odd holds archives that GNU tar extracts, made by real programs; DIRECTORY/hostile those
-that want harm, made by Python's tarfile where it can, else header by header.
+DIRECTORY/odd has archives that GNU tar extracts, made by real programs; DIRECTORY/hostile has malicious
+ones, made by Python's tarfile where it can, else header by header.
 """
 
 import gzip
@@ -70,13 +70,13 @@ for form, source in [("USTAR", simple), ("GNU", plain), ("PAX", plain)]:
         f"{odd}/python-{form.lower()}.tar.gz", "w:gz", format=getattr(tarfile, f"{form}_FORMAT")
     ) as archive:
         archive.add(source, arcname="step_0010")
-# As SkyRL makes each checkpoint: its first member is the directory "/".
+# As SkyRL writes each checkpoint: its first member is the directory "/".
 with tarfile.open(f"{odd}/python-root.tar.gz", "w:gz") as archive:
     archive.add(plain, arcname="")
 
 
 def tar_of(*members, end=b"\0" * 1024, form=tarfile.PAX_FORMAT):
-    """Members are names, or TarInfos, or (one of both, bytes)."""
+    """Makes an archive; a member is a name, a TarInfo, or a pair of one of these and its bytes."""
     result = io.BytesIO()
     for member in members:
         info, data = member if isinstance(member, tuple) else (member, b"")
@@ -97,7 +97,7 @@ def entry(name, kind, target="", **fields):
 
 
 def header(name, size=b"00000000000", flag=b"0", target=b"", prefix=b""):
-    """A header as it is written, whatever is in it."""
+    """Makes a header with any contents."""
     fields = name.ljust(100, b"\0") + b"0000644\0" + b"0000000\0" * 2 + size.ljust(12, b"\0")
     fields += b"00000000000\0" + b" " * 8 + flag + target.ljust(100, b"\0") + b"ustar\x0000"
     fields = fields.ljust(345, b"\0") + prefix.ljust(167, b"\0")
@@ -105,7 +105,7 @@ def header(name, size=b"00000000000", flag=b"0", target=b"", prefix=b""):
 
 
 def pax(*records):
-    """An extended header of PAX, whatever is in it."""
+    """Makes a PAX extended header with any contents."""
     body = b""
     for keyword, value in records:
         rest = b" " + keyword + b"=" + value + b"\n"
@@ -197,7 +197,7 @@ save(f"{root}/broken", "gzip-cut.tar.gz", packed[:-5], pack=False)
 save(f"{root}/broken", "gzip-crc.tar.gz", packed[:-8] + b"\0\0\0\0" + packed[-4:], pack=False)
 save(f"{root}/broken", "garbage-after-the-gzip.tar.gz", packed + b"garbage", pack=False)
 
-# Names in Latin-1, in each place where a name can be.
+# Names in Latin-1, in each field that can hold a name.
 LATIN_1 = b"caf\xe9"
 latin_1 = {
     "ustar": header(LATIN_1) + END,
@@ -220,7 +220,7 @@ if shutil.which("bsdtar"):
     run("bsdtar", "--format=pax", "-C", f"{root}/trees", "-czf",
         f"{hostile}/latin-1-by-bsdtar.tar.gz", LATIN_1)
 
-# A sparse file as GNU tar writes it, in both ways.
+# A sparse file as GNU tar writes it, in both formats.
 with open(f"{root}/trees/sparse", "wb") as file:
     file.truncate(2**20)
     file.seek(2**19)

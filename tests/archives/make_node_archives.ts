@@ -1,4 +1,4 @@
-/** Adds archives of Node's `tar`, the one that npm packs with: make_node_archives.ts DIRECTORY */
+/** Adds archives of Node's `tar`, with which npm packs: make_node_archives.ts DIRECTORY */
 import { create } from "npm:tar@^7.5.2";
 
 const [root = ""] = Deno.args;

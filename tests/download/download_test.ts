@@ -160,7 +160,8 @@ Deno.test("download$ is interrupted by a lost connection, with a cause that hold
   const error = await assertRejects(() => events(clientOf(() => archive(body(), HUGE_LENGTH))));
   assertInstanceOf(error, DownloadInterruptedError);
   assertEquals([error.loaded, error.total], [5, 2 ** 50]);
-  assertStringIncludes(error.message, "the connection was lost");
+  assertStringIncludes(error.problem, "the connection was lost");
+  assertStringIncludes(error.advice ?? "", "saveArchive$ resumes");
   assertNotMatch(Deno.inspect(error, { depth: 9 }), /sig=1|sk-secret/);
 });
 
@@ -366,6 +367,7 @@ for (
     ["maxBytes", { maxBytes: -1 }],
     ["minBytesPerSecond", { minBytesPerSecond: 0.5 }],
     ["to", { to: {} }],
+    ["to", { to: { locked: false } }],
     ["options", null],
     ["to", { to: lockedStream() }],
   ] as const
@@ -398,6 +400,16 @@ for (
     assertEquals(notes, ["write 5", "close"]);
   });
 }
+
+Deno.test("download$ of a client with invalid options neither aborts nor keeps the stream", async () => {
+  const { notes, to } = recordingSink();
+  const client = new RestClient({ apiKey: "" });
+  await assertRejects(
+    () => lastValueFrom(client.download$(CHECKPOINT, { to })),
+    InvalidArgumentError,
+  );
+  assertEquals([to.locked, notes], [false, []]);
+});
 
 Deno.test("download$ rejects a stream that another download writes to, and leaves that one alone", async () => {
   const { notes, to } = recordingSink();
