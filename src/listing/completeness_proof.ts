@@ -131,9 +131,9 @@ export class CompletenessProof<T> {
     return items.filter((item) => {
       const id = this.#idOf(item);
       pass?.ids.add(id);
-      const known = this.#items.get(id);
-      if (known !== undefined) {
-        known.lastPass = lastPass;
+      const knownItem = this.#items.get(id);
+      if (knownItem !== undefined) {
+        knownItem.lastPass = lastPass;
         return false;
       }
       this.#items.set(id, { knownBefore, lastPass });
