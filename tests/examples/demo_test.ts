@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { FakeHpcai, type FakeHpcaiOptions } from "@hpcai/rx/testing";
-import { type Outcome, runTask, taskCommand } from "./run_task.ts";
 import { inTemporaryDirectory } from "../temporary_directory.ts";
 import { serve } from "../integration/loopback_server.ts";
+import { type Outcome, runTask, taskCommand } from "./run_task.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const PATH = `hpcai://${RUN}/weights/final`;
@@ -23,7 +23,7 @@ async function runWithKey(
   return { service, outcome };
 }
 
-Deno.test("the demo runs each command in plain lines where stdout is no terminal", async () => {
+Deno.test("the demo runs each command in plain lines where stdout is not a terminal", async () => {
   await inTemporaryDirectory(async (cwd) => {
     const { code, stdout, stderr } = await runTask("demo", [], { cwd });
     assertEquals([code, [...Deno.readDirSync(cwd)]], [0, []], stderr);

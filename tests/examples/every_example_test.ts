@@ -1,9 +1,9 @@
 /** Runs every example one after another in one directory, against a service behind a socket. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { FakeHpcai } from "@hpcai/rx/testing";
-import { type ExampleTask, runTask } from "./run_task.ts";
 import { inTemporaryDirectory } from "../temporary_directory.ts";
 import { serve } from "../integration/loopback_server.ts";
+import { type ExampleTask, runTask } from "./run_task.ts";
 
 const EXAMPLES = new URL("../../examples/", import.meta.url);
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { FakeHpcai } from "@hpcai/rx/testing";
-import { runTask } from "./run_task.ts";
 import { serve } from "../integration/loopback_server.ts";
+import { runTask } from "./run_task.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 

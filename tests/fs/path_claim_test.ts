@@ -6,7 +6,7 @@ import { lockOf, plantState, stateFiles, stateOf } from "./path_state.ts";
 
 const LEASE_MS = 120;
 
-/** Longer than any claim here may wait. */
+/** The time limit of a claim. */
 const LIMIT_MS = 10_000;
 
 /** A directory that is removed with the block, and a path in it. */
@@ -24,7 +24,7 @@ class Setting implements Disposable {
     Deno.writeTextFileSync(lockOf(this.path), "");
   }
 
-  /** Renews the lock as a process that lives does, until the block ends. */
+  /** Renews the lock, as a live process does, until the block ends. */
   renewLock(): Disposable {
     const timer = setInterval(() => Deno.utimeSync(lockOf(this.path), new Date(), new Date()), 10);
     return { [Symbol.dispose]: () => clearInterval(timer) };

@@ -39,7 +39,7 @@ async function drain(response: Response): Promise<{ bytes: number; error: unknow
   return { bytes, error: undefined };
 }
 
-Deno.test("faults apply to one request each, in the order of add", async () => {
+Deno.test("add queues faults, each for one request", async () => {
   const fake = new FakeHpcai();
   fake.faults.add({ type: "status", status: 503 }, { times: 2 });
   fake.faults.add({ type: "status", status: 429 });
@@ -122,8 +122,8 @@ Deno.test("afterEffect decides whether an operation takes effect before its resp
       const url = ARCHIVE.replace("/archive", "");
       await get(fake, url, { method: "DELETE", redirect: "manual" })
         .then((response) => response.body?.cancel(), () => {});
-      const isThere = fake.checkpoints(RUN).some(({ checkpointId }) => checkpointId === "final");
-      assertEquals(isThere, !afterEffect);
+      const isListed = fake.checkpoints(RUN).some(({ checkpointId }) => checkpointId === "final");
+      assertEquals(isListed, !afterEffect);
     }
   }
 });

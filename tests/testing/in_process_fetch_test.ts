@@ -5,7 +5,7 @@ const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const RUNS = "https://www.hpc-ai.com/finetunesdk/api/v1/training_runs";
 const ARCHIVE = `${RUNS}/${RUN}/checkpoints/final/archive`;
 
-Deno.test("fetch needs no this and takes a string, a URL or a Request", async () => {
+Deno.test("fetch needs no receiver and accepts a string, a URL or a Request", async () => {
   const { fetch, apiKey } = new FakeHpcai();
   const headers = { "X-API-Key": apiKey };
   for (const input of [RUNS, new URL(RUNS), new Request(RUNS, { headers })]) {
