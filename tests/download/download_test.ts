@@ -198,8 +198,8 @@ Deno.test("download$ fails at once if the stream is closed already", async () =>
         controller.enqueue(HELLO);
       },
     });
-  const failed = () => events(clientOf(() => archive(endless(), HUGE_LENGTH)), { to });
-  assertInstanceOf((await assertRejects(failed, HpcaiError)).cause, TypeError);
+  const download = () => events(clientOf(() => archive(endless(), HUGE_LENGTH)), { to });
+  assertInstanceOf((await assertRejects(download, HpcaiError)).cause, TypeError);
   assertEquals(pulled < 10, true);
 });
 
