@@ -80,7 +80,7 @@ Deno.test("claimPath that is aborted while it waits leaves the lock", async () =
   assertEquals(stateFiles(setting.path), ["lock", "part"]);
 });
 
-Deno.test("a claim keeps its lock for longer than a lease", async () => {
+Deno.test("claimPath returns a claim that keeps its lock for longer than a lease", async () => {
   using setting = new Setting();
   const claim = await setting.claim();
   await delay(2 * LEASE_MS);
@@ -89,7 +89,7 @@ Deno.test("a claim keeps its lock for longer than a lease", async () => {
   await claim.release();
 });
 
-Deno.test("a claim whose lock another process has taken over fails, and leaves the other lock", async () => {
+Deno.test("claimPath returns a claim that fails if another process has its lock, and leaves that lock", async () => {
   using setting = new Setting();
   const claim = await setting.claim();
   Deno.removeSync(lockOf(setting.path));

@@ -57,7 +57,7 @@ for (const archiveResponse of ["bytes", "redirect", "json"] as const) {
   });
 }
 
-Deno.test("apiProxy returns errors that a page receives as the classes of the API", async () => {
+Deno.test("apiProxy returns errors that RestClient in a page maps to their classes", async () => {
   const fake = new FakeHpcai();
   await using api = serve(fake.handler);
   await inPage({ api, apiKey: fake.apiKey }, async (client) => {

@@ -110,7 +110,7 @@ Deno.test("a connection-error fault rejects with a TypeError", async () => {
   await assertRejects(() => get(fake, RUNS), TypeError, "was lost");
 });
 
-Deno.test("afterEffect decides whether an operation takes effect before its response is lost", async () => {
+Deno.test("afterEffect determines whether an operation takes effect before its response is lost", async () => {
   const faults: (StatusFault | ConnectionErrorFault | RedirectFault)[] = [
     { type: "status", status: 500 },
     { type: "connection-error" },

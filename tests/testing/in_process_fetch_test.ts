@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
 import { FakeHpcai } from "@hpcai/rx/testing";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
@@ -78,8 +79,16 @@ Deno.test("fetch errors the body with the reason of an abort after the response"
 });
 
 Deno.test("latencyMs delays the response", async () => {
-  const fake = new FakeHpcai({ latencyMs: 1 });
-  const response = await fake.fetch(RUNS, { headers: { "X-API-Key": fake.apiKey } });
-  assertEquals(response.status, 200);
-  await response.body?.cancel();
+  using time = new FakeTime();
+  const fake = new FakeHpcai({ latencyMs: 1000 });
+  let isSettled = false;
+  const response = fake.fetch(RUNS, { headers: { "X-API-Key": fake.apiKey } })
+    .finally(() => isSettled = true);
+  await time.tickAsync(999);
+  await time.runMicrotasks();
+  assertEquals(isSettled, false);
+  await time.tickAsync(1);
+  const { status, body } = await response;
+  assertEquals(status, 200);
+  await body?.cancel();
 });
