@@ -22,7 +22,7 @@ import type { Checkpoint, CheckpointsListResponse, CheckpointType } from "../typ
  *     latestCheckpoint("sampler"),
  *   ),
  * );
- * console.log(latest?.checkpointPath ?? "The run has no sampler checkpoint.");
+ * console.log(latest?.checkpointPath);
  * ```
  */
 export function latestCheckpoint(
