@@ -4,16 +4,16 @@ import { FakeTime } from "@std/testing/time";
 import { asyncScheduler } from "rxjs";
 import { idleTimer } from "../../src/download/idle_timer.ts";
 
-/** A watch with a limit of one second, and the count of its reports. */
-function countingWatch() {
+/** A timer with a limit of one second, and the count of its reports. */
+function countingTimer() {
   let stalls = 0;
-  return { watch: idleTimer(1000, () => stalls++), stalls: () => stalls };
+  return { timer: idleTimer(1000, () => stalls++), stalls: () => stalls };
 }
 
 Deno.test("idleTimer reports a wait that reaches the limit, once", () => {
   using time = new FakeTime();
-  const { watch, stalls } = countingWatch();
-  watch.begin();
+  const { timer, stalls } = countingTimer();
+  timer.begin();
   time.tick(999);
   assertEquals(stalls(), 0);
   time.tick(1);
@@ -24,22 +24,22 @@ Deno.test("idleTimer reports a wait that reaches the limit, once", () => {
 
 Deno.test("idleTimer does not count the time between waits", () => {
   using time = new FakeTime();
-  const { watch, stalls } = countingWatch();
+  const { timer, stalls } = countingTimer();
   for (let waits = 0; waits < 5; waits++) {
-    watch.begin();
+    timer.begin();
     time.tick(900);
-    watch.end();
+    timer.end();
     time.tick(5000);
   }
   assertEquals(stalls(), 0);
-  watch.stop();
+  timer.stop();
 });
 
 Deno.test("idleTimer gives a wait that begins late the whole limit", () => {
   using time = new FakeTime();
-  const { watch, stalls } = countingWatch();
+  const { timer, stalls } = countingTimer();
   time.tick(600);
-  watch.begin();
+  timer.begin();
   time.tick(999);
   assertEquals(stalls(), 0);
   time.tick(1);
@@ -48,17 +48,17 @@ Deno.test("idleTimer gives a wait that begins late the whole limit", () => {
 
 Deno.test("idleTimer reports nothing once it is stopped", () => {
   using time = new FakeTime();
-  const { watch, stalls } = countingWatch();
-  watch.begin();
-  watch.stop();
+  const { timer, stalls } = countingTimer();
+  timer.begin();
+  timer.stop();
   time.tick(10_000);
   assertEquals(stalls(), 0);
 });
 
 Deno.test("idleTimer does not lengthen a wait if the clock is set back", () => {
   using time = new FakeTime();
-  const { watch, stalls } = countingWatch();
-  watch.begin();
+  const { timer, stalls } = countingTimer();
+  timer.begin();
   const { now } = asyncScheduler; // not `Date.now`, since FakeTime ignores a stub of it
   using _hour = stub(asyncScheduler, "now", () => now() - 3_600_000);
   time.tick(1000);
