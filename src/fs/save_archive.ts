@@ -1,8 +1,8 @@
 import { catchError, defer, finalize, Observable, switchMap } from "rxjs";
-import { requireOptions, show } from "../arguments.ts";
+import { requireBoolean, requireOptions, show } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
 import { transportOf } from "../transport/client_transport.ts";
-import { transferSettings } from "../download/transfer_settings.ts";
+import { type TransferSettings, transferSettings } from "../download/transfer_settings.ts";
 import type {
   ArchiveFormat,
   DownloadPreparingEvent,
@@ -15,7 +15,9 @@ import { toDownloadEvents } from "../download/progress.ts";
 import { transfer$ } from "../download/transfer.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import type { RestClient } from "../rest_client.ts";
-import type { CheckpointRef } from "../types.ts";
+import type { Transport } from "../transport/transport.ts";
+import type { CheckpointIds, CheckpointRef } from "../types.ts";
+import type { SavedFileOptions } from "./commit_part.ts";
 import { openSavedFile, type SavedFile } from "./saved_file.ts";
 
 /** How to save an archive. */
@@ -114,37 +116,62 @@ export function saveArchive$(
   options: SaveOptions = {},
 ): Observable<SaveEvent> {
   return defer(() => {
-    requireOptions("options", options);
-    const ids = checkpointIds(checkpoint);
-    const transport = transportOf(client);
-    const settings = transferSettings(options);
-    requireFilePath(path);
-    const { overwrite = false, sha256 = true, verify = false } = options;
-    const fileOptions = { overwrite, sha256, verify };
-    const saved$ = openFile$((signal) => openSavedFile(path, ids, fileOptions, signal)).pipe(
-      switchMap((file) =>
+    const { transport, ids, settings, file } = validateSave(client, checkpoint, path, options);
+    const saved$ = openFile$((signal) => openSavedFile(path, ids, file, signal)).pipe(
+      switchMap((saved) =>
         lockSink$(
-          file.sink,
-          (sink) => transfer$(transport, ids, sink, { ...settings, position: file.position }),
+          saved.sink,
+          (sink) => transfer$(transport, ids, sink, { ...settings, position: saved.position }),
         ).pipe(
           // The error is emitted once the files are in their final state.
           catchError(async (error) => {
-            await file.release(error);
+            await saved.release(error);
             throw error;
           }),
           toDownloadEvents<SaveCompleteEvent>(settings.progressIntervalMs, ({ loaded }) => ({
             type: "complete",
             loaded,
             path,
-            ...file.facts(),
+            ...saved.facts(),
           })),
-          finalize(() => file.release()),
+          finalize(() => saved.release()),
         )
       ),
     );
     // The limit is around all of it, so that no file is opened before its turn.
     return transport.limitTransfers(saved$);
   });
+}
+
+/** The arguments of a save, valid and complete. */
+interface Save {
+  readonly transport: Transport;
+  readonly ids: CheckpointIds;
+  readonly settings: TransferSettings;
+  readonly file: SavedFileOptions;
+}
+
+/**
+ * Checks the arguments of {@linkcode saveArchive$}, and fills in the defaults.
+ *
+ * @throws {InvalidArgumentError} if one is invalid.
+ */
+export function validateSave(
+  client: RestClient,
+  checkpoint: CheckpointRef,
+  path: string,
+  options: SaveOptions,
+): Save {
+  requireOptions("options", options);
+  const ids = checkpointIds(checkpoint);
+  const transport = transportOf(client);
+  const settings = transferSettings(options);
+  requireFilePath(path);
+  const { overwrite = false, sha256 = true, verify = false } = options;
+  requireBoolean("overwrite", overwrite);
+  requireBoolean("sha256", sha256);
+  requireBoolean("verify", verify);
+  return { transport, ids, settings, file: { overwrite, sha256, verify } };
 }
 
 /** Opens a file, and releases it if it opens only after the unsubscription. */
@@ -162,6 +189,6 @@ function openFile$(open: (signal: AbortSignal) => Promise<SavedFile>): Observabl
 
 /** Throws unless `path` can be that of a file. */
 export function requireFilePath(path: unknown): void {
-  if (typeof path === "string" && /[^/\\]$/.test(path)) return;
+  if (typeof path === "string" && /[^/\\]$/.test(path) && !path.includes("\0")) return;
   throw new InvalidArgumentError("path", `must be the path of a file, got ${show(path)}`);
 }

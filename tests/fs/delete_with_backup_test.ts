@@ -275,6 +275,7 @@ for (
     ["path", PATH, "directory/", {}],
     ["options", PATH, "a.tar.gz", null],
     ["idleTimeoutMs", PATH, "a.tar.gz", { idleTimeoutMs: 0 }],
+    ["overwrite", PATH, "a.tar.gz", { overwrite: "false" }],
   ] as const
 ) {
   Deno.test(`deleteWithBackup$ rejects an invalid ${argument} (${Deno.inspect([path, options])}) before any request`, async () => {
@@ -283,7 +284,7 @@ for (
       setting.client,
       checkpoint,
       path,
-      options as DeleteWithBackupOptions, // JavaScript callers can pass null.
+      options as DeleteWithBackupOptions, // JavaScript callers can pass other values.
     );
     const error = await assertRejects(() => lastValueFrom(failing$));
     assertInstanceOf(error, InvalidArgumentError);

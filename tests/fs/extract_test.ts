@@ -216,7 +216,15 @@ Deno.test("extractArchive$ rejects a directory that is not a path, and a filter 
   });
 });
 
-for (const options of [{ strip: -1 }, { maxEntries: 1.5 }, { maxBytes: NaN }, { maxRatio: 0 }]) {
+for (
+  const options of [
+    { strip: -1 },
+    { maxEntries: 1.5 },
+    { maxBytes: NaN },
+    { maxRatio: 0 },
+    { overwrite: "false" as never },
+  ]
+) {
   const [name] = Object.keys(options);
   Deno.test(`extractArchive$ rejects an invalid ${name}`, async () => {
     await inTemporaryDirectory(async (parent) => {

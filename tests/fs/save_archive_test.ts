@@ -378,13 +378,25 @@ Deno.test("saveArchive$ rejects a directory at the path, with and without overwr
   }
 });
 
-for (const path of ["", "checkpoints/", 7, undefined]) {
+for (const path of ["", "checkpoints/", "a\0b", 7, undefined]) {
   Deno.test(`saveArchive$ rejects the path ${JSON.stringify(path)}`, async () => {
     await using setting = new Setting();
     const { client } = setting;
     // @ts-expect-error: a caller without types
     const save = () => lastValueFrom(saveArchive$(client, CHECKPOINT, path));
     assertEquals((await assertRejects(save, InvalidArgumentError)).argument, "path");
+  });
+}
+
+for (const name of ["overwrite", "sha256", "verify"]) {
+  Deno.test(`saveArchive$ rejects the option ${name} where it is no boolean, before any request`, async () => {
+    await using setting = new Setting();
+    const { client, directory, fake } = setting;
+    // A text such as "false" would be true.
+    const options = { [name]: "false" };
+    const save = () => lastValueFrom(saveArchive$(client, CHECKPOINT, `${directory}/a`, options));
+    assertEquals((await assertRejects(save, InvalidArgumentError)).argument, name);
+    assertEquals([setting.files(), fake.requests.length], [[], 0]);
   });
 }
 
