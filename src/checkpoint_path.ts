@@ -1,10 +1,10 @@
 import {
-  checkpointIdFault,
-  pathPartFault,
+  checkpointIdProblem,
+  inspect,
+  pathSegmentProblem,
   requireCheckpointId,
   requireCheckpointType,
   requireTrainingRunId,
-  show,
 } from "./arguments.ts";
 import { InvalidArgumentError, InvalidCheckpointPathError } from "./errors.ts";
 import type { CheckpointIds, CheckpointRef, CheckpointType } from "./types.ts";
@@ -26,8 +26,8 @@ function kindOf(checkpointType: string): string {
 }
 
 /**
- * The type of a kind. Servers also list paths with the type's own name, the only form that the Python SDK
- * parses, so that a kind without `_weights` is the type.
+ * The type of a kind. A kind without `_weights` is the type itself: servers list such paths too, and the
+ * Python SDK parses no other form.
  */
 function typeOf(kind: string): string {
   return kind === "weights" ? "training" : kind.replace(/(?!^)_weights$/, "");
@@ -36,8 +36,8 @@ function typeOf(kind: string): string {
 /**
  * Parses a checkpoint path.
  *
- * @param path `hpcai://{trainingRunId}/{kind}/{checkpointId}`. The kind `weights` names a checkpoint
- * of type `training`, `sampler_weights` one of type `sampler`; any other kind is the type, with or without
+ * @param path `hpcai://{trainingRunId}/{kind}/{checkpointId}`. The kind `weights` names a checkpoint of
+ * type `training`, `sampler_weights` one of type `sampler`; any other kind is the type, with or without
  * `_weights`: `external` for `external_weights`. The checkpoint's id is the rest, slashes included.
  * @returns The run's id, the checkpoint's type and the checkpoint's id.
  * @throws {InvalidCheckpointPathError} if it is not such a path.
@@ -58,23 +58,23 @@ export function parseCheckpointPath(path: string): ParsedCheckpointPath {
   if (typeof path !== "string") throw invalidPath(path, "it is not a string");
   if (!path.startsWith(SCHEME)) throw invalidPath(path, `it does not begin with ${SCHEME}`);
   const [trainingRunId, kind, ...rest] = path.slice(SCHEME.length).split("/");
-  if (kind === undefined || rest.length === 0) throw invalidPath(path, "it has too few parts");
-  const runFault = pathPartFault(trainingRunId);
-  if (trainingRunId === undefined || runFault !== undefined) {
-    throw invalidPath(path, `its training run id ${runFault}`);
+  if (kind === undefined || rest.length === 0) throw invalidPath(path, "it has too few segments");
+  const runProblem = pathSegmentProblem(trainingRunId);
+  if (trainingRunId === undefined || runProblem !== undefined) {
+    throw invalidPath(path, `its training run id ${runProblem}`);
   }
-  const kindFault = pathPartFault(kind);
-  if (kindFault !== undefined) throw invalidPath(path, `its kind ${kindFault}`);
+  const kindProblem = pathSegmentProblem(kind);
+  if (kindProblem !== undefined) throw invalidPath(path, `its kind ${kindProblem}`);
   const checkpointId = rest.join("/");
-  const idFault = checkpointIdFault(checkpointId);
-  if (idFault !== undefined) throw invalidPath(path, `its checkpoint id ${idFault}`);
+  const idProblem = checkpointIdProblem(checkpointId);
+  if (idProblem !== undefined) throw invalidPath(path, `its checkpoint id ${idProblem}`);
   return { trainingRunId, checkpointType: typeOf(kind), checkpointId };
 }
 
-function invalidPath(path: unknown, fault: string): InvalidCheckpointPathError {
+function invalidPath(path: unknown, reason: string): InvalidCheckpointPathError {
   return new InvalidCheckpointPathError(
     "checkpointPath",
-    `must be a checkpoint path, got ${show(path)}: ${fault}`,
+    `must be a checkpoint path, got ${inspect(path)}: ${reason}`,
     {
       advice: `Pass "${SCHEME}{training_run_id}/weights/{checkpoint_id}" or ` +
         `"${SCHEME}{training_run_id}/sampler_weights/{checkpoint_id}".`,
@@ -87,8 +87,8 @@ function invalidPath(path: unknown, fault: string): InvalidCheckpointPathError {
  * and the type followed by `_weights` for every other.
  *
  * @param parts The run's id, the checkpoint's type and the checkpoint's id.
- * @returns The path, which {@linkcode parseCheckpointPath} parses to the same parts. A path that a server
- * lists may have the other form.
+ * @returns The path, which {@linkcode parseCheckpointPath} parses to the same parts. The path that a
+ * server lists for the same checkpoint may have another kind.
  * @throws {InvalidArgumentError} if a path cannot contain a part.
  *
  * @example
@@ -111,19 +111,19 @@ export function formatCheckpointPath(parts: ParsedCheckpointPath): string {
   requireTrainingRunId(trainingRunId);
   requireCheckpointId(checkpointId);
   requireCheckpointType("checkpointType", checkpointType);
-  const fault = pathPartFault(checkpointType);
-  if (fault !== undefined) {
+  const problem = pathSegmentProblem(checkpointType);
+  if (problem !== undefined) {
     throw new InvalidArgumentError(
       "checkpointType",
-      `must be one segment of a path, got ${show(checkpointType)}: it ${fault}`,
+      `must be one segment of a path, got ${inspect(checkpointType)}: it ${problem}`,
     );
   }
   return `${SCHEME}${trainingRunId}/${kindOf(checkpointType)}/${checkpointId}`;
 }
 
 /**
- * The ids of a reference. A {@linkcode Checkpoint} of a listing has them as fields; its path, whose scheme
- * depends on the server, is not parsed.
+ * The ids of a reference. A {@linkcode Checkpoint} of a listing has them as fields; its path, whose
+ * scheme depends on the server, is not parsed.
  *
  * @throws {InvalidArgumentError} if the reference is invalid.
  */
@@ -133,7 +133,7 @@ export function checkpointIds(checkpoint: CheckpointRef): CheckpointIds {
     throw new InvalidArgumentError(
       "checkpoint",
       `must be a checkpoint path, a Checkpoint or { trainingRunId, checkpointId }, ` +
-        `got ${show(checkpoint)}`,
+        `got ${inspect(checkpoint)}`,
     );
   }
   const { trainingRunId, checkpointId } = checkpoint;

@@ -1,11 +1,11 @@
 import {
+  inspect,
   requireBoolean,
   requireInteger,
   requireMilliseconds,
   requireOptions,
-  show,
 } from "./arguments.ts";
-import { environmentVariable, isUnreadable } from "./environment.ts";
+import { environmentVariable, isEnvironmentVariableDenied } from "./environment.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import type { ClientOverrides, RestClientOptions, RetryOptions } from "./options.ts";
 
@@ -45,19 +45,24 @@ export function toClientSettings(options: RestClientOptions): ClientSettings {
   const { allowInsecureHttp = false } = options;
   requireBoolean("allowInsecureHttp", allowInsecureHttp);
   const { baseUrl, isRelative } = toBaseUrl(options);
-  const given = options.apiKey ?? environmentVariable("HPCAI_API_KEY");
-  if (given === undefined && !isRelative) {
-    if (isUnreadable("HPCAI_API_KEY")) throw unreadableError("HPCAI_API_KEY", "apiKey");
+  const key = options.apiKey ?? environmentVariable("HPCAI_API_KEY");
+  if (key === undefined && !isRelative) {
+    if (isEnvironmentVariableDenied("HPCAI_API_KEY")) {
+      throw unreadableError("HPCAI_API_KEY", "apiKey");
+    }
     throw new InvalidArgumentError("apiKey", "is missing", {
       advice: "Pass the option apiKey, or set the environment variable HPCAI_API_KEY.",
     });
   }
-  const isFromEnvironment = options.apiKey === undefined && given !== undefined;
-  if (isFromEnvironment && options.baseUrl === undefined && isUnreadable("HPCAI_BASE_URL")) {
-    // A key of the environment may belong to the server that the environment names.
+  const isFromEnvironment = options.apiKey === undefined && key !== undefined;
+  if (
+    isFromEnvironment && options.baseUrl === undefined &&
+    isEnvironmentVariableDenied("HPCAI_BASE_URL")
+  ) {
+    // A key from the environment may belong to the server that the environment names.
     throw unreadableError("HPCAI_BASE_URL", "baseUrl");
   }
-  const apiKey = given === undefined || typeof given === "function" ? given : headerKey(given);
+  const apiKey = key === undefined || typeof key === "function" ? key : toApiKey(key);
   const {
     fetch = (input, init) => globalThis.fetch(input, init),
     timeoutMs = DEFAULT_TIMEOUT_MS,
@@ -65,7 +70,7 @@ export function toClientSettings(options: RestClientOptions): ClientSettings {
     maxJsonBytes = DEFAULT_MAX_JSON_BYTES,
   } = options;
   if (typeof fetch !== "function") {
-    throw new InvalidArgumentError("fetch", `must be a function, got ${show(fetch)}`);
+    throw new InvalidArgumentError("fetch", `must be a function, got ${inspect(fetch)}`);
   }
   requireMilliseconds("timeoutMs", timeoutMs, 1);
   requireInteger("maxConcurrentRequests", maxConcurrentRequests, 1);
@@ -116,12 +121,13 @@ function unreadableError(variable: string, option: string): InvalidArgumentError
 }
 
 /**
- * The key as a header's value, which has no white space around it.
+ * Checks an API key, and removes the white space around it.
  *
- * @throws {InvalidArgumentError} without the key, if a header cannot contain it (RFC 9110, section 5.5).
+ * @throws {InvalidArgumentError} if a header cannot contain the key (RFC 9110, section 5.5). The error
+ * does not repeat it.
  */
-export function headerKey(apiKey: unknown): string {
-  const fault = typeof apiKey !== "string"
+export function toApiKey(apiKey: unknown): string {
+  const reason = typeof apiKey !== "string"
     ? "is not a string"
     : apiKey.trim() === ""
     ? "is empty"
@@ -130,15 +136,15 @@ export function headerKey(apiKey: unknown): string {
     : /[^\t\x20-\x7e\x80-\xff]/.test(apiKey)
     ? "contains a control character, or one that is not Latin-1"
     : undefined;
-  if (fault === undefined) return String(apiKey).trim();
-  throw new InvalidArgumentError("apiKey", fault, { advice: "Pass the key as HPC-AI issued it." });
+  if (reason === undefined) return String(apiKey).trim();
+  throw new InvalidArgumentError("apiKey", reason, { advice: "Pass the key as HPC-AI issued it." });
 }
 
 function toBaseUrl(options: RestClientOptions): { baseUrl: URL; isRelative: boolean } {
-  const given = options.baseUrl ?? environmentVariable("HPCAI_BASE_URL") ?? DEFAULT_BASE_URL;
-  if (!URL.canParse(given)) {
+  const url = options.baseUrl ?? environmentVariable("HPCAI_BASE_URL") ?? DEFAULT_BASE_URL;
+  if (!URL.canParse(url)) {
     const page = globalThis.location?.href;
-    if (page === undefined || !URL.canParse(given, page)) {
+    if (page === undefined || !URL.canParse(url, page)) {
       throw new InvalidArgumentError(
         "baseUrl",
         "is not an absolute URL",
@@ -148,33 +154,33 @@ function toBaseUrl(options: RestClientOptions): { baseUrl: URL; isRelative: bool
         },
       );
     }
-    return { baseUrl: requireBaseUrl(new URL(given, page), options), isRelative: true };
+    return { baseUrl: requireBaseUrl(new URL(url, page), options), isRelative: true };
   }
-  return { baseUrl: requireBaseUrl(new URL(given), options), isRelative: false };
+  return { baseUrl: requireBaseUrl(new URL(url), options), isRelative: false };
 }
 
 function requireBaseUrl(url: URL, { allowInsecureHttp = false }: RestClientOptions): URL {
-  const fault: UrlFault | undefined = url.username !== "" || url.password !== ""
+  const problem: UrlProblem | undefined = url.username !== "" || url.password !== ""
     ? { reason: "contains credentials", advice: "Pass the key in the option apiKey." }
     : url.search !== "" || url.hash !== ""
     ? { reason: "contains a query or a fragment" }
-    : insecurity(url, allowInsecureHttp);
-  if (fault === undefined) return url;
-  const { reason, advice } = fault;
+    : urlProblem(url, allowInsecureHttp);
+  if (problem === undefined) return url;
+  const { reason, advice } = problem;
   throw new InvalidArgumentError("baseUrl", `${reason}, got ${url.protocol}//${url.host}`, {
     advice,
   });
 }
 
 /** Why requests must not go to a URL, and what to do instead. */
-export interface UrlFault {
+export interface UrlProblem {
   /** A clause whose subject is the URL. */
   readonly reason: string;
   readonly advice?: string;
 }
 
 /** Why requests must not go to a URL, or `undefined` where they may. */
-export function insecurity(url: URL, allowInsecureHttp: boolean): UrlFault | undefined {
+export function urlProblem(url: URL, allowInsecureHttp: boolean): UrlProblem | undefined {
   if (url.protocol === "https:") return undefined;
   if (url.protocol !== "http:") return { reason: "is neither https: nor http:" };
   if (allowInsecureHttp || isLoopback(url.hostname)) return undefined;
@@ -208,12 +214,12 @@ function toRetryOptions(
 ): RetryOptions {
   if (retry === false) return { ...defaults, maxRetries: 0 };
   if (retry !== undefined) requireOptions("retry", retry);
-  const given = Object.entries(retry ?? {}).filter(([, value]) => value !== undefined);
-  const merged: RetryOptions = { ...defaults, ...Object.fromEntries(given) };
-  const { maxRetries, ...durations } = merged;
+  const overrides = Object.entries(retry ?? {}).filter(([, value]) => value !== undefined);
+  const options: RetryOptions = { ...defaults, ...Object.fromEntries(overrides) };
+  const { maxRetries, ...durations } = options;
   if (maxRetries !== Infinity) requireInteger("retry.maxRetries", maxRetries, 0);
   for (const [name, value] of Object.entries(durations)) {
     requireMilliseconds(`retry.${name}`, value, 0);
   }
-  return merged;
+  return options;
 }

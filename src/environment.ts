@@ -9,9 +9,9 @@ interface EnvironmentGlobals {
   readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> };
 }
 
-/** Reads an environment variable, where the runtime has them and allows that. An empty one counts as not set. */
+/** Reads an environment variable. One that is empty or cannot be read counts as not set. */
 export function environmentVariable(name: string): string | undefined {
-  if (isUnreadable(name)) return undefined;
+  if (isEnvironmentVariableDenied(name)) return undefined;
   const { Deno, process } = globalThis as EnvironmentGlobals;
   return (Deno?.permissions === undefined ? process?.env?.[name] : Deno.env.get(name)) || undefined;
 }
@@ -20,8 +20,8 @@ export function environmentVariable(name: string): string | undefined {
  * Whether Deno has no permission to read an environment variable. Only the state of the permission is
  * queried, since reading without it would prompt.
  */
-export function isUnreadable(variable: string): boolean {
+export function isEnvironmentVariableDenied(name: string): boolean {
   const { Deno } = globalThis as EnvironmentGlobals;
   return Deno?.permissions !== undefined &&
-    Deno.permissions.querySync({ name: "env", variable }).state !== "granted";
+    Deno.permissions.querySync({ name: "env", variable: name }).state !== "granted";
 }

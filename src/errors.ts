@@ -1,15 +1,14 @@
-/** What an {@linkcode HpcaiError} can have besides its problem. */
+/** The optional facts of an {@linkcode HpcaiError}. */
 export interface HpcaiErrorOptions extends ErrorOptions {
   /** What to do next: one or more whole sentences. */
   readonly advice?: string | undefined;
 }
 
 /**
- * The root of all errors of this package, so that `error instanceof HpcaiError` separates them from
- * others. No error holds the API key or the query of a signed URL.
+ * The base class of all errors of this package. None contains the API key or the query of a signed URL.
  *
- * The facts are fields; `message` is built from them, and is `problem`, for an {@linkcode ApiError}
- * the request, and `advice`.
+ * The facts are fields. `message` is built from them: `problem`, the request of an {@linkcode ApiError},
+ * and `advice`.
  */
 export class HpcaiError extends Error {
   /** The name of the class, which survives minification. */
@@ -112,7 +111,7 @@ export class ApiError extends HpcaiError {
  */
 export type ConnectionObstacle = "certificate" | "permission" | "port" | "fetch";
 
-/** What an {@linkcode ApiConnectionError} can have besides its problem and request. */
+/** The optional facts of an {@linkcode ApiConnectionError}. */
 export interface ApiConnectionErrorOptions extends HpcaiErrorOptions {
   /** Why no attempt can succeed, where that is known. */
   readonly obstacle?: ConnectionObstacle | undefined;
@@ -121,8 +120,8 @@ export interface ApiConnectionErrorOptions extends HpcaiErrorOptions {
 }
 
 /**
- * No response was received: the connection failed or was lost. It is retried before it surfaces,
- * unless it has an `obstacle`.
+ * No response was received: the connection failed or was lost. The request is retried before this error
+ * surfaces, unless it has an `obstacle`.
  */
 export class ApiConnectionError extends ApiError {
   /** The name of the class. */
@@ -150,13 +149,13 @@ export class ApiConnectionError extends ApiError {
   }
 }
 
-/** The request timed out. It is retried before it surfaces. */
+/** The request timed out. It is retried before this error surfaces. */
 export class ApiTimeoutError extends ApiConnectionError {
   /** The name of the class. */
   override name = "ApiTimeoutError";
 }
 
-/** A redirect that must not, or cannot, be followed. It is not retried. */
+/** A redirect cannot, or must not, be followed. The request is not retried. */
 export class ApiRedirectError extends ApiConnectionError {
   /** The name of the class. */
   override name = "ApiRedirectError";
@@ -170,11 +169,11 @@ export interface ApiStatus extends ApiRequestInfo {
   readonly message: string;
   /** The server's own error code, where it sent one. */
   readonly code?: string | undefined;
-  /** Whatever else the server sent, as parsed JSON. */
+  /** What else the server sent, as parsed JSON. */
   readonly details?: unknown;
-  /** How long the server asks to wait (`retry-after-ms`, `Retry-After`), in milliseconds. */
+  /** The value of `retry-after-ms` or `Retry-After`, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
-  /** Whether the server asks for another attempt (`x-should-retry`), where it sent that. */
+  /** The value of `x-should-retry`, where the server sent it. */
   readonly shouldRetry?: boolean | undefined;
   /** Whether the request followed a redirect or a signed URL. Default false. */
   readonly isRedirected?: boolean | undefined;
@@ -184,7 +183,7 @@ export interface ApiStatus extends ApiRequestInfo {
   readonly advice?: string | undefined;
 }
 
-/** The response has an error status. The subclasses name the statuses worth telling apart. */
+/** The response has an error status. There is a subclass for each status that apps often distinguish. */
 export class ApiStatusError extends ApiError {
   /** The name of the class. */
   override name = "ApiStatusError";
@@ -195,18 +194,18 @@ export class ApiStatusError extends ApiError {
    * object store.
    */
   readonly code: string | undefined;
-  /** Whatever else the server sent in `details` or `detail`, as parsed JSON. */
+  /** What the server sent in `details` or `detail`, as parsed JSON. */
   readonly details: unknown;
-  /** How long the server asks to wait (`retry-after-ms`, `Retry-After`), in milliseconds. */
+  /** The value of `retry-after-ms` or `Retry-After`, in milliseconds, where the server sent one. */
   readonly retryAfterMs: number | undefined;
   /**
-   * Whether the server asks for another attempt (`x-should-retry`), where it sent that. The client
-   * obeys: with `true` it retries any status, with `false` none.
+   * The value of `x-should-retry`, where the server sent it. With `true` the client retries any status,
+   * with `false` none.
    */
   readonly shouldRetry: boolean | undefined;
   /**
-   * Whether the request followed a redirect or a signed URL, so that the response need not be the
-   * API's own.
+   * Whether the request followed a redirect or a signed URL, so that the response may come from another
+   * server than the API.
    */
   readonly isRedirected: boolean;
   /** A copy of the response's headers without secrets and `Set-Cookie`. */
@@ -229,7 +228,7 @@ export class ApiStatusError extends ApiError {
   }
 }
 
-/** 400: the request is invalid; the message often holds a hint. */
+/** 400: the request is invalid. */
 export class BadRequestError extends ApiStatusError {
   /** The name of the class. */
   override name = "BadRequestError";
@@ -265,7 +264,7 @@ export class UnprocessableEntityError extends ApiStatusError {
   override name = "UnprocessableEntityError";
 }
 
-/** 429: too many requests; `retryAfterMs` is how long to wait, where the server sent that. */
+/** 429: too many requests; `retryAfterMs` is how long to wait, where the server sent it. */
 export class RateLimitError extends ApiStatusError {
   /** The name of the class. */
   override name = "RateLimitError";
@@ -298,7 +297,10 @@ export function apiStatusError(response: ApiStatus): ApiStatusError {
 export class ApiResponseValidationError extends ApiError {
   /** The name of the class. */
   override name = "ApiResponseValidationError";
-  /** Where the first fault is, for example `training_runs[3].is_lora`; empty for the whole body. */
+  /**
+   * The place of the first invalid value, for example `training_runs[3].is_lora`; empty for the whole
+   * body.
+   */
   readonly path: string;
   /** The beginning of the body. */
   readonly excerpt: string;
@@ -307,7 +309,7 @@ export class ApiResponseValidationError extends ApiError {
    * Makes the error.
    *
    * @param reason What is wrong; a whole clause.
-   * @param path Where the first fault is; empty for the whole body.
+   * @param path The place of the first invalid value; empty for the whole body.
    * @param excerpt The beginning of the body, already free of secrets.
    * @param request The request that got the response.
    * @param options The `advice`, and the `cause`, already free of secrets.
@@ -331,7 +333,7 @@ export class ApiResponseValidationError extends ApiError {
   }
 }
 
-/** A download ended before the whole archive was received, or exceeded its announced length. */
+/** A download ended before the whole archive was received, or the server sent more bytes than it has. */
 export class DownloadInterruptedError extends HpcaiError {
   /** The name of the class. */
   override name = "DownloadInterruptedError";
@@ -364,7 +366,7 @@ export class DownloadInterruptedError extends HpcaiError {
   }
 }
 
-/** A transfer was slower than `minBytesPerSecond` allows. It is not retried. */
+/** A transfer was slower than `minBytesPerSecond`. It is not retried. */
 export class TransferTooSlowError extends DownloadInterruptedError {
   /** The name of the class. */
   override name = "TransferTooSlowError";
@@ -407,7 +409,7 @@ export class InconsistentListingError extends HpcaiError {
   override name = "InconsistentListingError";
 }
 
-/** An archive is damaged, or is no archive: its gzip or its tar is invalid. */
+/** An archive is damaged, or the bytes are no archive: the gzip or the tar is invalid. */
 export class InvalidArchiveError extends HpcaiError {
   /** The name of the class. */
   override name = "InvalidArchiveError";
@@ -426,7 +428,7 @@ export class InvalidArchiveError extends HpcaiError {
   }
 }
 
-/** An archive is refused: it could do harm, or holds something that is not supported. */
+/** An entry of an archive is unsafe, or not supported. */
 export class UnsafeArchiveError extends HpcaiError {
   /** The name of the class. */
   override name = "UnsafeArchiveError";
@@ -443,7 +445,7 @@ export class UnsafeArchiveError extends HpcaiError {
    * @param options The `advice`, and the `cause`, already free of secrets.
    */
   constructor(entry: string, reason: string, options?: HpcaiErrorOptions) {
-    super(`Refused the archive because of its entry ${JSON.stringify(entry)}: ${reason}`, options);
+    super(`Cannot accept the archive's entry ${JSON.stringify(entry)}: ${reason}`, options);
     this.entry = entry;
     this.reason = reason;
   }
@@ -469,7 +471,7 @@ export class ArchiveEntryNotFoundError extends HpcaiError {
   }
 }
 
-/** Something is larger than an option allows. It is not retried. */
+/** An archive or a response is larger than an option allows. It is not retried. */
 export class LimitExceededError extends HpcaiError {
   /** The name of the class. */
   override name = "LimitExceededError";

@@ -1,13 +1,13 @@
 // This module is browser compatible.
 
-import { show } from "./arguments.ts";
+import { inspect } from "./arguments.ts";
 
-/** Decodes JSON; throws a {@linkcode JsonFault} if it is invalid. */
+/** Decodes parsed JSON; throws a {@linkcode JsonMismatch} if it is invalid. */
 export type Decode<T> = (json: unknown) => T;
 
-/** Why JSON is invalid. */
-export class JsonFault {
-  /** Where the fault is, such as `training_runs[3].is_lora`; empty for the root. */
+/** A value of JSON is not what its decoder expects. Thrown by decoders; not an `Error`. */
+export class JsonMismatch {
+  /** The place of the value, such as `training_runs[3].is_lora`; empty for the root. */
   path = "";
 
   /** @param problem What was expected, and what was found. */
@@ -17,28 +17,28 @@ export class JsonFault {
 /** A JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Makes the fault of a value that is something else than expected. */
-export function expected(what: string, value: unknown): JsonFault {
-  // Without the contents of an object: Node 20 throws for one that is nested too deep.
-  return new JsonFault(`expected ${what}, got ${show(value)}`);
+/** Makes the mismatch between a value and what was expected. */
+export function mismatch(what: string, value: unknown): JsonMismatch {
+  // Without the contents of an object, since Node 20 throws for a deeply nested one.
+  return new JsonMismatch(`expected ${what}, got ${inspect(value)}`);
 }
 
-/** Decodes a part of JSON, and adds its place to a fault in it. */
-export function part<T>(value: unknown, key: string | number, decode: Decode<T>): T {
+/** Decodes a value at a key of an object or an index of an array, and adds that to a mismatch's path. */
+export function decodeAt<T>(value: unknown, key: string | number, decode: Decode<T>): T {
   try {
     return decode(value);
-  } catch (fault) {
-    if (fault instanceof JsonFault) {
-      const rest = fault.path.replace(/^(?=[^[])/, ".");
-      fault.path = (typeof key === "number" ? `[${key}]` : key) + rest;
+  } catch (error) {
+    if (error instanceof JsonMismatch) {
+      const rest = error.path.replace(/^(?=[^[])/, ".");
+      error.path = (typeof key === "number" ? `[${key}]` : key) + rest;
     }
-    throw fault;
+    throw error;
   }
 }
 
 /** Decodes a member of an object. */
 export function field<T>(object: JsonObject, name: string, decode: Decode<T>): T {
-  return part(object[name], name, decode);
+  return decodeAt(object[name], name, decode);
 }
 
 export function isObject(value: unknown): value is JsonObject {
@@ -47,22 +47,22 @@ export function isObject(value: unknown): value is JsonObject {
 
 export function object(value: unknown): JsonObject {
   if (isObject(value)) return value;
-  throw expected("an object", value);
+  throw mismatch("an object", value);
 }
 
 export function text(value: unknown): string {
   if (typeof value === "string") return value;
-  throw expected("a string", value);
+  throw mismatch("a string", value);
 }
 
 export function boolean(value: unknown): boolean {
   if (typeof value === "boolean") return value;
-  throw expected("true or false", value);
+  throw mismatch("true or false", value);
 }
 
 export function number(value: unknown): number {
   if (typeof value === "number") return value;
-  throw expected("a number", value);
+  throw mismatch("a number", value);
 }
 
 export function isCount(value: unknown): value is number {
@@ -71,7 +71,7 @@ export function isCount(value: unknown): value is number {
 
 export function count(value: unknown): number {
   if (isCount(value)) return value;
-  throw expected("a count", value);
+  throw mismatch("a count", value);
 }
 
 /** Makes a decoder that also accepts null, and a missing field. */
@@ -81,7 +81,7 @@ export function nullable<T>(decode: Decode<T>): Decode<T | null> {
 
 export function list<T>(decode: Decode<T>): Decode<T[]> {
   return (value) => {
-    if (!Array.isArray(value)) throw expected("an array", value);
-    return value.map((element, index) => part(element, index, decode));
+    if (!Array.isArray(value)) throw mismatch("an array", value);
+    return value.map((element, index) => decodeAt(element, index, decode));
   };
 }

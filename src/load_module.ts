@@ -1,10 +1,10 @@
 import { HpcaiError } from "./errors.ts";
 
 /**
- * Loads a module of this package that is not needed by every app.
+ * Loads a module of this package that only some apps need.
  *
- * @throws {HpcaiError} if it cannot be loaded: a page is offline or of an older deployment, or files of
- * the package are missing.
+ * @throws {HpcaiError} if it cannot be loaded: the page is offline or belongs to an older deployment, or
+ * files of the package are missing.
  */
 export async function loadModule<M>(load: () => Promise<M>): Promise<M> {
   try {

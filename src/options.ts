@@ -5,22 +5,24 @@ export interface RetryOptions {
    */
   readonly maxRetries: number;
   /**
-   * How long after its first failure a call is still retried, in milliseconds. The last attempt is made
-   * then. Default 30 000.
+   * How long after its first failure a call is still retried, in milliseconds. The last attempt begins at
+   * that time. Default 30 000.
    */
   readonly maxElapsedMs: number;
   /**
-   * How long an interrupted transfer is retried without receiving another byte, in milliseconds.
-   * Default 300 000.
+   * How long an interrupted transfer is retried while no byte is received, in milliseconds. Default
+   * 300 000.
    */
   readonly maxInterruptionMs: number;
-  /** The ceiling of the first random delay, in milliseconds; it doubles with each failure. Default 500. */
+  /**
+   * The ceiling of the first random delay, in milliseconds; it doubles with each failure. Default 500.
+   */
   readonly initialDelayMs: number;
   /** The highest ceiling, in milliseconds. Default 10 000. */
   readonly maxDelayMs: number;
   /**
-   * The longest `Retry-After` that is waited for, in milliseconds. An error with a longer one is not
-   * retried, and has it as `retryAfterMs`. Default 60 000.
+   * The longest `Retry-After` that the client waits for, in milliseconds. An error with a longer one,
+   * its `retryAfterMs`, is not retried. Default 60 000.
    */
   readonly maxRetryAfterMs: number;
 }
@@ -32,14 +34,14 @@ export interface RestClientOptions {
    * `HPCAI_API_KEY`, where the runtime can read it without a prompt. Not needed with a relative
    * `baseUrl`, since the page's own server adds the key then.
    *
-   * A function that fails ends the operation with an {@linkcode InvalidArgumentError}, whose `cause` is
-   * the function's own error; that is not retried.
+   * If the function fails, the operation fails with an {@linkcode InvalidArgumentError} whose `cause` is
+   * the function's error; it is not retried.
    */
   readonly apiKey?: string | (() => string | Promise<string>) | undefined;
   /**
    * The URL of the API; the paths of requests are appended to its path. Default: the environment
-   * variable `HPCAI_BASE_URL`, then `https://www.hpc-ai.com/finetunesdk`. A relative URL is for browsers:
-   * it names a proxy on the page's own origin.
+   * variable `HPCAI_BASE_URL`, then `https://www.hpc-ai.com/finetunesdk`. In browsers a
+   * relative URL names a proxy on the page's own origin.
    *
    * A key from the environment is sent only to the URL from the environment: in Deno, which may be able
    * to read one variable and not the other, `HPCAI_BASE_URL` must be readable then.
@@ -47,30 +49,31 @@ export interface RestClientOptions {
   readonly baseUrl?: string | URL | undefined;
   /**
    * Sends each HTTP request, redirects included, immediately after its `request` event. Default:
-   * `globalThis.fetch`, looked up at each call. If it throws or rejects, that is a failed connection,
-   * which is retried. If it returns something other than an unread `Response`, that is not retried.
+   * `globalThis.fetch`, looked up at each call. If it throws or rejects, the connection has failed, and
+   * the request is retried. If it returns something other than an unread `Response`, the operation fails
+   * without a retry.
    */
   readonly fetch?: typeof fetch | undefined;
   /** Headers of each request to the API's origin; other servers do not receive them. */
   readonly headers?: RequestInit["headers"];
   /**
-   * How long one attempt may take after it was sent, in milliseconds: up to the end of a JSON response,
-   * or up to the headers of an archive. Default 60 000.
+   * How long one attempt may take, in milliseconds: up to the end of a JSON response, or up to the
+   * headers of an archive. The time in the queue does not count. Default 60 000.
    */
   readonly timeoutMs?: number | undefined;
   /**
    * How many requests of this client may be in flight, up to the end of a JSON response or up to the
    * headers of an archive; a positive integer. Others, and further attempts, wait in a queue. The
-   * endpoints take turns, so that a thousand requests to one do not delay another. Default 8.
+   * endpoints take turns, so that many requests to one do not delay another. Default 8.
    *
-   * As many archives may be transferred concurrently, each from its first request to its last byte: an
-   * archive that is read slowly does not delay listings. Reading one archive within another needs room
-   * for both.
+   * The same number of archives may be transferred concurrently, each from its first request to its last
+   * byte. They are counted separately, so that a slow transfer does not delay listings. To read an
+   * archive from within the reading of another, the limit must be at least 2.
    */
   readonly maxConcurrentRequests?: number | undefined;
   /**
    * How large a JSON response may be, in bytes after the content coding is removed; a positive integer.
-   * A larger one ends the operation with a {@linkcode LimitExceededError}. Default 64 MiB.
+   * With a larger one the operation fails with a {@linkcode LimitExceededError}. Default 64 MiB.
    */
   readonly maxJsonBytes?: number | undefined;
   /** How failed requests are retried; `false` for never. */

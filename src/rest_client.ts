@@ -21,7 +21,7 @@ import type { PageQuery } from "./listing/list_pages.ts";
 import type { WatchEvent, WatchOptions } from "./listing/watch_event.ts";
 import { loadModule } from "./load_module.ts";
 import type { RestClientOptions } from "./options.ts";
-import { discardBody } from "./transport/bounded_text.ts";
+import { discardBody } from "./transport/response_body.ts";
 import type { ClientEvent, ClientOperation } from "./transport/client_event.ts";
 import { setTransport } from "./transport/client_transport.ts";
 import { acceptLostDelete } from "./transport/lost_delete.ts";
@@ -51,7 +51,7 @@ const DEFAULT_LIMIT = 20;
  * A reactive client for the HPC-AI fine-tuning REST API.
  *
  * Every operation is a cold Observable: nothing is sent before `subscribe`, each subscription is a
- * new run of the operation, and `unsubscribe` aborts its requests and timers at once. Nothing throws
+ * new run of the operation, and `unsubscribe` aborts its requests and timers immediately. Nothing throws
  * synchronously: invalid options and arguments are an {@linkcode InvalidArgumentError} on the error
  * channel, before any request.
  *
@@ -163,8 +163,8 @@ export class RestClient {
    * the next is requested, so that `take(n)` costs one request; then up to `concurrency` requests are
    * in flight.
    *
-   * The list is complete even while it changes. The pages overlap by one run; where an overlap or the
-   * count shows a change, further passes follow until it is proven that every run which existed
+   * The listing is complete even if runs change during it. The pages overlap by one run. Where an overlap
+   * or the count shows a change, further passes follow until it is proven that every run which existed
    * throughout was emitted. Runs that a later pass finds are emitted after the others. Each run is
    * emitted once, as it was first read.
    *
@@ -185,7 +185,7 @@ export class RestClient {
    * ```
    */
   listAllTrainingRuns$(options: ListAllTrainingRunsOptions = {}): Observable<TrainingRun> {
-    return runLoaded(
+    return runLazily(
       importListing,
       ({ listAllTrainingRuns$ }) =>
         listAllTrainingRuns$((query) => this.listTrainingRuns$(query), options),
@@ -276,7 +276,7 @@ export class RestClient {
         concatMap((first) =>
           first.cursor === null
             ? of({ checkpoints: first.checkpoints })
-            : runLoaded(importListing, (module) => module.completeCheckpoints$(first, page$))
+            : runLazily(importListing, (module) => module.completeCheckpoints$(first, page$))
         ),
       );
     });
@@ -284,9 +284,9 @@ export class RestClient {
 
   /**
    * Lists the checkpoints of every training run, in the order of
-   * {@linkcode RestClient.listAllTrainingRuns$}. A run that is deleted in the course of it has none.
+   * {@linkcode RestClient.listAllTrainingRuns$}. A run that is deleted during the listing has no checkpoints.
    *
-   * @param options `concurrency` (default 4): how many runs' checkpoints are requested at once.
+   * @param options `concurrency` (default 4): how many runs' checkpoints are requested concurrently.
    * @returns Emits each checkpoint with its run, as the responses arrive, and completes. Fails as
    * `listAllTrainingRuns$` does.
    *
@@ -304,7 +304,7 @@ export class RestClient {
    * ```
    */
   listAllCheckpoints$(options: ListAllCheckpointsOptions = {}): Observable<RunCheckpoint> {
-    return runLoaded(importListing, (module) =>
+    return runLazily(importListing, (module) =>
       module.listAllCheckpoints$(
         this.listAllTrainingRuns$(),
         (trainingRunId) => this.listCheckpoints$(trainingRunId),
@@ -321,12 +321,13 @@ export class RestClient {
    * @param options `intervalMs` (default 10 000), `emitInitial` (default true), `maxConsecutiveErrors`
    * (default `Infinity`).
    * @returns Emits `added` for each run of the first poll and each new one, `changed` for each one that
-   * differs, `removed` for each one that is gone; of one poll the removed runs first, then the others in
-   * the server's order. A late subscriber begins with the runs of the last poll. Never completes.
+   * differs, `removed` for each one that no longer exists; for each poll the removed runs first, then the
+   * others in the server's order. A late subscriber first receives the runs of the last poll. Never
+   * completes.
    *
-   * A poll that fails emits nothing; `events$` reports it, and polling backs off. The watch fails with an
-   * {@linkcode AuthenticationError} or a {@linkcode PermissionDeniedError} at once, and with any error
-   * after `maxConsecutiveErrors` in a row.
+   * A poll that fails emits nothing; `events$` reports it, and polling backs off. The watch fails with
+   * an {@linkcode AuthenticationError} or a {@linkcode PermissionDeniedError} immediately, and with any
+   * error after `maxConsecutiveErrors` in a row.
    *
    * @example
    * ```ts
@@ -340,7 +341,7 @@ export class RestClient {
    * ```
    */
   watchTrainingRuns$(options: WatchOptions = {}): Observable<WatchEvent<TrainingRun>> {
-    return runLoaded(
+    return runLazily(
       importListing,
       (module) => module.watchTrainingRuns$(this.events$, this.listAllTrainingRuns$(), options),
     );
@@ -352,8 +353,9 @@ export class RestClient {
    * @param trainingRunId The run's id.
    * @param options `intervalMs` (default 10 000), `emitInitial` (default true), `maxConsecutiveErrors`
    * (default `Infinity`).
-   * @returns Emits the differences as {@linkcode RestClient.watchTrainingRuns$} does, and fails as that
-   * does; also at once with a {@linkcode NotFoundError} if the run does not exist, or no longer.
+   * @returns Emits the differences, never completes, and fails, as
+   * {@linkcode RestClient.watchTrainingRuns$} does. Also fails immediately with a {@linkcode NotFoundError} if the
+   * run does not exist or is deleted.
    *
    * @example
    * ```ts
@@ -372,7 +374,7 @@ export class RestClient {
     trainingRunId: string,
     options: WatchOptions = {},
   ): Observable<WatchEvent<Checkpoint>> {
-    return runLoaded(importListing, (module) =>
+    return runLazily(importListing, (module) =>
       module.watchCheckpoints$(
         this.events$,
         trainingRunId,
@@ -405,7 +407,7 @@ export class RestClient {
     trainingRunId: string,
     checkpointId: string,
   ): Observable<Uint8Array<ArrayBuffer>> {
-    return this.#archive$({ trainingRunId, checkpointId });
+    return this.#downloadBody$({ trainingRunId, checkpointId });
   }
 
   /**
@@ -431,7 +433,7 @@ export class RestClient {
   downloadCheckpointArchiveByCheckpointPath$(
     checkpointPath: string,
   ): Observable<Uint8Array<ArrayBuffer>> {
-    return defer(() => this.#archive$(parseCheckpointPath(checkpointPath)));
+    return defer(() => this.#downloadBody$(parseCheckpointPath(checkpointPath)));
   }
 
   /**
@@ -442,7 +444,7 @@ export class RestClient {
    * @param options `to`, `progressIntervalMs`, `idleTimeoutMs`, `prepareTimeoutMs`, `maxBytes`,
    * `minBytesPerSecond`.
    * @returns Emits `progress` at most every `progressIntervalMs`, the first (0 bytes) and the last
-   * always; `restart` where the bytes begin again at the first one; then `complete`, with the bytes in
+   * always; `restart` when the transfer restarts from the first byte; then `complete`, with the bytes in
    * `body` if there is no `to`; and completes. Fails with a {@linkcode DownloadInterruptedError} if the
    * transfer is interrupted and cannot be resumed; with an {@linkcode InvalidArchiveError} if the
    * length is uncertain and the bytes are neither gzip nor tar; with an {@linkcode HpcaiError} whose
@@ -462,11 +464,11 @@ export class RestClient {
   }
 
   /**
-   * Reads the entries of a checkpoint's archive while it arrives, in constant memory and with
+   * Reads the entries of a checkpoint's archive as it arrives, in constant memory and with
    * backpressure.
    *
    * To read an entry's `body`, begin in `next` or `mergeMap`, and read to its end or cancel; the next
-   * entry is emitted after that. A body that is not being read by then is skipped.
+   * entry is emitted after that. A body whose reading has not begun by then is skipped.
    *
    * In browsers, whose `DecompressionStream` supports a single gzip member, an archive of several fails.
    *
@@ -491,18 +493,18 @@ export class RestClient {
     checkpoint: CheckpointRef,
     options: ArchiveEntriesOptions = {},
   ): Observable<ArchiveEntry> {
-    return runLoaded(
+    return runLazily(
       importArchiveEntries,
       ({ archiveEntries$ }) => archiveEntries$(this.#transport, checkpoint, options),
     );
   }
 
   /**
-   * Reads one file of a checkpoint's archive into memory, and transfers the archive only up to the end
+   * Reads one file of a checkpoint's archive into memory. The archive is transferred only up to the end
    * of that file.
    *
    * @param checkpoint A checkpoint of a listing, its path, or its ids.
-   * @param path The file's name in the archive; a leading `./` makes no difference.
+   * @param path The file's name in the archive; a leading `./` is ignored.
    * @param options Limits: by default the file may have 64 MiB (`maxBytes`), and what is read of the
    * archive 100 times as many bytes as the gzip (`maxRatio`). Timeouts.
    * @returns Emits the file's bytes once and completes; the first file if several have the name. Fails
@@ -527,17 +529,17 @@ export class RestClient {
     path: string,
     options: ReadArchiveEntryOptions = {},
   ): Observable<Uint8Array<ArrayBuffer>> {
-    return runLoaded(
+    return runLazily(
       importArchiveEntries,
       ({ readArchiveEntry$ }) => readArchiveEntry$(this.#transport, checkpoint, path, options),
     );
   }
 
   /**
-   * Deletes a checkpoint for good.
+   * Deletes a checkpoint permanently.
    *
-   * If an attempt may have reached the server but its response was lost, and the next attempt finds no
-   * such checkpoint, the deletion has succeeded.
+   * If the response to an attempt was lost, and the next attempt finds no such checkpoint, the deletion
+   * has succeeded.
    *
    * @param trainingRunId The run's id.
    * @param checkpointId The checkpoint's id, as a listing has it.
@@ -573,7 +575,7 @@ export class RestClient {
   }
 
   /**
-   * Deletes a checkpoint for good.
+   * Deletes a checkpoint permanently.
    *
    * @param checkpointPath The checkpoint's path, `hpcai://…`.
    * @returns Emits `undefined` once and completes. Fails as `deleteCheckpoint$` does.
@@ -599,11 +601,11 @@ export class RestClient {
   }
 
   /**
-   * Deletes checkpoints for good, several concurrently. A failed deletion does not stop the others,
+   * Deletes checkpoints permanently, several concurrently. A failed deletion does not stop the others,
    * even where all fail for the same reason, such as an invalid key.
    *
-   * @param checkpoints Checkpoints of a listing, paths, or ids. All are taken from the iterable before
-   * the first is deleted.
+   * @param checkpoints Checkpoints of a listing, paths, or ids. The iterable is read to its end before
+   * the first deletion.
    * @param options `concurrency` (default 4); with `dryRun` nothing is sent.
    * @returns Emits one result for each checkpoint as it completes, `deleted` or `failed`, and completes;
    * with `dryRun` the result is `planned`, or `failed` for an invalid checkpoint. Unsubscribing aborts
@@ -630,7 +632,7 @@ export class RestClient {
     checkpoints: Iterable<CheckpointRef>,
     options: DeleteCheckpointsOptions = {},
   ): Observable<DeleteResult> {
-    return runLoaded(importListing, (module) =>
+    return runLazily(importListing, (module) =>
       module.deleteCheckpoints$(
         (checkpoint) => {
           const { trainingRunId, checkpointId } = checkpointIds(checkpoint);
@@ -657,7 +659,7 @@ export class RestClient {
     }, readJson(decode));
   }
 
-  #archive$(checkpoint: CheckpointRef): Observable<Uint8Array<ArrayBuffer>> {
+  #downloadBody$(checkpoint: CheckpointRef): Observable<Uint8Array<ArrayBuffer>> {
     return this.download$(checkpoint).pipe(
       filter((event) => event.type === "complete"),
       map(({ body }) => body ?? new Uint8Array()),
@@ -667,11 +669,11 @@ export class RestClient {
 
 const ACCEPT_JSON: Readonly<Record<string, string>> = { "Accept": "application/json" };
 
-// Loaded on first use, since a page of listings does not need them.
+// Loaded on first use, to keep the initial download of a page small.
 const importListing = () => import("./listing/mod.ts");
 const importArchiveEntries = () => import("./download/archive_entries.ts");
 
 /** Runs an operation of a module that is loaded on first use. */
-function runLoaded<M, T>(load: () => Promise<M>, run: (module: M) => Observable<T>): Observable<T> {
+function runLazily<M, T>(load: () => Promise<M>, run: (module: M) => Observable<T>): Observable<T> {
   return defer(() => loadModule(load)).pipe(concatMap(run));
 }

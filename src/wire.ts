@@ -2,24 +2,23 @@ import {
   boolean,
   count,
   type Decode,
-  expected,
+  decodeAt,
   field,
   isCount,
   isObject,
   list,
+  mismatch,
   nullable,
   number,
   object,
-  part,
   text,
 } from "./json.ts";
 import type { Checkpoint, PageCursor, TrainingRun, TrainingRunsResponse } from "./types.ts";
 
-// - A field of the API's reference must have its documented type, or the response is invalid: a guess
-//   would be wrong data without notice.
-// - Where servers of the same family send null or nothing, the public types have null.
-// - An unknown type of checkpoint is kept, an unknown field is ignored, and a malformed extra, such as
-//   size_bytes, is dropped, since no listing depends on it.
+// - A field of the API's reference must have its documented type, or the response is invalid.
+// - Where servers of the same family send null or omit a field, the public types have null.
+// - An unknown checkpoint type is kept. An unknown field is ignored. An optional field such as size_bytes
+//   is ignored where it is malformed, since no listing depends on it.
 
 /**
  * A date and time of RFC 3339, section 5.6, or as pydantic accepts it: seconds and zone are optional.
@@ -35,8 +34,8 @@ const MAX_SECONDS = 2e10;
  * Reads a timestamp. Without a zone it is UTC, since SQLite drops the zone of what servers store. A
  * leap second is the first second of the next minute. A `Date` keeps milliseconds, not microseconds.
  *
- * By arithmetic, since `Date.parse` rejects half of these forms, accepts February 30 in some runtimes, and
- * is slower; a page of 100 runs has 250 timestamps.
+ * `Date.parse` is not used: it rejects half of these forms, accepts February 30 in some runtimes, and is
+ * slower, which matters with 250 timestamps on a page of 100 runs.
  */
 function parseTimestamp(value: unknown): Date | undefined {
   if (typeof value === "number") {
@@ -45,24 +44,25 @@ function parseTimestamp(value: unknown): Date | undefined {
   }
   if (typeof value !== "string" || !TIMESTAMP.test(value)) return undefined;
   const digit = (at: number) => value.charCodeAt(at) - 48;
-  const number = (at: number) => digit(at) * 10 + digit(at + 1);
-  const [year, month, day] = [number(0) * 100 + number(2), number(5), number(8)];
+  const twoDigits = (at: number) => digit(at) * 10 + digit(at + 1);
+  const [year, month, day] = [twoDigits(0) * 100 + twoDigits(2), twoDigits(5), twoDigits(8)];
   const days = daysSince1970(year, month, day);
   if (day > 28 && days >= daysSince1970(year, month + 1, 1)) return undefined;
-  const seconds = value[16] === ":" ? number(17) : 0;
+  const seconds = value[16] === ":" ? twoDigits(17) : 0;
   let ms = 0;
   if (value[19] === "." || value[19] === ",") {
     for (let at = 20, unit = 100; at < 23 && digit(at) >= 0 && digit(at) <= 9; at++, unit /= 10) {
       ms += digit(at) * unit;
     }
   }
-  let minutes = number(14);
+  let minutes = twoDigits(14);
   const zone = value.endsWith("Z") ? 0 : Math.max(value.lastIndexOf("+"), value.lastIndexOf("-"));
   if (zone > 10) {
-    const offset = number(zone + 1) * 60 + (value.length > zone + 3 ? number(value.length - 2) : 0);
+    const offset = twoDigits(zone + 1) * 60 +
+      (value.length > zone + 3 ? twoDigits(value.length - 2) : 0);
     minutes += value[zone] === "-" ? offset : -offset;
   }
-  return new Date(((days * 24 + number(11)) * 60 + minutes) * 60_000 + seconds * 1000 + ms);
+  return new Date(((days * 24 + twoDigits(11)) * 60 + minutes) * 60_000 + seconds * 1000 + ms);
 }
 
 /** Days of the Gregorian calendar; the month after December is the next January. Years begin in March. */
@@ -75,7 +75,7 @@ function daysSince1970(year: number, month: number, day: number): number {
 
 function timestamp(value: unknown): Date {
   const date = parseTimestamp(value);
-  if (date === undefined) throw expected("a date and time as in RFC 3339", value);
+  if (date === undefined) throw mismatch("a date and time as in RFC 3339", value);
   return date;
 }
 
@@ -94,7 +94,11 @@ function checkpointOf(trainingRunId: string): Decode<Checkpoint> {
       checkpointId: field(wire, "checkpoint_id", text),
       checkpointType: field(wire, "checkpoint_type", text),
       time: field(wire, "time", nullableTimestamp),
-      checkpointPath: part(wire["checkpoint_path"] ?? wire["tinker_path"], "checkpoint_path", text),
+      checkpointPath: decodeAt(
+        wire["checkpoint_path"] ?? wire["tinker_path"],
+        "checkpoint_path",
+        text,
+      ),
     };
     const { size_bytes, expires_at, public: isPublic } = wire;
     if (isCount(size_bytes)) checkpoint.sizeBytes = size_bytes;

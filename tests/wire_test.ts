@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import fc from "fast-check";
 import type { Checkpoint, TrainingRun } from "../src/types.ts";
-import { type Decode, JsonFault } from "../src/json.ts";
+import { type Decode, JsonMismatch } from "../src/json.ts";
 import { checkpointsPage, trainingRun, trainingRunsResponse } from "../src/wire.ts";
 
 const wireCheckpoint = {
@@ -22,19 +22,19 @@ const wireRun = {
   last_sampler_checkpoint: null,
 };
 
-/** The first fault, or `undefined` if there is none. */
-function faultOf(wire: unknown, decode: Decode<unknown>): JsonFault | undefined {
+/** The first mismatch, or `undefined` if there is none. */
+function mismatchOf(wire: unknown, decode: Decode<unknown>): JsonMismatch | undefined {
   try {
     decode(wire);
     return undefined;
-  } catch (fault) {
-    assertInstanceOf(fault, JsonFault);
-    return fault;
+  } catch (error) {
+    assertInstanceOf(error, JsonMismatch);
+    return error;
   }
 }
 
-function faultPath(wire: unknown, decode: Decode<unknown> = trainingRun): string | undefined {
-  return faultOf(wire, decode)?.path;
+function mismatchPath(wire: unknown, decode: Decode<unknown> = trainingRun): string | undefined {
+  return mismatchOf(wire, decode)?.path;
 }
 
 Deno.test("trainingRun decodes every field into camelCase", () => {
@@ -109,7 +109,7 @@ Deno.test("checkpointsPage reads tinker_path where checkpoint_path is absent or 
   const both = { ...rest, checkpoint_path, tinker_path: 7 };
   assertEquals(decodeCheckpoint(both)?.checkpointPath, checkpoint_path);
   const none = { checkpoints: [wireCheckpoint, rest] };
-  assertEquals(faultPath(none, checkpointsPage("run")), "checkpoints[1].checkpoint_path");
+  assertEquals(mismatchPath(none, checkpointsPage("run")), "checkpoints[1].checkpoint_path");
 });
 
 Deno.test("trainingRun and checkpointsPage keep extras that the server sends", () => {
@@ -203,7 +203,7 @@ for (
   ]
 ) {
   Deno.test(`trainingRun rejects the timestamp ${JSON.stringify(time)}`, () => {
-    assertEquals(faultPath({ ...wireRun, last_request_time: time }), "last_request_time");
+    assertEquals(mismatchPath({ ...wireRun, last_request_time: time }), "last_request_time");
   });
 }
 
@@ -248,33 +248,33 @@ Deno.test("trainingRun decodes every day of 800 years as Date does, and rejects 
         const text = `${year}-${two(month)}-${two(day)}T00:00:00Z`;
         const exists = new Date(Date.UTC(year, month - 1, day)).getUTCDate() === day;
         const wire = { ...wireRun, last_request_time: text };
-        assertEquals(faultPath(wire) === undefined, exists, text);
+        assertEquals(mismatchPath(wire) === undefined, exists, text);
         if (exists) assertEquals(trainingRun(wire).lastRequestTime?.getTime(), Date.parse(text));
       }
     }
   }
 });
 
-Deno.test("JsonFault has the path of the fault", () => {
-  assertEquals(faultPath({ ...wireRun, is_lora: "yes" }), "is_lora");
+Deno.test("JsonMismatch has the path of the invalid value", () => {
+  assertEquals(mismatchPath({ ...wireRun, is_lora: "yes" }), "is_lora");
   assertEquals(
-    faultPath({ ...wireRun, last_checkpoint: { ...wireCheckpoint, checkpoint_type: 7 } }),
+    mismatchPath({ ...wireRun, last_checkpoint: { ...wireCheckpoint, checkpoint_type: 7 } }),
     "last_checkpoint.checkpoint_type",
   );
-  assertEquals(faultPath(null), "");
+  assertEquals(mismatchPath(null), "");
 });
 
 Deno.test("trainingRunsResponse requires whole numbers of at least 0 in a cursor", () => {
   const page = (total_count: unknown) =>
-    faultPath(
+    mismatchPath(
       { training_runs: [], cursor: { offset: 0, limit: 20, total_count } },
       trainingRunsResponse,
     ) === undefined;
   assertEquals([0, 7, -1, 1.5, "7"].map(page), [true, true, false, false, false]);
 });
 
-Deno.test("JsonFault shows a string, and only the kind of an object or array", () => {
-  const problem = (fields: object) => faultOf({ ...wireRun, ...fields }, trainingRun)?.problem;
+Deno.test("JsonMismatch shows a string, and only the kind of an object or array", () => {
+  const problem = (fields: object) => mismatchOf({ ...wireRun, ...fields }, trainingRun)?.problem;
   assertEquals(problem({ base_model: ["a"] }), "expected a string, got an array");
   assertEquals(problem({ base_model: { a: [] } }), "expected a string, got an object");
   assertEquals(problem({ base_model: null }), "expected a string, got null");
@@ -391,7 +391,7 @@ Deno.test("trainingRunsResponse rejects a page with one malformed run, with its 
       (runs, index, name, value) => {
         const odd = index % runs.length;
         const page = wirePage(runs.map((run, at) => at === odd ? { ...run, [name]: value } : run));
-        assertEquals(faultPath(page, trainingRunsResponse), `training_runs[${odd}].${name}`);
+        assertEquals(mismatchPath(page, trainingRunsResponse), `training_runs[${odd}].${name}`);
       },
     ),
   );
@@ -406,7 +406,10 @@ Deno.test("trainingRunsResponse rejects an element that is not an object, with i
       (checkpoints, index, element) => {
         const odd = index % (checkpoints.length + 1);
         const list = checkpoints.toSpliced(odd, 0, element as never); // A server can send any JSON.
-        assertEquals(faultPath({ checkpoints: list }, checkpointsPage("r")), `checkpoints[${odd}]`);
+        assertEquals(
+          mismatchPath({ checkpoints: list }, checkpointsPage("r")),
+          `checkpoints[${odd}]`,
+        );
       },
     ),
   );
@@ -421,5 +424,5 @@ Deno.test("checkpointsPage decodes the cursor, or null where there is none", () 
   });
   assertEquals([cursorOf(null), cursorOf()], [null, null]);
   const malformed = { checkpoints: [], cursor: { next: "abc" } };
-  assert(faultPath(malformed, checkpointsPage("r"))?.startsWith("cursor."));
+  assert(mismatchPath(malformed, checkpointsPage("r"))?.startsWith("cursor."));
 });

@@ -1,5 +1,5 @@
 import { concatMap, defer, filter, Observable, take, throwIfEmpty } from "rxjs";
-import { requireInteger, requireOptions, show } from "../arguments.ts";
+import { inspect, requireInteger, requireOptions } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
 import { ArchiveEntryNotFoundError, InvalidArgumentError, UnsafeArchiveError } from "../errors.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -11,15 +11,15 @@ import type {
 } from "./archive_entry.ts";
 import { memorySink } from "./archive_sink.ts";
 import { decompress } from "./decompress.ts";
-import { type TransferSettings, transferSettings } from "./transfer_settings.ts";
 import { readTransfer$ } from "./read_transfer.ts";
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RATIO, tarEntries } from "./tar_entries.ts";
+import { toTransferSettings, type TransferSettings } from "./transfer_settings.ts";
 
 const DEFAULT_MAX_ENTRY_BYTES = 64 * 2 ** 20;
 
 const MAX_BYTES_ADVICE = "Increase maxBytes if that size is expected.";
 
-/** Emits the entries of an archive while it arrives; implements `RestClient.archiveEntries$`. */
+/** Reads the entries of an archive as it arrives; implements `RestClient.archiveEntries$`. */
 export function archiveEntries$(
   transport: Transport,
   checkpoint: CheckpointRef,
@@ -31,7 +31,7 @@ export function archiveEntries$(
   });
 }
 
-/** Emits the bytes of one file of an archive; implements `RestClient.readArchiveEntry$`. */
+/** Reads one file of an archive; implements `RestClient.readArchiveEntry$`. */
 export function readArchiveEntry$(
   transport: Transport,
   checkpoint: CheckpointRef,
@@ -42,7 +42,7 @@ export function readArchiveEntry$(
     if (typeof path !== "string" || normalizeEntryName(path) === "") {
       throw new InvalidArgumentError(
         "path",
-        `must be the name of a file in the archive, got ${show(path)}`,
+        `must be the name of a file in the archive, got ${inspect(path)}`,
       );
     }
     const { maxBytes, ...settings } = entriesSettings(options, DEFAULT_MAX_ENTRY_BYTES);
@@ -64,7 +64,7 @@ export function readArchiveEntry$(
   });
 }
 
-/** How to read entries, and how many bytes they may have. */
+/** How to read entries, and the limits of their size. */
 interface EntriesSettings {
   readonly transfer: TransferSettings;
   readonly maxBytes: number;
@@ -73,11 +73,11 @@ interface EntriesSettings {
 
 function entriesSettings(options: ArchiveEntriesOptions, defaultMaxBytes: number): EntriesSettings {
   requireOptions("options", options);
-  // The `maxBytes` of a transfer counts the bytes that are transferred, this one those of the entries.
+  // The `maxBytes` of a transfer limits the bytes that are transferred, this one those of the entries.
   const { maxBytes = defaultMaxBytes, maxRatio = DEFAULT_MAX_RATIO, ...transfer } = options;
   requireInteger("maxBytes", maxBytes, 0);
   requireInteger("maxRatio", maxRatio, 1);
-  return { transfer: transferSettings(transfer), maxBytes, maxRatio };
+  return { transfer: toTransferSettings(transfer), maxBytes, maxRatio };
 }
 
 function entries$(
@@ -106,7 +106,7 @@ function entries$(
   });
 }
 
-/** Whether two names are equal, without the `./` that some archives begin each name with. */
+/** Whether two names are equal. A leading `./`, with which some archives begin each name, is ignored. */
 export function isSameEntryName(name: string, other: string): boolean {
   return normalizeEntryName(name) === normalizeEntryName(other);
 }

@@ -10,7 +10,7 @@ export type ArchiveEntryType =
   | "block-device"
   | "fifo";
 
-/** The header of an entry. None of it can be trusted; `extractArchive$` checks it. */
+/** The header of an entry, as the archive has it. It can be malicious; `extractArchive$` checks it. */
 export interface ArchiveEntryHeader {
   /** The name in the archive, with `/` between its segments. */
   readonly path: string;
@@ -22,16 +22,16 @@ export interface ArchiveEntryHeader {
   readonly mode: number;
   /** When it was modified. */
   readonly mtime: Date;
-  /** What a symbolic or hard link (`symlink`, `link`) points to; `undefined` for the rest. */
+  /** The target of a symbolic or hard link (`symlink`, `link`); `undefined` for other types. */
   readonly linkTarget: string | undefined;
 }
 
-/** An entry of an archive, whose bytes have not arrived yet. */
+/** An entry of an archive. Its bytes have not arrived yet when it is emitted. */
 export interface ArchiveEntry extends ArchiveEntryHeader {
   /**
    * The bytes. To get them, begin to read while the entry is being emitted, in `next` or `mergeMap`,
    * and read to the end or cancel. The next entry is emitted after that, so that `mergeMap` reads one
-   * body after the other. A body that is not read in time is skipped, and a later read of it fails.
+   * body after the other. A body whose reading begins later was skipped, and the read fails.
    */
   readonly body: ReadableStream<Uint8Array>;
 }
@@ -39,11 +39,11 @@ export interface ArchiveEntry extends ArchiveEntryHeader {
 /** How to read the entries of an archive. */
 export interface ArchiveEntriesOptions
   extends Omit<TransferOptions, "progressIntervalMs" | "maxBytes"> {
-  /** The most bytes that the entries may have in total, decompressed. Default 2⁴⁰, a TiB. */
+  /** How many bytes the entries may have in total, decompressed. Default 2⁴⁰, 1 TiB. */
   readonly maxBytes?: number | undefined;
   /**
-   * The highest ratio of decompressed to compressed bytes, after the first 64 MiB. Default 100; weights
-   * hardly reach 2, a gzip bomb 1000.
+   * The highest ratio of decompressed to compressed bytes, after the first 64 MiB. Default 100; the
+   * ratio of weights is below 2, that of a gzip bomb 1000.
    */
   readonly maxRatio?: number | undefined;
 }
@@ -51,8 +51,8 @@ export interface ArchiveEntriesOptions
 /** How to read one entry of an archive. */
 export interface ReadArchiveEntryOptions extends Omit<ArchiveEntriesOptions, "maxBytes"> {
   /**
-   * The most bytes that the entry may have; they are held in memory. Default 2²⁶, 64 MiB. The entries
-   * before it do not count.
+   * How many bytes the entry may have; they are held in memory. Default 2²⁶, 64 MiB. The entries before
+   * it do not count.
    */
   readonly maxBytes?: number | undefined;
 }

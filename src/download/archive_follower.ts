@@ -1,61 +1,61 @@
 // This module is browser compatible.
 
-import { type ArchiveEnd, archiveEnd } from "./archive_end.ts";
+import { type ArchiveEndDetector, archiveEndDetector } from "./archive_end_detector.ts";
 
-/** Finds out whether the bytes of an archive reach its end, even if they come from several sources. */
+/** Detects whether bytes from one or several sources reach the end of an archive. */
 export interface ArchiveFollower {
   /**
-   * Moves to a byte of the archive: does nothing if it is there already, else reads the bytes before.
+   * Begins at a byte of the archive: reads the bytes before it, unless it has followed them already.
    *
-   * @param loaded The number of the byte.
-   * @param received Reads the bytes before it; missing where that is impossible.
-   * @returns Whether it could; else it follows nothing.
+   * @param loaded How many bytes come before.
+   * @param readBack Reads the bytes before; `undefined` where that is impossible.
+   * @returns Whether it follows the archive from that byte on.
    */
   begin(
     loaded: number,
-    received: (() => AsyncIterable<Uint8Array> | Iterable<Uint8Array>) | undefined,
+    readBack: (() => AsyncIterable<Uint8Array> | Iterable<Uint8Array>) | undefined,
   ): Promise<boolean>;
-  /** Takes the next bytes, which may be used again once it resolves. */
+  /** Takes the next bytes, which may be reused once it resolves. */
   write(chunk: Uint8Array): Promise<void>;
-  /** Resolves to whether the bytes reach the archive's end. More bytes need another `begin`. */
-  hasEnded(): Promise<boolean>;
-  /** Stops following the archive. */
+  /** Ends, and resolves to whether the bytes reach the archive's end. More bytes need another `begin`. */
+  close(): Promise<boolean>;
+  /** Stops, and releases its resources. */
   drop(): void;
 }
 
 /** Makes a follower. */
 export function archiveFollower(): ArchiveFollower {
-  let end: ArchiveEnd | undefined;
-  let followed = 0;
+  let detector: ArchiveEndDetector | undefined;
+  let followedBytes = 0;
 
   const drop = () => {
-    end?.abort();
-    end = undefined;
-    followed = 0;
+    detector?.abort();
+    detector = undefined;
+    followedBytes = 0;
   };
 
   const write = async (chunk: Uint8Array) => {
-    followed += chunk.byteLength;
-    await end?.write(chunk);
+    followedBytes += chunk.byteLength;
+    await detector?.write(chunk);
   };
 
   return {
-    async begin(loaded, received) {
-      if (end !== undefined && followed === loaded && loaded > 0) return true;
+    async begin(loaded, readBack) {
+      if (detector !== undefined && followedBytes === loaded && loaded > 0) return true;
       drop();
-      if (loaded > 0 && received === undefined) return false;
-      end = archiveEnd();
-      for await (const chunk of loaded > 0 && received ? received() : []) {
-        await write(chunk.subarray(0, loaded - followed));
-        if (followed === loaded) break;
+      if (loaded > 0 && readBack === undefined) return false;
+      detector = archiveEndDetector();
+      for await (const chunk of loaded > 0 && readBack ? readBack() : []) {
+        await write(chunk.subarray(0, loaded - followedBytes));
+        if (followedBytes === loaded) break;
       }
-      return followed === loaded;
+      return followedBytes === loaded;
     },
     write,
-    async hasEnded() {
-      const closing = end;
-      end = undefined;
-      return await closing?.close() ?? false;
+    async close() {
+      const current = detector;
+      detector = undefined;
+      return await current?.close() ?? false;
     },
     drop,
   };

@@ -2,30 +2,30 @@
 
 import { isGzip } from "./decompress.ts";
 import type { ArchiveFormat } from "./download_event.ts";
-import { TAR_BLOCK_BYTES, tarScanner } from "./tar_blocks.ts";
+import { TAR_BLOCK_BYTES, tarScanner } from "./tar_scanner.ts";
 
 /** Detects the format of an archive by its first bytes. */
 export interface ArchiveFormatProbe {
-  /** Takes a chunk, and the number of its first byte in the archive. Bytes may be repeated. */
+  /** Takes a chunk and its position in the archive. After a restart the first bytes are repeated. */
   readonly observe: (chunk: Uint8Array, offset: number) => void;
-  /** The format, by the bytes so far. */
-  readonly current: () => ArchiveFormat;
+  /** Returns the format, by the bytes so far. */
+  readonly format: () => ArchiveFormat;
 }
 
 /** Makes a probe. */
 export function archiveFormatProbe(): ArchiveFormatProbe {
-  const first = new Uint8Array(TAR_BLOCK_BYTES);
+  const firstBytes = new Uint8Array(TAR_BLOCK_BYTES);
   let length = 0;
   return {
     observe(chunk, offset) {
-      if (offset >= first.byteLength) return;
-      const taken = chunk.subarray(0, first.byteLength - offset);
-      first.set(taken, offset);
-      length = offset + taken.byteLength;
+      if (offset >= firstBytes.byteLength) return;
+      const bytes = chunk.subarray(0, firstBytes.byteLength - offset);
+      firstBytes.set(bytes, offset);
+      length = offset + bytes.byteLength;
     },
-    current() {
-      if (isGzip(first.subarray(0, length))) return "tar.gz";
-      return length === first.byteLength && isTarHeader(first) ? "tar" : "unknown";
+    format() {
+      if (isGzip(firstBytes.subarray(0, length))) return "tar.gz";
+      return length === firstBytes.byteLength && isTarHeader(firstBytes) ? "tar" : "unknown";
     },
   };
 }

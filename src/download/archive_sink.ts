@@ -2,15 +2,15 @@ import { HpcaiError } from "../errors.ts";
 import type { ArchivePosition } from "./archive_source.ts";
 
 /**
- * What a sink does with a chunk: `borrowed` where it does not use the chunk after its write has
- * resolved, `kept` where it holds the chunk for long.
+ * How a sink uses a chunk: `borrowed` if it does not use the chunk after its write has resolved, `kept`
+ * if it holds the chunk for long.
  */
 export type ChunkUse = "borrowed" | "kept";
 
-/** Which archive bytes belong to: its strong entity tag and its length, where they are certain. */
+/** The identity of an archive: its strong entity tag and its length, where they are certain. */
 export type ArchiveIdentity = Pick<ArchivePosition, "etag" | "total">;
 
-/** Where the bytes of an archive go. */
+/** The destination of the bytes of an archive. */
 export interface ArchiveSink {
   /**
    * Receives which archive the next bytes belong to: before the first byte, again after each `restart`,
@@ -19,19 +19,19 @@ export interface ArchiveSink {
   readonly begin?: ((archive: ArchiveIdentity) => Promise<void>) | undefined;
   /** Takes the bytes in order; is closed at the end, and aborted if the transfer fails. */
   readonly writable: WritableStream<Uint8Array>;
-  /** What it does with a chunk. Default: it passes the chunk on. */
+  /** How it uses a chunk. Default: it passes the chunk on. */
   readonly chunks?: ChunkUse | undefined;
   /**
-   * Drops all that was written, so that the archive can be written from its first byte. Called when no
-   * write is in flight. Missing where that is impossible.
+   * Drops all that was written. The archive is then written from its first byte. Called when no write is
+   * in flight. Missing where that is impossible.
    */
   readonly restart?: (() => Promise<void>) | undefined;
   /**
    * Reads all that was written, from the first byte. A transfer that resumes an archive of uncertain
-   * length needs it, to find the archive's own end: what it followed before is in another process, or
-   * ended early. Missing where that is impossible; the length that the server announces decides then.
+   * length calls it to detect the archive's end, unless it has received these bytes itself. Missing where
+   * that is impossible; the length that the server sends decides then.
    */
-  readonly received?: (() => AsyncIterable<Uint8Array> | Iterable<Uint8Array>) | undefined;
+  readonly readBack?: (() => AsyncIterable<Uint8Array> | Iterable<Uint8Array>) | undefined;
 }
 
 /** A sink that keeps the bytes in memory. */
@@ -58,7 +58,7 @@ export function memorySink(): MemorySink {
       abort: drop,
     }),
     restart: () => Promise.resolve(drop()),
-    received: () => chunks,
+    readBack: () => chunks,
     takeBody() {
       const body = allocate(byteLength);
       let end = byteLength;

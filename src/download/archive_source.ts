@@ -1,17 +1,16 @@
 import type { Observable } from "rxjs";
 import { ApiResponseValidationError } from "../errors.ts";
 import type { Attempt } from "../transport/attempt.ts";
-import { discardBody } from "../transport/bounded_text.ts";
 import { type HopResponse, requestInfo } from "../transport/hop.ts";
-import { mediaType } from "../transport/media_type.ts";
 import type { Redact } from "../transport/redact.ts";
+import { discardBody, mediaType } from "../transport/response_body.ts";
 import type { Preparation } from "../transport/retry.ts";
 import { requireSuccess, type StatusRules } from "../transport/status_error.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { CheckpointIds } from "../types.ts";
 import { followSignedUrl } from "./follow_signed_url.ts";
 
-/** A position in an archive: the bytes that have been received, and of which archive. */
+/** A position in an archive: the archive, and how many of its bytes have been received. */
 export interface ArchivePosition {
   /** How many bytes from the beginning have been received. */
   readonly loaded: number;
@@ -28,12 +27,12 @@ export interface ArchivePosition {
 export interface ArchiveSource extends ArchivePosition {
   /** The position of the first byte of `body` in the archive. */
   readonly loaded: number;
-  /** The bytes, to be read or cancelled; `undefined` where all have been received already. */
+  /** The bytes, to be read or cancelled; `undefined` where none are missing. */
   readonly body: ReadableStream<Uint8Array> | undefined;
   /** The position after the last byte of `body`, where the server sends it. */
   readonly end: number | undefined;
   /** The length that the server sends, whether it is certain or not. */
-  readonly announcedTotal: number | undefined;
+  readonly serverTotal: number | undefined;
   /** Removes secrets from the runtime's message when the connection is lost. */
   readonly redact: Redact;
   /** Aborts the request. Cancelling `body` alone does not disconnect in every browser. */
@@ -54,7 +53,7 @@ const ARCHIVE_HEADERS = { "Accept": "application/gzip", "Accept-Encoding": "iden
 const PARTIAL_CONTENT = 206;
 const RANGE_NOT_SATISFIABLE = 416;
 
-/** What is done with error statuses of the API and of the storage. */
+/** How error statuses of the API and of the storage are treated. */
 const STATUS_RULES: StatusRules = { alsoAccepted: [RANGE_NOT_SATISFIABLE], adviceFor: ADVICE };
 
 /**
@@ -109,47 +108,47 @@ async function archiveSource(
   const { response } = from;
   const { abort, redact } = attempt;
   const { status, headers, body } = response;
-  const invalid = (expected: string, received: string) =>
+  const invalidResponse = (expected: string, received: string) =>
     new ApiResponseValidationError(`expected ${expected}`, "", received, requestInfo(from, redact));
   if (status === RANGE_NOT_SATISFIABLE || status === PARTIAL_CONTENT) {
     const range = contentRange(headers);
     if (range !== undefined && isRestOf(position, status, range, headers)) {
-      const { end, total: announcedTotal } = range;
+      const { end, total: serverTotal } = range;
       if (status === RANGE_NOT_SATISFIABLE) await discardBody(response);
       const rest = status === RANGE_NOT_SATISFIABLE ? undefined : body ?? undefined;
-      return { ...position, body: rest, end, announcedTotal, redact, abort };
+      return { ...position, body: rest, end, serverTotal, redact, abort };
     }
     await discardBody(response);
     if (position.loaded === 0) {
-      throw invalid("the whole archive", `a range of it, with status ${status}`);
+      throw invalidResponse("the whole archive", `a range of it, with status ${status}`);
     }
-    // The range does not continue what is there: request the whole archive.
-    const whole = await requestWhole(from, attempt);
-    return archiveSource(whole, attempt, { ...position, loaded: 0 });
+    // The range does not continue the received bytes.
+    const wholeResponse = await requestWhole(from, attempt);
+    return archiveSource(wholeResponse, attempt, { ...position, loaded: 0 });
   }
   const type = mediaType(response);
   if (body === null || type === "text/html" || type === "application/json") {
     await discardBody(response);
-    throw invalid("the bytes of an archive", body === null ? "" : `a body of type ${type}`);
+    throw invalidResponse("the bytes of an archive", body === null ? "" : `a body of type ${type}`);
   }
-  return { body, end: undefined, ...announcedLength(response, position), loaded: 0, redact, abort };
+  return { body, end: undefined, ...lengthAndTag(response, position), loaded: 0, redact, abort };
 }
 
 /** Repeats the latest hop without a range. */
 async function requestWhole({ hop }: HopResponse, attempt: Attempt): Promise<HopResponse> {
   const { "Range": _range, "If-Range": _ifRange, ...headers } = hop.headers;
-  const whole = await attempt.send({ ...hop, headers });
-  await requireSuccess(whole, attempt.redact, { adviceFor: ADVICE });
-  return whole;
+  const wholeResponse = await attempt.send({ ...hop, headers });
+  await requireSuccess(wholeResponse, attempt.redact, { adviceFor: ADVICE });
+  return wholeResponse;
 }
 
 /**
  * Whether a response to a range is the rest of the archive whose first bytes have been received:
  *
  * - A 206 must begin at the next byte and have the same entity tag, which servers must send (RFC 9110,
- *   section 15.3.7): one that ignores `If-Range` may have another archive by now.
+ *   section 15.3.7): a server that ignores `If-Range` may have another archive.
  * - A 416 must have the length that was received, with the same tag, or without a tag where the length
- *   is certain: nothing is missing then.
+ *   is certain. No byte is missing then.
  */
 function isRestOf(
   { loaded, total, etag }: ArchivePosition,
@@ -158,13 +157,13 @@ function isRestOf(
   headers: Headers,
 ): boolean {
   const tag = headers.get("ETag")?.trim();
-  const isTagged = etag !== undefined && tag === etag;
+  const hasSameTag = etag !== undefined && tag === etag;
   if (range.total === undefined || range.total !== (total ?? range.total)) return false;
   if (status === RANGE_NOT_SATISFIABLE) {
-    const isSame = isTagged || tag === undefined && total !== undefined;
+    const isSame = hasSameTag || tag === undefined && total !== undefined;
     return isSame && range.start === undefined && range.total === loaded;
   }
-  return isTagged && isIdentity(headers) && range.start === loaded && range.end !== undefined &&
+  return hasSameTag && hasNoCoding(headers) && range.start === loaded && range.end !== undefined &&
     range.end > loaded && range.end <= range.total;
 }
 
@@ -188,28 +187,28 @@ function contentRange(headers: Headers): ContentRange | undefined {
 }
 
 /**
- * Length and entity tag of the bytes that `fetch` returns:
+ * The length and the entity tag of the bytes that `fetch` returns:
  *
- * - With a content coding, both are those of other bytes (RFC 9110, sections 8.6 and 8.8.3), since
+ * - With a content coding, both describe other bytes (RFC 9110, sections 8.6 and 8.8.3), since
  *   `fetch` decodes the body.
  * - Across origins a browser hides the coding, so that the length is uncertain.
  * - A weak tag does not distinguish bytes.
- * - A length that was certain stays so while the tag is the same.
+ * - A length that was certain remains so while the tag is the same.
  */
-function announcedLength(
+function lengthAndTag(
   { headers, type }: Response,
   position: ArchivePosition,
-): Pick<ArchiveSource, "total" | "announcedTotal" | "etag"> {
-  if (!isIdentity(headers)) return { total: undefined, announcedTotal: undefined, etag: undefined };
+): Pick<ArchiveSource, "total" | "serverTotal" | "etag"> {
+  if (!hasNoCoding(headers)) return { total: undefined, serverTotal: undefined, etag: undefined };
   const tag = headers.get("ETag")?.trim() ?? "";
   const etag = tag.startsWith('"') ? tag : undefined;
-  const known = etag !== undefined && etag === position.etag ? position.total : undefined;
+  const knownTotal = etag !== undefined && etag === position.etag ? position.total : undefined;
   const length = headers.get("Content-Length") ?? "";
-  const announcedTotal = /^\d+$/.test(length) ? Number(length) : known;
+  const serverTotal = /^\d+$/.test(length) ? Number(length) : knownTotal;
   const isCertain = type !== "cors" || headers.has("Content-Encoding");
-  return { total: isCertain ? announcedTotal : known, announcedTotal, etag };
+  return { total: isCertain ? serverTotal : knownTotal, serverTotal, etag };
 }
 
-function isIdentity(headers: Headers): boolean {
+function hasNoCoding(headers: Headers): boolean {
   return (headers.get("Content-Encoding")?.trim().toLowerCase() || "identity") === "identity";
 }

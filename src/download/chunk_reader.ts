@@ -8,17 +8,18 @@ export interface ChunkReader {
   cancel(): Promise<void>;
 }
 
-/** Larger than what runtimes read at a time. */
+/** Larger than the chunks of the runtimes. */
 const BUFFER_BYTES = 256 * 1024;
 
 /**
  * Makes a reader of a body. The runtimes' own buffers are larger than the bytes in them, and fill the
- * memory before they are collected. So a byte stream is read into one buffer where chunks are borrowed;
- * where they are kept, each gets a copy of its own size. A chunk that the sink passes on is collected
- * soon, and stays in the runtime's buffer.
+ * memory before they are collected. Therefore
+ * - borrowed chunks are read into one buffer;
+ * - kept chunks are copied, each into a buffer of its own size;
+ * - chunks that the sink passes on stay in the runtime's buffer, which is collected soon.
  *
  * @param body The body.
- * @param use What the sink does with the chunks.
+ * @param use How the sink uses a chunk.
  */
 export function chunkReader(
   body: ReadableStream<Uint8Array>,

@@ -1,4 +1,4 @@
-/** Returns the bytes of both, without a copy where the first has none. */
+/** Concatenates two arrays of bytes; returns the second, not a copy, where the first is empty. */
 export function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
   if (first.byteLength === 0) return second;
   const both = new Uint8Array(first.byteLength + second.byteLength);

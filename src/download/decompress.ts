@@ -7,9 +7,9 @@ import { webStream } from "./web_stream.ts";
 const GZIP_MAGIC = [0x1f, 0x8b] as const;
 
 /** The code of zlib's error for an input that ends early. */
-const TRUNCATED = "Z_BUF_ERROR";
+const TRUNCATION_CODE = "Z_BUF_ERROR";
 
-/** How many bytes zlib emits at a time; with its default of 16 KiB the calls cost more than they save. */
+/** How many bytes zlib emits at a time; with its default of 16 KiB the calls take too long. */
 const ZLIB_CHUNK_BYTES = 64 * 2 ** 10;
 
 /** The two sides of a stream such as a `DecompressionStream`. */
@@ -17,7 +17,7 @@ export type ByteTransform = ReadableWritablePair<Uint8Array, Uint8Array>;
 
 /**
  * Makes a stream that decompresses gzip: with `node:zlib` where the runtime has it, else with a
- * `DecompressionStream`. A chunk may be used again once its write resolves.
+ * `DecompressionStream`. A chunk may be reused once its write resolves.
  *
  * Only zlib accepts several gzip members, and zeros after the last, in every runtime, and has a `code`
  * for each error: `Z_BUF_ERROR` if the input ends early.
@@ -29,7 +29,7 @@ export function gunzip(): ByteTransform {
     : zlibTransform(zlib.createGunzip({ chunkSize: ZLIB_CHUNK_BYTES }));
 }
 
-/** A `DecompressionStream` that gets copies, since that of Node uses a chunk after its write resolves. */
+/** A `DecompressionStream` that receives copies, since Node's uses a chunk after its write resolves. */
 export function decompressionStream(): ByteTransform {
   const { readable, writable } = new DecompressionStream("gzip");
   const writer = writable.getWriter();
@@ -95,22 +95,24 @@ export function isGzip(bytes: ArrayLike<number>): boolean {
   return GZIP_MAGIC.every((byte, index) => bytes[index] === byte);
 }
 
-/** Whether these bytes are too few to decide that. */
-export function couldBecomeGzip({ byteLength, [0]: first }: Uint8Array): boolean {
+/** Whether these bytes, which are too few to decide, can be the first ones of a gzip file. */
+export function canBecomeGzip({ byteLength, [0]: first }: Uint8Array): boolean {
   return byteLength === 0 || (byteLength === 1 && first === GZIP_MAGIC[0]);
 }
 
 /** Reports an error of a decompressor as one of the archive; returns others unchanged. */
 export function gzipError(cause: unknown): unknown {
   if (!(cause instanceof TypeError || errorCode(cause)?.startsWith("Z_"))) return cause;
-  const problem = errorCode(cause) === TRUNCATED ? "its gzip ends early" : "its gzip is corrupt";
+  const problem = errorCode(cause) === TRUNCATION_CODE
+    ? "its gzip ends early"
+    : "its gzip is corrupt";
   return new InvalidArchiveError(problem, { cause });
 }
 
 /** Whether a decompressor failed because its input ended early. */
 export function isTruncation(error: unknown): boolean {
-  // The errors of a browser's DecompressionStream have no code; for other faults it fails before the end.
-  return errorCode(error) === TRUNCATED ||
+  // The errors of a browser's DecompressionStream have no code; other errors occur before the end.
+  return errorCode(error) === TRUNCATION_CODE ||
     (error instanceof TypeError && errorCode(error) === undefined);
 }
 
@@ -118,7 +120,7 @@ function errorCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error ? String(error.code) : undefined;
 }
 
-/** A tar archive, of which the compressed bytes are counted. */
+/** A tar archive that is being decompressed. */
 export interface DecompressedArchive {
   /** The bytes of the tar. */
   readonly tar: ReadableStream<Uint8Array>;
@@ -135,16 +137,16 @@ export async function decompress(
 ): Promise<DecompressedArchive> {
   const reader = archive.getReader();
   const chunks: Uint8Array[] = [];
-  const first: number[] = [];
-  while (first.length < GZIP_MAGIC.length) {
+  const firstBytes: number[] = [];
+  while (firstBytes.length < GZIP_MAGIC.length) {
     const { value } = await reader.read();
     if (value === undefined) break;
     chunks.push(value);
-    first.push(...value.subarray(0, GZIP_MAGIC.length));
+    firstBytes.push(...value.subarray(0, GZIP_MAGIC.length));
   }
   reader.releaseLock();
   let bytesRead = chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  const whole = archive.pipeThrough(
+  const bytes = archive.pipeThrough(
     new TransformStream<Uint8Array, Uint8Array>({
       start(controller) {
         for (const chunk of chunks) controller.enqueue(chunk);
@@ -156,7 +158,7 @@ export async function decompress(
     }),
   );
   return {
-    tar: isGzip(first) ? whole.pipeThrough(gunzip()) : whole,
+    tar: isGzip(firstBytes) ? bytes.pipeThrough(gunzip()) : bytes,
     bytesRead: () => bytesRead,
   };
 }

@@ -16,12 +16,12 @@ export function download$(
       defer(() => loadModule(importDownloadTo)).pipe(
         concatMap(({ downloadTo$ }) => downloadTo$(transport, checkpoint, options, sink)),
       );
-    // All else that `to` may be, downloadTo$ rejects. Without types, the options may be null.
+    // downloadTo$ rejects any other value of `to`. Without type checks, the options may be null.
     const to = options?.to;
     const canLock = to?.locked === false && "getWriter" in to;
     return canLock ? lockSink$({ writable: to, chunks: "kept" }, run) : run();
   });
 }
 
-/** Loaded by the first download, since a page that shows listings need not wait for it. */
+/** Loaded by the first download, to keep the initial download of a page small. */
 const importDownloadTo = () => import("./download_to.ts");

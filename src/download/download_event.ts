@@ -12,7 +12,7 @@ export interface DownloadProgressEvent {
   readonly remainingMs: number | undefined;
 }
 
-/** The server still builds the archive, and the request is sent again; has the fields of a progress event. */
+/** The server is still building the archive, and is polled; has the fields of a progress event. */
 export interface DownloadPreparingEvent extends Omit<DownloadProgressEvent, "type"> {
   /** Distinguishes the events. */
   readonly type: "preparing";
@@ -26,12 +26,12 @@ export type DownloadRestartReason =
   | "not-resumable"
   /** The server has another archive now: its entity tag or its length has changed. */
   | "archive-changed"
-  /** What was received is not the beginning of a valid archive. */
+  /** The received bytes are not the beginning of a valid archive. */
   | "archive-damaged";
 
 /**
  * The download restarts from the first byte, since it was interrupted and could not be resumed; has the
- * fields of a progress event. Only after this event `loaded` is less than before.
+ * fields of a progress event. Only this event resets `loaded`.
  */
 export interface DownloadRestartEvent extends Omit<DownloadProgressEvent, "type"> {
   /** Distinguishes the events. */
@@ -52,8 +52,8 @@ export interface DownloadCompleteEvent {
   /** The archive; `undefined` where it was written to a sink. */
   readonly body: Uint8Array<ArrayBuffer> | undefined;
   /**
-   * The format of the bytes. `tar` where the server sends a stored `.tar.gz` with `Content-Encoding: gzip`,
-   * since `fetch` decompresses it then.
+   * The format of the bytes. It is `tar` where the server sends a `.tar.gz` with `Content-Encoding:
+   * gzip`, since `fetch` decompresses it then.
    */
   readonly format: ArchiveFormat;
 }
@@ -68,22 +68,25 @@ export type DownloadEvent =
 /** The options that all downloads share. */
 export interface TransferOptions {
   /**
-   * The least time between two progress events, in milliseconds; the first and the last are always
+   * The shortest time between two progress events, in milliseconds. The first and the last are always
    * emitted. Default 100.
    */
   readonly progressIntervalMs?: number | undefined;
-  /** How long the server may send no data, in milliseconds. Default 30 000. */
+  /**
+   * How long to wait for the next bytes before the transfer is interrupted, in milliseconds. Default 30
+   * 000.
+   */
   readonly idleTimeoutMs?: number | undefined;
-  /** How long the server may build the archive, in milliseconds. Default 300 000. */
+  /** How long to wait while the server builds the archive, in milliseconds. Default 300 000. */
   readonly prepareTimeoutMs?: number | undefined;
   /**
-   * The most bytes that the archive may have, as transferred. A larger one fails with a
-   * `LimitExceededError`, before its first byte where the server announces the length. Default: no limit.
+   * How many bytes the archive may have, as transferred. A larger one fails with a `LimitExceededError`,
+   * before its first byte where the server sends the length. Default: no limit.
    */
   readonly maxBytes?: number | undefined;
   /**
-   * The lowest rate of the server, in bytes per second, over each `idleTimeoutMs` of waiting for it; the
-   * sink's own time does not count. A slower transfer fails with a `TransferTooSlowError`. Default 0: no
+   * The lowest rate of the server, in bytes per second, over each `idleTimeoutMs` of waiting for it. The
+   * time of the sink does not count. A slower transfer fails with a `TransferTooSlowError`. Default 0: no
    * limit.
    */
   readonly minBytesPerSecond?: number | undefined;
@@ -94,7 +97,7 @@ export interface DownloadOptions extends TransferOptions {
   /**
    * The stream that the archive is written to, with its backpressure. It is locked from the
    * subscription on, closed at the end, and aborted when the download fails or is unsubscribed from;
-   * invalid arguments leave it as it was. Without it the archive is held in memory.
+   * invalid arguments leave it unchanged. Without it the archive is held in memory.
    */
   readonly to?: WritableStream<Uint8Array> | undefined;
 }

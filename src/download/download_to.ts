@@ -1,5 +1,5 @@
 import { defer, type Observable } from "rxjs";
-import { requireOptions, show } from "../arguments.ts";
+import { inspect, requireOptions } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -10,12 +10,13 @@ import type { DownloadCompleteEvent, DownloadEvent, DownloadOptions } from "./do
 import { type LockedSink, lockSink$ } from "./lock_sink.ts";
 import { toDownloadEvents } from "./progress.ts";
 import { transfer$ } from "./transfer.ts";
-import { type TransferSettings, transferSettings } from "./transfer_settings.ts";
+import { toTransferSettings, type TransferSettings } from "./transfer_settings.ts";
 
 /**
  * Downloads an archive into a stream, or into memory if there is none.
  *
- * @param sink The option `to`, locked; `undefined` where `to` is missing or cannot be locked.
+ * @param sink The stream of the option `to`, locked; `undefined` where `to` is missing or cannot be
+ * locked.
  */
 export function downloadTo$(
   transport: Transport,
@@ -26,15 +27,15 @@ export function downloadTo$(
   return defer(() => {
     const [ids, settings] = validate(transport, checkpoint, options, sink);
     const events$ = (sink: LockedSink, takeBody: () => DownloadCompleteEvent["body"]) => {
-      const format = archiveFormatProbe();
+      const probe = archiveFormatProbe();
       return transport.limitTransfers(
-        transfer$(transport, ids, sink, { ...settings, observe: format.observe }),
+        transfer$(transport, ids, sink, { ...settings, observe: probe.observe }),
       ).pipe(
         toDownloadEvents<DownloadCompleteEvent>(settings.progressIntervalMs, ({ loaded }) => ({
           type: "complete",
           loaded,
           body: takeBody(),
-          format: format.current(),
+          format: probe.format(),
         })),
       );
     };
@@ -54,21 +55,21 @@ function validate(
     transport.retryOptions(); // Throws if the options of the client are invalid.
     requireOptions("options", options);
     if (sink === undefined && options.to !== undefined) throw invalidStream(options.to);
-    return [checkpointIds(checkpoint), transferSettings(options)];
+    return [checkpointIds(checkpoint), toTransferSettings(options)];
   } catch (error) {
-    // Released, the stream is not aborted: an invalid argument leaves it as it was.
+    // A stream whose writer is released is not aborted: an invalid argument leaves it unchanged.
     sink?.writer.releaseLock();
     throw error;
   }
 }
 
 function invalidStream(to: unknown): InvalidArgumentError {
-  // By its members, since a stream of another realm or a polyfill is as good.
+  // By its members, since a stream may belong to another realm or a polyfill.
   const isLocked = typeof to === "object" && to !== null && "getWriter" in to && "locked" in to;
   return new InvalidArgumentError(
     "to",
     isLocked
       ? "must be a WritableStream that is not locked"
-      : `must be a WritableStream, got ${show(to)}`,
+      : `must be a WritableStream, got ${inspect(to)}`,
   );
 }

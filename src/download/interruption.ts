@@ -5,7 +5,7 @@ const ADVICE = "Download it again; saveArchive$ resumes from the bytes that it h
 
 /** An interruption after which another request may resume or restart the transfer. */
 export class Interruption extends DownloadInterruptedError {
-  /** Whether what was received is not the beginning of a valid archive. */
+  /** Whether the received bytes are not the beginning of a valid archive. */
   readonly isDamaged: boolean;
 
   constructor(
@@ -27,8 +27,11 @@ export class SinkError extends HpcaiError {
   }
 }
 
-/** Reports a connection that fails after the first byte as an interrupted download. */
-export function toInterruption(error: unknown, { loaded, total }: ArchivePosition): unknown {
+/**
+ * Turns a connection error after the first byte into a `DownloadInterruptedError`; returns others
+ * unchanged.
+ */
+export function toDownloadError(error: unknown, { loaded, total }: ArchivePosition): unknown {
   if (loaded === 0 || !(error instanceof ApiConnectionError)) return error;
   return new DownloadInterruptedError(error.problem, loaded, total, {
     advice: error.advice ?? ADVICE,

@@ -3,15 +3,15 @@
 import { defer, finalize, type Observable, tap } from "rxjs";
 import type { ArchiveSink } from "./archive_sink.ts";
 
-/** A sink that only the holder of its writer can write to. */
+/** A sink whose stream is locked to a writer. */
 export interface LockedSink extends ArchiveSink {
-  /** Writes to the sink. Once it is released, the sink is neither aborted nor closed. */
+  /** The writer of the sink. Once its lock is released, the sink is neither aborted nor closed. */
   readonly writer: WritableStreamDefaultWriter<Uint8Array>;
 }
 
 /**
- * Locks a sink for as long as an Observable runs, from the moment of the subscription. An error and an
- * unsubscription abort the sink.
+ * Locks a sink from the subscription to the end of an Observable. An error and an unsubscription abort
+ * the sink.
  *
  * @param run Makes the Observable, which closes the sink before it completes.
  */

@@ -7,10 +7,10 @@ import type {
 import type { TransferLoaded } from "./pump.ts";
 import type { TransferUpdate } from "./transfer.ts";
 
-/** The rate is that of the last seconds, so that it follows the network but does not flicker. */
+/** The rate is an average of this time, so that it follows the network without jumps. */
 const RATE_WINDOW_MS = 5_000;
 
-/** How many bytes had arrived at a time. */
+/** How many bytes had arrived at a point in time. */
 interface Sample {
   readonly time: number;
   readonly loaded: number;
@@ -18,10 +18,10 @@ interface Sample {
 
 /**
  * Turns the updates of a transfer into download events: progress at most every `intervalMs`, the first
- * and the last always, all others at once, and a last one when the transfer is complete.
+ * and the last always; all other events immediately; and a final one when the transfer is complete.
  *
- * @param intervalMs The least time between two progress events, in milliseconds.
- * @param complete Makes the last event.
+ * @param intervalMs The shortest time between two progress events, in milliseconds.
+ * @param complete Makes the final event.
  */
 export function toDownloadEvents<C>(
   intervalMs: number,
@@ -33,13 +33,13 @@ export function toDownloadEvents<C>(
   return (transfer$) =>
     new Observable((subscriber) => {
       let samples: Sample[] = [];
-      let emitted: TransferLoaded | undefined;
-      let last: TransferLoaded | undefined;
+      let emittedUpdate: TransferLoaded | undefined;
+      let lastUpdate: TransferLoaded | undefined;
       const emit = (event: TransferLoaded, time: number) => {
-        const { loaded, announcedTotal: total } = event;
-        // After the clock was set back there is no rate yet.
+        const { loaded, serverTotal: total } = event;
+        // The clock was set back: earlier samples give no rate.
         if (time < (samples.at(-1)?.time ?? time)) samples = [];
-        emitted = event;
+        emittedUpdate = event;
         samples.push({ time, loaded });
         while (time - (samples[1]?.time ?? time) >= RATE_WINDOW_MS) samples.shift();
         const bytesPerSecond = rateOf(samples);
@@ -50,14 +50,14 @@ export function toDownloadEvents<C>(
         next: (event) => {
           if (event.type !== "loaded") {
             if (event.type === "restart") {
-              last = emitted = undefined;
+              lastUpdate = emittedUpdate = undefined;
               samples = [];
             }
-            const { loaded = 0, announcedTotal: total } = last ?? {};
-            const unknown = { bytesPerSecond: 0, remainingMs: undefined };
-            return subscriber.next({ ...event, loaded, total, ...unknown });
+            const { loaded = 0, serverTotal: total } = lastUpdate ?? {};
+            const unknownRate = { bytesPerSecond: 0, remainingMs: undefined };
+            return subscriber.next({ ...event, loaded, total, ...unknownRate });
           }
-          last = event;
+          lastUpdate = event;
           const now = asyncScheduler.now();
           const elapsedMs = now - (samples.at(-1)?.time ?? -Infinity);
           // Negative where the clock was set back.
@@ -65,10 +65,10 @@ export function toDownloadEvents<C>(
         },
         error: (error) => subscriber.error(error),
         complete: () => {
-          if (last !== undefined) {
-            if (last.loaded !== emitted?.loaded) emit(last, asyncScheduler.now());
+          if (lastUpdate !== undefined) {
+            if (lastUpdate.loaded !== emittedUpdate?.loaded) emit(lastUpdate, asyncScheduler.now());
             try {
-              subscriber.next(complete(last));
+              subscriber.next(complete(lastUpdate));
             } catch (error) {
               return subscriber.error(error);
             }

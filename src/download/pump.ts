@@ -15,41 +15,41 @@ import { Interruption, SinkError } from "./interruption.ts";
 import type { LockedSink } from "./lock_sink.ts";
 import { sinkWriter } from "./sink_writer.ts";
 import type { TransferSettings } from "./transfer_settings.ts";
-import { watchedReader } from "./watched_reader.ts";
+import { timedReader } from "./timed_reader.ts";
 
-/** The sink has taken so many bytes of that archive. */
+/** The sink has taken the first `loaded` bytes of the archive. */
 export interface TransferLoaded extends ArchivePosition {
   readonly type: "loaded";
-  /** How many bytes the archive has according to the server, whether that is certain or not. */
-  readonly announcedTotal: number | undefined;
+  /** How many bytes the archive has according to the server, certain or not. */
+  readonly serverTotal: number | undefined;
 }
 
-/** The sink has dropped what it had. */
+/** The sink has dropped all bytes. */
 export interface TransferRestart {
   readonly type: "restart";
   readonly reason: DownloadRestartReason;
 }
 
-/** What earlier sources of a transfer have brought. */
-export interface Progress {
-  /** What the sink has. */
-  readonly reached: ArchivePosition;
-  /** Whether that is known to be wrong, so that the sink has to drop it. */
+/** The state of a transfer between two sources. */
+export interface TransferState {
+  /** The bytes that the sink has. */
+  readonly position: ArchivePosition;
+  /** Whether these bytes are invalid, so that the sink has to drop them. */
   readonly isDamaged: boolean;
 }
 
-/** Called with each chunk and its place in the archive, before the sink takes it. */
+/** Called with each chunk and its position in the archive, before the sink takes it. */
 export type ObserveChunk = (chunk: Uint8Array, offset: number) => void;
 
 /** Moves the bytes of one source after the other into a sink. */
 export interface Pump {
   /**
-   * Moves the bytes of a source. Emits `restart` if the sink had to drop what it had, `loaded` at the
+   * Moves the bytes of a source. Emits `restart` if the sink had to drop its bytes, `loaded` at the
    * beginning and after each chunk. Completes once the archive is complete and the sink is closed; fails
-   * with an {@linkcode Interruption} where another source may bring the rest.
+   * with an {@linkcode Interruption} where another source may send the rest.
    */
-  pump$(source: ArchiveSource, progress: Progress): Observable<TransferLoaded | TransferRestart>;
-  /** Releases what it holds between sources. */
+  pump$(source: ArchiveSource, state: TransferState): Observable<TransferLoaded | TransferRestart>;
+  /** Releases the resources that are kept between sources. */
   release(): void;
 }
 
@@ -62,7 +62,7 @@ export function pumpInto(
   const { maxBytes, minBytesPerSecond, idleTimeoutMs } = settings;
   const follower = archiveFollower();
   const writer = sinkWriter(sink);
-  /** Where a response that has its end ended before the archive did. */
+  /** Where the last complete response ended, before the end of the archive. */
   let endedAt: number | undefined;
 
   const requireWithinLimit = (bytes: number): void => {
@@ -70,9 +70,9 @@ export function pumpInto(
     throw new LimitExceededError("maxBytes", maxBytes, "The archive");
   };
 
-  const pump$ = (source: ArchiveSource, progress: Progress) =>
+  const pump$ = (source: ArchiveSource, state: TransferState) =>
     new Observable<TransferLoaded | TransferRestart>((subscriber) => {
-      const { loaded: start, end = Infinity, total, announcedTotal, etag, redact } = source;
+      const { loaded: start, end = Infinity, total, serverTotal, etag, redact } = source;
       /** How many bytes of the archive have been read from sources. */
       let sourceLoaded = start;
       /** How many bytes of the archive the sink has: more than that where the source repeats bytes. */
@@ -84,10 +84,10 @@ export function pumpInto(
         problem: string,
         options?: ErrorOptions & { readonly isDamaged?: boolean },
       ) => new Interruption(problem, sinkLoaded, total, options);
-      // An error that is not of this package can only be the sink's.
+      // An error of another class can only be the sink's.
       const fail = (error: unknown) =>
         subscriber.error(error instanceof HpcaiError ? error : new SinkError(error));
-      const reader = watchedReader(source.body, sink.chunks, settings, () => {
+      const reader = timedReader(source.body, sink.chunks, settings, () => {
         subscriber.error(interruption(`no data received for ${idleTimeoutMs} ms`));
       });
       const emitLoaded = () =>
@@ -96,17 +96,17 @@ export function pumpInto(
           loaded: sinkLoaded,
           total,
           etag,
-          announcedTotal: (announcedTotal ?? 0) < sinkLoaded ? undefined : announcedTotal,
+          serverTotal: (serverTotal ?? 0) < sinkLoaded ? undefined : serverTotal,
         });
 
-      /** Makes the sink hold the first bytes of this archive, or none. */
+      /** Makes the sink contain the first bytes of this archive, or none. */
       const alignSink = async (): Promise<void> => {
-        const reason = restartReason(progress, source);
+        const reason = restartReason(state, source);
         if (reason === undefined) {
-          sinkLoaded = progress.reached.loaded;
+          sinkLoaded = state.position.loaded;
         } else {
           if (writer.restart === undefined) {
-            const { loaded, total } = progress.reached;
+            const { loaded, total } = state.position;
             const reason =
               "the server cannot resume the same archive, and the stream cannot be rewound";
             throw new DownloadInterruptedError(reason, loaded, total, {
@@ -119,14 +119,14 @@ export function pumpInto(
         await writer.begin(source);
       };
 
-      /** Where the length is uncertain, follows the archive to its end. */
+      /** Follows the archive to its end where the length is uncertain. */
       const beginFollowing = async (): Promise<void> => {
         if (total !== undefined) return follower.drop();
-        if (await follower.begin(sinkLoaded, sink.received)) followedFrom = sinkLoaded;
+        if (await follower.begin(sinkLoaded, sink.readBack)) followedFrom = sinkLoaded;
         else if (start === 0 && await follower.begin(0, undefined)) followedFrom = 0;
       };
 
-      /** Reports an invalid archive as damage that a restart may repair, where that is possible. */
+      /** Reports an invalid archive as damage, where a restart may repair it. */
       const reportDamage = async <T>(run: () => Promise<T>): Promise<T> => {
         try {
           return await run();
@@ -146,13 +146,13 @@ export function pumpInto(
         }
       };
 
-      /** Writes those bytes of a chunk that the sink does not have. */
+      /** Writes the bytes of a chunk that the sink does not have. */
       const takeChunk = async (chunk: Uint8Array): Promise<void> => {
         const offset = sourceLoaded;
-        const missing = bytesFrom(chunk, sinkLoaded - offset);
+        const missingBytes = bytesFrom(chunk, sinkLoaded - offset);
         sourceLoaded += chunk.byteLength;
         if (total !== undefined && sourceLoaded > total) {
-          const problem = "the server sent more bytes than it announced";
+          const problem = "the server sent more bytes than the archive has";
           throw new DownloadInterruptedError(problem, sourceLoaded, total);
         }
         sinkLoaded = Math.max(sinkLoaded, sourceLoaded);
@@ -160,21 +160,21 @@ export function pumpInto(
         if (followedFrom < sourceLoaded) {
           await reportDamage(() => follower.write(bytesFrom(chunk, followedFrom - offset)));
         }
-        if (missing.byteLength === 0) return;
-        observe(missing, sourceLoaded - missing.byteLength);
-        writer.write(missing).catch(fail);
+        if (missingBytes.byteLength === 0) return;
+        observe(missingBytes, sourceLoaded - missingBytes.byteLength);
+        writer.write(missingBytes).catch(fail);
         emitLoaded();
       };
 
-      /** Takes chunks until the source ends; resolves to whether it did, not to an unsubscription. */
+      /** Takes chunks until the source ends. Resolves to false after an unsubscription. */
       const takeAll = async (): Promise<boolean> => {
         while (sourceLoaded < end) {
           await writer.ready();
           const chunk = await readChunk();
-          // A reader that was cancelled reports an end too.
+          // A cancelled reader reports an end too.
           if (subscriber.closed) return false;
           if (chunk === undefined) break;
-          // What exceeds the requested range is not of this archive.
+          // Bytes after the range do not belong to this archive.
           await takeChunk(bytesUpTo(chunk.bytes, end - sourceLoaded));
           if (chunk.slowRate !== undefined) {
             throw new TransferTooSlowError(chunk.slowRate, minBytesPerSecond, sinkLoaded, total);
@@ -183,23 +183,23 @@ export function pumpInto(
         return true;
       };
 
-      /** Throws unless the source has brought the archive to its end. */
+      /** Throws unless the archive is complete. */
       const requireComplete = async (): Promise<void> => {
-        const length = total ?? (start > 0 ? announcedTotal : undefined) ?? 0;
+        const length = total ?? (start > 0 ? serverTotal : undefined) ?? 0;
         if (sinkLoaded > sourceLoaded || sourceLoaded < length || sourceLoaded === 0) {
           throw interruption("the server sent no more data");
         }
-        if (followedFrom === Infinity || await reportDamage(() => follower.hasEnded())) return;
+        if (followedFrom === Infinity || await reportDamage(() => follower.close())) return;
         if (start === 0) {
-          // A connection is not lost at the same byte twice: the archive itself has no end.
+          // A second response that ends at the same byte: the archive itself is incomplete.
           if (endedAt === sourceLoaded) {
             throw new InvalidArchiveError(
-              `it ends after ${sourceLoaded} bytes, before its own end`,
+              `it is incomplete, with ${sourceLoaded} bytes`,
             );
           }
           endedAt = sourceLoaded;
         }
-        // A rest that reaches the announced length, but not the end of the archive, is not its rest.
+        // A rest of the right length that does not complete the archive belongs to another one.
         throw interruption("the archive ends early", { isDamaged: start > 0 });
       };
 
@@ -213,7 +213,7 @@ export function pumpInto(
         await writer.close();
       };
 
-      // A sink can fail while the server is silent.
+      // A sink can fail while no bytes arrive.
       sink.writer.closed.catch(fail);
       run().then(() => subscriber.complete(), fail);
       return () => {
@@ -233,14 +233,14 @@ function bytesUpTo(chunk: Uint8Array, end: number): Uint8Array {
   return end >= chunk.byteLength ? chunk : chunk.subarray(0, end);
 }
 
-/** Why the sink has to drop what it has before it takes a source, or `undefined` where it need not. */
+/** Why the sink has to drop its bytes before it takes a source, or `undefined` where it need not. */
 function restartReason(
-  { reached, isDamaged }: Progress,
+  { position, isDamaged }: TransferState,
   { loaded: start, etag, total }: ArchivePosition,
 ): DownloadRestartReason | undefined {
   if (isDamaged) return "archive-damaged";
-  if (start === reached.loaded) return undefined;
-  if (reached.etag === undefined) return "not-resumable";
-  const isSame = etag === reached.etag && (total ?? reached.total) === (reached.total ?? total);
+  if (start === position.loaded) return undefined;
+  if (position.etag === undefined) return "not-resumable";
+  const isSame = etag === position.etag && (total ?? position.total) === (position.total ?? total);
   return isSame ? undefined : "archive-changed";
 }

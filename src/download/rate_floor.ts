@@ -2,35 +2,35 @@
 
 import { asyncScheduler } from "rxjs";
 
-/** Watches that bytes do not arrive too slowly. */
+/** Detects a rate that is too low. */
 export interface RateFloor {
   /** Begins a wait for bytes. */
   begin(): void;
-  /** Ends it. Returns the rate in bytes per second if that is too low. */
+  /** Ends the wait. Returns the rate in bytes per second if it is too low. */
   end(bytes: number): number | undefined;
 }
 
 /**
- * Watches the rate of a server over windows of time, in which only the waits for it count: a slow sink
- * is no slow server.
+ * Measures the rate of a server over windows of time. Only the waits for the server count, not the time
+ * of the sink.
  *
  * @param minBytesPerSecond The lowest rate; 0 for no limit.
- * @param windowMs How long it may be lower, in milliseconds.
+ * @param windowMs The length of a window, in milliseconds.
  */
 export function rateFloor(minBytesPerSecond: number, windowMs: number): RateFloor {
   if (minBytesPerSecond === 0) return { begin: () => {}, end: () => undefined };
   let since = 0;
   let waitedMs = 0;
-  let received = 0;
+  let receivedBytes = 0;
   return {
     begin: () => since = asyncScheduler.now(),
     end(bytes) {
       // Negative where the clock was set back.
       waitedMs += Math.max(0, asyncScheduler.now() - since);
-      received += bytes;
+      receivedBytes += bytes;
       if (waitedMs < windowMs) return undefined;
-      const bytesPerSecond = received / waitedMs * 1000;
-      waitedMs = received = 0;
+      const bytesPerSecond = receivedBytes / waitedMs * 1000;
+      waitedMs = receivedBytes = 0;
       return bytesPerSecond < minBytesPerSecond ? bytesPerSecond : undefined;
     },
   };

@@ -6,9 +6,9 @@ import { lockSink$ } from "./lock_sink.ts";
 import { transfer$, type TransferUpdate } from "./transfer.ts";
 import type { TransferSettings } from "./transfer_settings.ts";
 
-/** How to read an archive while it arrives. */
+/** How to read an archive as it arrives. */
 export interface ReadTransferSettings extends TransferSettings {
-  /** Whether what was read can be dropped, and read again from the first byte. */
+  /** Whether the archive may be read again from its first byte. */
   readonly canRestart: boolean;
 }
 
@@ -19,9 +19,9 @@ interface Reading {
 }
 
 /**
- * Reads an archive while it arrives, with the backpressure of the reader. Emits what the transfer
- * does, completes when `read` is done. Unsubscribing and a restart make the bytes fail; `read` has to
- * end then.
+ * Reads an archive as it arrives, with the backpressure of the reader. Emits the updates of the transfer,
+ * and completes when `read` has resolved. Unsubscribing and a restart make the stream of bytes fail, and
+ * `read` has to reject then.
  *
  * @param read Reads the bytes to their end. Called again after a restart.
  */
@@ -33,7 +33,7 @@ export function readTransfer$(
 ): Observable<TransferUpdate> {
   return new Observable((subscriber) => {
     let transferError: unknown;
-    /** Whether no more bytes come, so that no reading may begin. */
+    /** Whether the transfer has ended, so that no reading may begin. */
     let hasEnded = false;
     let failSink: (reason: unknown) => void = () => {};
     let current: Reading | undefined;
@@ -51,7 +51,7 @@ export function readTransfer$(
         },
         (error) => {
           if (current !== reading) return;
-          // The transfer's error is the cause, unless it only repeats that of the reading.
+          // The transfer's error is the cause, unless it only repeats the error of the reading.
           const isEcho = transferError === undefined || transferError instanceof SinkError;
           subscriber.error(isEcho ? error : transferError);
         },
@@ -62,10 +62,10 @@ export function readTransfer$(
     };
     const restart = async () => {
       if (hasEnded) return;
-      const ended = current;
+      const previousReading = current;
       current = undefined;
-      await ended?.writer.abort(new DOMException("The archive restarts", "AbortError"));
-      await ended?.done.catch(() => {});
+      await previousReading?.writer.abort(new DOMException("The archive restarts", "AbortError"));
+      await previousReading?.done.catch(() => {});
       if (!hasEnded) begin();
       else if (transferError !== undefined) subscriber.error(transferError);
     };
@@ -85,7 +85,7 @@ export function readTransfer$(
       error: (error) => {
         transferError = error;
         hasEnded = true;
-        // It ends `read`, which may have to clean up before the error is passed on.
+        // Makes `read` reject, which may have to clean up before the error is passed on.
         end(error);
       },
     });

@@ -1,17 +1,17 @@
 import type { ArchiveIdentity } from "./archive_sink.ts";
 import type { LockedSink } from "./lock_sink.ts";
 
-/** Writes to a sink, as its protocol demands. */
+/** Writes to a sink according to its protocol. */
 export interface SinkWriter {
-  /** Gives the sink the archive that the next bytes belong to, unless the sink has it already. */
+  /** Passes the archive of the next bytes to the sink, unless the sink has received it already. */
   begin(archive: ArchiveIdentity): Promise<void>;
   /** Resolves when the sink can take the next chunk. */
   ready(): Promise<void>;
   /** Writes a chunk. Resolves when the sink has taken it. */
   write(chunk: Uint8Array): Promise<void>;
-  /** Makes the sink drop what it has, once it has taken what was written; if it can. */
+  /** Waits for the last write, then makes the sink drop all bytes. `undefined` where it cannot. */
   readonly restart: (() => Promise<void>) | undefined;
-  /** Closes the sink, once it has taken what was written. */
+  /** Closes the sink after the last write. */
   close(): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 // This module is browser compatible.
 
-import { show } from "../arguments.ts";
+import { inspect } from "../arguments.ts";
 import { HpcaiError, InvalidArchiveError, UnsafeArchiveError } from "../errors.ts";
 import type { ArchiveEntry, ArchiveEntryHeader, ArchiveEntryType } from "./archive_entry.ts";
 import { type DecompressedArchive, gzipError } from "./decompress.ts";
@@ -12,13 +12,13 @@ import {
   type TarMember,
   type TarScanner,
   tarScanner,
-} from "./tar_blocks.ts";
+} from "./tar_scanner.ts";
 
-/** The most bytes that the entries may have in total, and the highest ratio of tar bytes to gzip bytes. */
+/** How many bytes the entries may have in total, and the highest ratio of tar bytes to gzip bytes. */
 export const DEFAULT_MAX_BYTES = 2 ** 40;
 export const DEFAULT_MAX_RATIO = 100;
 
-/** The first bytes may be compressed at any ratio: a tar's padding alone is 1000 to 1. */
+/** The first bytes may have any ratio, since that of a tar's padding alone is 1000. */
 const UNLIMITED_RATIO_BYTES = 64 * 2 ** 20;
 
 /** Whether the bytes of a tar exceed what its gzip may decompress to. */
@@ -31,11 +31,11 @@ const MODE: TarField = [100, 8];
 const MTIME: TarField = [136, 12];
 const LINK_NAME: TarField = [157, 100];
 const MAGIC: TarField = [257, 6];
-/** What precedes the name in archives of POSIX; GNU tar has other fields there. */
+/** The first part of the name in POSIX archives; GNU tar has other fields there. */
 const PREFIX: TarField = [345, 155];
 
 const SLASH = 0x2f;
-/** Strict, since a name with a replaced character would be another name. */
+/** Strict: a replacement character would make it another name. */
 const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The types by their flags; `\0` is the old flag of a file, `7` that of a contiguous one. */
@@ -52,8 +52,8 @@ const TYPES: Readonly<Record<string, ArchiveEntryType>> = {
 };
 
 /**
- * Reads the entries of an archive as it arrives. Reads the next one once the body of the one before is
- * read to its end or cancelled; a body that is not read by then is skipped.
+ * Reads the entries of an archive as it arrives. The next one is read once the body of the one before is
+ * read to its end or cancelled; a body whose reading has not begun by then is skipped.
  *
  * @param archive The archive.
  * @param maxRatio The highest ratio of decompressed to compressed bytes.
@@ -85,7 +85,7 @@ export async function* tarEntries(
       path = header.path;
       const { body, skip, consumed } = entryBody(header, source, scanner);
       yield { ...header, body };
-      if (hasReader) await turnsUntil(() => body.locked);
+      if (hasReader) await waitTurnsUntil(() => body.locked);
       hasReader = body.locked;
       if (!hasReader) skip();
       await consumed;
@@ -125,7 +125,7 @@ function byteSource(
   return {
     async peek() {
       while (chunk.byteLength === 0) {
-        // A body that was cancelled may still wait for the same chunk.
+        // A cancelled body may still wait for the same chunk.
         if (!await (reading ??= readChunk())) return undefined;
       }
       return chunk;
@@ -138,7 +138,7 @@ function byteSource(
 /** More turns of the microtask queue than `concatMap` takes from the end of a body to the next entry. */
 const MAX_TURNS = 100;
 
-async function turnsUntil(condition: () => boolean): Promise<void> {
+async function waitTurnsUntil(condition: () => boolean): Promise<void> {
   for (let turn = 0; turn < MAX_TURNS && !condition(); turn++) await undefined;
 }
 
@@ -197,7 +197,7 @@ function entryBody(
       },
     }, { highWaterMark: 0 });
   });
-  // Nothing waits for it where the entries are not read any further.
+  // It is not awaited where no further entry is read.
   consumed.catch(() => {});
   return { body, skip: () => skip(), consumed };
 }
@@ -208,7 +208,7 @@ function entryHeader({ header, flag, size, extension }: TarMember): ArchiveEntry
   const type = TYPES[flag];
   if (type === undefined || extension("GNU.sparse") !== undefined) {
     const isSparse = type !== undefined || flag === SPARSE_FLAG;
-    const kind = isSparse ? "a sparse file" : `of the unknown type ${show(flag)}`;
+    const kind = isSparse ? "a sparse file" : `of the unknown type ${inspect(flag)}`;
     throw new UnsafeArchiveError(displayName, `it is ${kind}, which is not supported`);
   }
   const text = (what: string, bytes: Uint8Array): string => {
@@ -226,7 +226,7 @@ function entryHeader({ header, flag, size, extension }: TarMember): ArchiveEntry
   const mode = fieldNumber(header, MODE);
   const mtime = new Date(modificationTime(header, extension("mtime")) * 1000);
   if (Number.isNaN(mode) || Number.isNaN(mtime.getTime())) {
-    throw new InvalidArchiveError(`the mode or time of ${show(path)} is not a number`);
+    throw new InvalidArchiveError(`the mode or time of ${inspect(path)} is not a number`);
   }
   // The tar of Unix V7 marks directories by the slash.
   const isDirectory = type === "file" && path.endsWith("/");
@@ -250,7 +250,7 @@ function isPosix(header: Uint8Array): boolean {
   return new TextDecoder().decode(fieldBytes(header, MAGIC)) === "ustar";
 }
 
-/** In seconds since 1970. */
+/** The time of modification, in seconds since 1970. */
 function modificationTime(header: Uint8Array, extension: Uint8Array | undefined): number {
   return extension === undefined
     ? fieldNumber(header, MTIME)
@@ -260,7 +260,7 @@ function modificationTime(header: Uint8Array, extension: Uint8Array | undefined)
 function skippedError(path: string): HpcaiError {
   return new HpcaiError(
     `Cannot read the archive's entry ${
-      show(path)
+      inspect(path)
     }: its body was skipped, since no read began when ` +
       "the entry was emitted",
     { advice: "Begin to read in next or mergeMap." },

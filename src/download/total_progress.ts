@@ -1,7 +1,10 @@
 import { defer, map, mergeAll, type Observable, type OperatorFunction, tap } from "rxjs";
 import { requireInteger } from "../arguments.ts";
 
-/** The fields of a download's event that count; `download$`, `saveArchive$` and `extractArchive$` emit it. */
+/**
+ * The fields of events that `totalProgress` sums up: those of `download$`, `saveArchive$` and
+ * `extractArchive$`.
+ */
 export interface TransferEvent {
   /** The type of the event; `complete` ends a download. */
   readonly type: string;
@@ -40,13 +43,13 @@ interface DownloadState {
 const DEFAULT_CONCURRENCY = 4;
 
 /**
- * Runs several downloads and reports their total progress; an operator.
+ * Runs several downloads and emits their total progress.
  *
  * @param concurrency How many run concurrently. Default 4.
- * @returns Takes the Observables of `download$`, `saveArchive$` or `extractArchive$`. Emits whenever
- * one of them emits, and completes when all have. `total` and `remainingMs` are known once the last
- * one has begun. Fails as soon as one fails. A download that must not stop the others has to catch its
- * error; it does not count as `completed` then.
+ * @returns An operator for the Observables of `download$`, `saveArchive$` or `extractArchive$`. Emits
+ * whenever one of them emits, and completes when all have. `total` and `remainingMs` are known once the
+ * last one has begun. Fails as soon as one fails. To continue with the others, catch the error of each
+ * download; a failed one does not count as `completed`.
  *
  * @example
  * ```ts
@@ -99,7 +102,7 @@ function totalOf(states: readonly DownloadState[]): TotalProgress {
   const sum = (of: (state: DownloadState) => number) =>
     states.reduce((sum, state) => sum + of(state), 0);
   const loaded = sum((state) => state.loaded);
-  // Not a number as long as one of them is unknown.
+  // NaN as long as one of them is unknown.
   const size = sum((state) => state.total ?? NaN);
   const bytesPerSecond = sum((state) => state.bytesPerSecond);
   const remainingMs = loaded === size ? 0 : (size - loaded) / bytesPerSecond * 1000;
@@ -107,7 +110,7 @@ function totalOf(states: readonly DownloadState[]): TotalProgress {
     loaded,
     total: Number.isNaN(size) ? undefined : size,
     bytesPerSecond,
-    // Negative where the size was that of other bytes, as with a hidden content coding.
+    // Negative where the size describes other bytes, as with a hidden content coding.
     remainingMs: remainingMs >= 0 && remainingMs < Infinity ? remainingMs : undefined,
     completed: states.filter((state) => state.isComplete).length,
     count: states.length,

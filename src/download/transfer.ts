@@ -13,32 +13,32 @@ import { transferPolicy } from "../transport/retry_policy.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { CheckpointIds } from "../types.ts";
 import { type ArchivePosition, openArchive$ } from "./archive_source.ts";
-import { Interruption, toInterruption } from "./interruption.ts";
+import { Interruption, toDownloadError } from "./interruption.ts";
 import type { LockedSink } from "./lock_sink.ts";
 import {
   type ObserveChunk,
-  type Progress,
   pumpInto,
   type TransferLoaded,
   type TransferRestart,
+  type TransferState,
 } from "./pump.ts";
 import type { TransferSettings } from "./transfer_settings.ts";
 
-/** The archive is not ready; the request is sent again. */
+/** The archive is not ready; the server is polled. */
 export interface TransferPreparing {
   readonly type: "preparing";
   /** How many milliseconds until the next request. */
   readonly retryInMs: number;
 }
 
-/** What a transfer reports. */
+/** An update of a transfer. */
 export type TransferUpdate = TransferPreparing | TransferLoaded | TransferRestart;
 
 /** How to transfer. */
 export interface TransferRequest extends TransferSettings {
-  /** Which bytes the sink has already; default none. */
+  /** The bytes that the sink has already; default none. */
   readonly position?: ArchivePosition | undefined;
-  /** Called with each chunk and its place in the archive, before the sink takes it. */
+  /** Called with each chunk and its position in the archive, before the sink takes it. */
   readonly observe?: ObserveChunk | undefined;
 }
 
@@ -47,15 +47,15 @@ const BEGINNING: ArchivePosition = { loaded: 0, total: undefined, etag: undefine
 /**
  * Moves an archive into a sink with the sink's backpressure, and closes the sink. Where the connection
  * is lost, stalls or ends early, the transfer resumes from the byte that it reached, as long as it
- * makes progress; where the server cannot do that, it restarts if the sink can.
+ * makes progress. Where the server cannot resume, the transfer restarts if the sink can.
  *
- * The archive is complete when its length is certain and reached; else when its own end was read, that
- * of its gzip and of its tar.
+ * The archive is complete when its length is reached, or, where no length is certain, when the ends of
+ * its gzip and its tar are reached.
  *
  * @param sink The sink, locked by `lockSink$`. To make the transfer wait for its turn, pass the
  * Observable through a limit such as `Transport.limitTransfers`: the sink stays locked while it waits.
  * @returns Emits `loaded` when the archive is open and after each chunk, `preparing` while the server
- * builds the archive, `restart` when the sink has dropped what it had; completes once the sink is
+ * builds the archive, `restart` when the sink has dropped all bytes; completes once the sink is
  * closed. Fails with a {@linkcode DownloadInterruptedError} if the transfer is interrupted and cannot be
  * resumed, and with an {@linkcode InvalidArchiveError} if the length is uncertain, and the bytes are
  * neither gzip nor tar.
@@ -69,24 +69,26 @@ export function transfer$(
   return defer(() => {
     const retryOptions = transport.retryOptions();
     const pump = pumpInto(sink, settings, observe);
-    let progress: Progress = { reached: position, isDamaged: false };
-    let furthest = position.loaded;
+    let state: TransferState = { position, isDamaged: false };
+    let maxLoaded = position.loaded;
     let progressAt: number | undefined;
 
     const canContinue = () => {
-      const { reached, isDamaged } = progress;
+      const { position, isDamaged } = state;
       return sink.restart !== undefined ||
-        !isDamaged && (reached.loaded === 0 || reached.etag !== undefined);
+        !isDamaged && (position.loaded === 0 || position.etag !== undefined);
     };
-    /** How much longer the archive may take to open again; `undefined` before the first byte. */
+    /** How much longer to retry opening the archive; `undefined` before the first byte. */
     const interruptionLeftMs = () =>
       progressAt === undefined
         ? undefined
         : Math.max(0, progressAt + retryOptions.maxInterruptionMs - asyncScheduler.now());
-    /** Bytes that only repeat what a restart dropped are no progress, or a server could cut for ever. */
+    /**
+     * Bytes that a restart dropped do not count again, so that the retries end if each attempt is cut.
+     */
     const isProgress = (update: TransferUpdate): boolean => {
-      if (update.type !== "loaded" || update.loaded <= furthest) return false;
-      furthest = update.loaded;
+      if (update.type !== "loaded" || update.loaded <= maxLoaded) return false;
+      maxLoaded = update.loaded;
       progressAt = asyncScheduler.now();
       return true;
     };
@@ -95,15 +97,15 @@ export function transfer$(
       openArchive$(
         transport,
         checkpoint,
-        progress.isDamaged ? BEGINNING : progress.reached,
+        state.isDamaged ? BEGINNING : state.position,
         {
           limitMs: settings.prepareTimeoutMs,
           onWait: (retryInMs) => subscriber.next({ type: "preparing", retryInMs }),
         },
         interruptionLeftMs(),
       ).pipe(
-        catchError((error) => throwError(() => toInterruption(error, progress.reached))),
-        switchMap((source) => pump.pump$(source, progress)),
+        catchError((error) => throwError(() => toDownloadError(error, state.position))),
+        switchMap((source) => pump.pump$(source, state)),
       ).subscribe(subscriber)
     );
 
@@ -111,12 +113,12 @@ export function transfer$(
       tap({
         next: (update) => {
           if (update.type === "preparing") return;
-          const reached = update.type === "loaded" ? update : BEGINNING;
-          progress = { reached, isDamaged: false };
+          const position = update.type === "loaded" ? update : BEGINNING;
+          state = { position, isDamaged: false };
         },
         error: (error) => {
           if (error instanceof Interruption && error.isDamaged) {
-            progress = { ...progress, isDamaged: true };
+            state = { ...state, isDamaged: true };
           }
         },
       }),

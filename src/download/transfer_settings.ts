@@ -4,18 +4,18 @@ import type { TransferOptions } from "./download_event.ts";
 const DEFAULT_PROGRESS_INTERVAL_MS = 100;
 const DEFAULT_IDLE_TIMEOUT_MS = 30_000;
 
-/** The Python SDK's budget for retries. */
+/** How long the Python SDK retries. */
 const DEFAULT_PREPARE_TIMEOUT_MS = 300_000;
 
-/** The options that all downloads share, valid and complete. */
+/** The validated options that all downloads share, with all defaults. */
 export type TransferSettings = Readonly<Record<keyof TransferOptions, number>>;
 
 /**
- * Checks the options that all downloads share, and fills in the defaults.
+ * Validates the options that all downloads share and adds the defaults.
  *
- * @throws {InvalidArgumentError} naming the option that is invalid.
+ * @throws {InvalidArgumentError} that names the invalid option.
  */
-export function transferSettings(
+export function toTransferSettings(
   {
     progressIntervalMs = DEFAULT_PROGRESS_INTERVAL_MS,
     idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS,

@@ -1,8 +1,8 @@
 /**
- * Makes a web stream of a Node stream. It reads nothing ahead; cancelling it destroys the Node stream.
+ * Makes a web stream of a Node stream. It does not read ahead. Cancelling it destroys the Node stream.
  *
- * `Readable.toWeb` does not do: in Deno 2.9 a cancelled one still enqueues, in an event handler whose
- * error nothing can catch.
+ * `Readable.toWeb` cannot replace it: in Deno 2.9 its stream enqueues even after it was cancelled, in an
+ * event handler whose error cannot be caught.
  */
 export function webStream(stream: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
   const chunks = stream[Symbol.asyncIterator]();

@@ -1,5 +1,5 @@
 import { rename, rm } from "node:fs/promises";
-import { count, expected, field, isObject, number, object, text } from "../json.ts";
+import { count, field, isObject, mismatch, number, object, text } from "../json.ts";
 import type { CheckpointIds } from "../types.ts";
 import type { FileStatus } from "./file_status.ts";
 import { createPrivateFile, openRegularFile } from "./regular_file.ts";
@@ -41,7 +41,7 @@ function toRecord(json: unknown): ArchiveRecord {
 
 function strongTag(value: unknown): string {
   const tag = text(value);
-  if (!tag.startsWith('"')) throw expected("a strong entity tag", value);
+  if (!tag.startsWith('"')) throw mismatch("a strong entity tag", value);
   return tag;
 }
 

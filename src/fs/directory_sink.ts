@@ -1,5 +1,5 @@
 import { basename, dirname, resolve } from "node:path";
-import { show } from "../arguments.ts";
+import { inspect } from "../arguments.ts";
 import type { ArchiveEntry } from "../download/archive_entry.ts";
 import { InvalidArgumentError, UnsafeArchiveError } from "../errors.ts";
 import { makeDirectory } from "./directory.ts";
@@ -100,7 +100,7 @@ export async function requireFree(directory: string, overwrite: boolean): Promis
   const found = await statusOf(directory);
   if (found === undefined) return;
   if (found.kind !== "directory") {
-    const problem = `${show(directory)} is a ${found.kind}, not a directory`;
+    const problem = `${inspect(directory)} is a ${found.kind}, not a directory`;
     throw new InvalidArgumentError("directory", problem, {
       advice: "Choose another directory; only directories are replaced.",
     });
@@ -108,7 +108,7 @@ export async function requireFree(directory: string, overwrite: boolean): Promis
   if (overwrite) return;
   throw new PathExistsError(
     "directory",
-    `${show(directory)} exists`,
+    `${inspect(directory)} exists`,
     { advice: "Choose another directory, or replace it with the option overwrite." },
   );
 }

@@ -1,6 +1,6 @@
 import { link, mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { show } from "../arguments.ts";
+import { inspect } from "../arguments.ts";
 import { HpcaiError, UnsafeArchiveError } from "../errors.ts";
 import { syncDirectory } from "./directory.ts";
 import type { DirectoryEntry } from "./directory_sink.ts";
@@ -78,7 +78,7 @@ export function entryWriter(root: string, strip: number, maxEntries: number): En
       }
       if (length !== size) {
         throw new HpcaiError(
-          `Cannot write ${show(name)}: it has ${length} bytes instead of ${size}`,
+          `Cannot write ${inspect(name)}: it has ${length} bytes instead of ${size}`,
         );
       }
       // The directory gets its name only after this, so that a power failure leaves no incomplete file.

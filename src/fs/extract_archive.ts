@@ -1,10 +1,10 @@
 import { catchError, concatMap, defer, Observable, throwError } from "rxjs";
-import { requireBoolean, requireInteger, requireOptions, show } from "../arguments.ts";
+import { inspect, requireBoolean, requireInteger, requireOptions } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
 import { transportOf } from "../transport/client_transport.ts";
 import type { ArchiveEntry } from "../download/archive_entry.ts";
 import { decompress } from "../download/decompress.ts";
-import { transferSettings } from "../download/transfer_settings.ts";
+import { toTransferSettings } from "../download/transfer_settings.ts";
 import { toDownloadEvents } from "../download/progress.ts";
 import { readTransfer$ } from "../download/read_transfer.ts";
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_RATIO, tarEntries } from "../download/tar_entries.ts";
@@ -80,7 +80,7 @@ export function extractArchive$(
     return defer(() => requireFree(directory, settings.overwrite)).pipe(
       concatMap(() => extract$(transport, ids, directory, settings)),
       catchError((error) =>
-        throwError(() => toPathError(`Cannot extract into ${show(directory)}`, error))
+        throwError(() => toPathError(`Cannot extract into ${inspect(directory)}`, error))
       ),
     );
   });
@@ -88,7 +88,7 @@ export function extractArchive$(
 
 /** The options of an extraction, valid and complete. */
 type ExtractSettings =
-  & ReturnType<typeof transferSettings>
+  & ReturnType<typeof toTransferSettings>
   & Required<{ [K in "overwrite" | "strip" | Limit]: NonNullable<ExtractOptions[K]> }>
   & Pick<ExtractOptions, "filter">;
 
@@ -110,10 +110,10 @@ function extractSettings(options: ExtractOptions): ExtractSettings {
   requireInteger("maxBytes", maxBytes, 0);
   requireInteger("maxRatio", maxRatio, 1);
   if (filter !== undefined && typeof filter !== "function") {
-    throw new InvalidArgumentError("filter", `must be a function, got ${show(filter)}`);
+    throw new InvalidArgumentError("filter", `must be a function, got ${inspect(filter)}`);
   }
   return {
-    ...transferSettings(transfer),
+    ...toTransferSettings(transfer),
     overwrite,
     strip,
     filter,
@@ -125,7 +125,7 @@ function extractSettings(options: ExtractOptions): ExtractSettings {
 
 function requireDirectory(directory: unknown): void {
   if (typeof directory === "string" && directory !== "" && !directory.includes("\0")) return;
-  throw new InvalidArgumentError("directory", `must be a path, got ${show(directory)}`);
+  throw new InvalidArgumentError("directory", `must be a path, got ${inspect(directory)}`);
 }
 
 function extract$(
@@ -153,9 +153,9 @@ function extract$(
     };
 
     // The option maxBytes counts extracted bytes, that of a transfer those that arrive.
-    const transferSettings = { ...settings, maxBytes: Infinity, canRestart: true };
+    const toTransferSettings = { ...settings, maxBytes: Infinity, canRestart: true };
     subscriber.add(
-      readTransfer$(transport, ids, transferSettings, read).pipe(
+      readTransfer$(transport, ids, toTransferSettings, read).pipe(
         toDownloadEvents<ExtractCompleteEvent>(
           settings.progressIntervalMs,
           () => ({ type: "complete", directory, ...counts }),

@@ -4,7 +4,7 @@ import { createGunzip, createGzip } from "node:zlib";
 import { archiveFormatProbe } from "../download/archive_format.ts";
 import type { ArchiveFormat } from "../download/download_event.ts";
 import { gzipError } from "../download/decompress.ts";
-import { TAR_BLOCK_BYTES } from "../download/tar_blocks.ts";
+import { TAR_BLOCK_BYTES } from "../download/tar_scanner.ts";
 import { DEFAULT_MAX_RATIO, exceedsRatio } from "../download/tar_entries.ts";
 import { InvalidArchiveError } from "../errors.ts";
 import type { FileDigest } from "./file_digest.ts";
@@ -19,7 +19,7 @@ const ZLIB_CHUNK_BYTES = 256 * 1024;
 export async function formatOf(file: FileHandle): Promise<ArchiveFormat> {
   const probe = archiveFormatProbe();
   for await (const first of readBytes(file, TAR_BLOCK_BYTES)) probe.observe(first, 0);
-  return probe.current();
+  return probe.format();
 }
 
 /** The format that the name of a file demands; `undefined` where it demands none. */

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { requireBoolean, requireOptions, show } from "../arguments.ts";
+import { inspect, requireBoolean, requireOptions } from "../arguments.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import { batchedWriter } from "./batched_writer.ts";
 import { makeDirectory } from "./directory.ts";
@@ -82,7 +82,7 @@ export function fileSink(path: string, options: FileSinkOptions = {}): WritableS
     write: (chunk) =>
       step(async () => {
         if (!(chunk instanceof Uint8Array)) {
-          throw new InvalidArgumentError("chunk", `must be a Uint8Array, got ${show(chunk)}`);
+          throw new InvalidArgumentError("chunk", `must be a Uint8Array, got ${inspect(chunk)}`);
         }
         file ??= await openTemporaryFile(dirname(path));
         await file.append(chunk);

@@ -1,8 +1,8 @@
 import { catchError, defer, finalize, Observable, switchMap } from "rxjs";
-import { requireBoolean, requireOptions, show } from "../arguments.ts";
+import { inspect, requireBoolean, requireOptions } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
 import { transportOf } from "../transport/client_transport.ts";
-import { type TransferSettings, transferSettings } from "../download/transfer_settings.ts";
+import { toTransferSettings, type TransferSettings } from "../download/transfer_settings.ts";
 import type {
   ArchiveFormat,
   DownloadPreparingEvent,
@@ -165,7 +165,7 @@ export function validateSave(
   requireOptions("options", options);
   const ids = checkpointIds(checkpoint);
   const transport = transportOf(client);
-  const settings = transferSettings(options);
+  const settings = toTransferSettings(options);
   requireFilePath(path);
   const { overwrite = false, sha256 = true, verify = false } = options;
   requireBoolean("overwrite", overwrite);
@@ -190,5 +190,5 @@ function openFile$(open: (signal: AbortSignal) => Promise<SavedFile>): Observabl
 /** Throws unless `path` can be that of a file. */
 export function requireFilePath(path: unknown): void {
   if (typeof path === "string" && /[^/\\]$/.test(path) && !path.includes("\0")) return;
-  throw new InvalidArgumentError("path", `must be the path of a file, got ${show(path)}`);
+  throw new InvalidArgumentError("path", `must be the path of a file, got ${inspect(path)}`);
 }

@@ -149,7 +149,7 @@ function savedFile(save: Save, first: SaveStage): SavedFile {
         step(async () => {
           stage = await restart(stage, save);
         }),
-      received: () =>
+      readBack: () =>
         stage.name === "part" ? stage.part.bytes() : readRegularFile(path, ending.signal),
     },
     facts() {

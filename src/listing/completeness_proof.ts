@@ -8,7 +8,7 @@ export interface Page<T> {
   readonly cursor: PageCursor;
 }
 
-/** The record of one pass over a listing. */
+/** The facts of one pass over a listing. */
 interface Pass {
   /** How many items the first response counts; `undefined` where it sends no usable count. */
   readonly expected: number | undefined;
@@ -18,7 +18,7 @@ interface Pass {
   isStable: boolean;
   /** The offset that the pages reached. */
   end: number;
-  /** How many items were repeated on one page, and so may have taken another's place. */
+  /** How many items were repeated on one page, in the place of others. */
   duplicates: number;
   /** The largest total count of any page. */
   maxCount: number;
@@ -32,13 +32,13 @@ interface Pass {
  * a page not yet read to one that was read. A pass that ended before the largest count of its pages
  * proves nothing. After any other pass, each of these conditions is enough:
  *
- * - **Nothing changed.** Every page began with the last item of the page before, every count was the
+ * - **No change.** Every page began with the last item of the page before, every count was the
  *   same, and as many items were read as were counted.
- * - **All were read again.** As many items as the first response of a pass counted were read both up
+ * - **All items read again.** As many items as the first response of a pass counted were read both up
  *   to and including that response, and after it began.
- * - **The same again.** Two stable passes in a row read the same items, and not fewer than were
- *   counted. This is the best evidence that a server with a missing or too low count allows: a missed
- *   item would take the same coincidence twice.
+ * - **Two passes agree.** Two stable passes in a row read the same items, and at least as many as were
+ *   counted. Where the count is missing or too low, no better evidence exists: an item is missed only if
+ *   the same coincidence occurs twice.
  */
 export class CompletenessProof<T> {
   /** For each item: the pass before whose first response it is known to have existed; the last pass. */
@@ -131,9 +131,9 @@ export class CompletenessProof<T> {
     return items.filter((item) => {
       const id = this.#idOf(item);
       pass?.ids.add(id);
-      const known = this.#items.get(id);
-      if (known !== undefined) {
-        known.lastPass = lastPass;
+      const knownItem = this.#items.get(id);
+      if (knownItem !== undefined) {
+        knownItem.lastPass = lastPass;
         return false;
       }
       this.#items.set(id, { knownBefore, lastPass });

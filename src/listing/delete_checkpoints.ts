@@ -4,15 +4,15 @@ import type { CheckpointRef } from "../types.ts";
 
 /** Options of deleting several checkpoints. */
 export interface DeleteCheckpointsOptions {
-  /** How many deletions may be in flight at once. Default 4. */
+  /** How many deletions may be in flight. Default 4. */
   readonly concurrency?: number | undefined;
-  /** Whether to report what would be deleted without sending a request. Default `false`. */
+  /** Whether to report the deletions without sending a request. Default `false`. */
   readonly dryRun?: boolean | undefined;
 }
 
 /** A checkpoint was deleted permanently. */
 export interface DeletedResult {
-  /** Discriminates the results. */
+  /** Distinguishes the results. */
   readonly type: "deleted";
   /** The value that was passed in. */
   readonly checkpoint: CheckpointRef;
@@ -20,23 +20,23 @@ export interface DeletedResult {
 
 /** A checkpoint could not be deleted. */
 export interface DeleteFailedResult {
-  /** Discriminates the results. */
+  /** Distinguishes the results. */
   readonly type: "failed";
   /** The value that was passed in. */
   readonly checkpoint: CheckpointRef;
-  /** The error of `deleteCheckpoint$`, or why the value does not name a checkpoint. */
+  /** The error of `deleteCheckpoint$`, or the error of a value that does not name a checkpoint. */
   readonly error: unknown;
 }
 
 /** A checkpoint would be deleted without `dryRun`. */
 export interface DeletePlannedResult {
-  /** Discriminates the results. */
+  /** Distinguishes the results. */
   readonly type: "planned";
   /** The value that was passed in. */
   readonly checkpoint: CheckpointRef;
 }
 
-/** The outcome for one checkpoint. */
+/** The result for one checkpoint. */
 export type DeleteResult = DeletedResult | DeleteFailedResult | DeletePlannedResult;
 
 const DEFAULT_CONCURRENCY = 4;
@@ -66,7 +66,7 @@ export function deleteCheckpoints$(
         map((): DeleteResult => ({ type: dryRun ? "planned" : "deleted", checkpoint })),
         catchError((error) => of<DeleteResult>({ type: "failed", checkpoint, error })),
       );
-    // Read the iterable to its end first, so that nothing is deleted if it throws.
+    // The iterable is read to its end first, so that nothing is deleted if it throws.
     return from([...checkpoints]).pipe(mergeMap(deleteOne$, concurrency));
   });
 }

@@ -1,17 +1,20 @@
 import {
+  inspect,
   requireCheckpointType,
   requireInteger,
   requireIterable,
   requireOptions,
   requireTrainingRunId,
-  show,
 } from "../arguments.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import type { Checkpoint, CheckpointType, RunCheckpoint } from "../types.ts";
 import { checkpointKey } from "./checkpoint_key.ts";
-import { compareLatestFirst } from "./compare_latest_first.ts";
+import { compareLatestFirst } from "./latest_checkpoint.ts";
 
-/** Which checkpoints to keep. A checkpoint that meets either condition is kept; at least one is required. */
+/**
+ * Which checkpoints to keep. A checkpoint that meets either condition is kept; at least one is
+ * required.
+ */
 export interface RetentionRule {
   /** How many of the latest checkpoints of each type are kept for each run. */
   readonly keepLast?: number | undefined;
@@ -36,14 +39,14 @@ const DEFAULT_TYPES: readonly CheckpointType[] = ["training", "sampler"];
  * - checkpoints of a type that the rule does not apply to: every type but `training` and `sampler`,
  *   unless `types` names it;
  * - checkpoints whose time is `null`, since their age is unknown; they do not count for `keepLast`;
- * - checkpoints with the id of a kept one of another type, since the API's routes have no type.
+ * - checkpoints with the same id as a kept one of another type, since the API's routes have no type.
  *
- * Of two checkpoints with the same time, the one whose id sorts last counts as the later one.
+ * Of two checkpoints with the same time, the one whose id sorts last counts as the latest.
  *
  * @param checkpoints The checkpoints of any number of runs, in any order, for example all that
  * `listAllCheckpoints$` emits. Pass all checkpoints of each run, since `keepLast` counts them.
- * @param rule With `keepLast` checkpoints that are not among the last expire; with `maxAgeMs` those
- * that are older; with both those that are neither among the last nor young enough.
+ * @param rule With `keepLast`, checkpoints that are not among the last expire; with `maxAgeMs`, those
+ * that are older; with both, those that meet both conditions.
  * @returns The checkpoints that expire, in the order of the input.
  * @throws {InvalidArgumentError} if the rule has no condition, since every checkpoint would expire; if
  * an argument is invalid.
@@ -84,8 +87,8 @@ export function expiredCheckpoints(
     requireTrainingRunId(trainingRunId);
     if (time !== null) requireDate("time", time);
   }
-  const kept = keptRoutes(all, new Set(types), keepLast ?? 0, expiry);
-  return all.filter((checkpoint) => !kept.has(routeOf(checkpoint)));
+  const routes = routesToKeep(all, new Set(types), keepLast ?? 0, expiry);
+  return all.filter((checkpoint) => !routes.has(routeOf(checkpoint)));
 }
 
 /** Returns the time before which a checkpoint is too old. */
@@ -93,7 +96,7 @@ function expiryTime(maxAgeMs: unknown, now = new Date()): number {
   if (typeof maxAgeMs !== "number" || !(maxAgeMs >= 0)) {
     throw new InvalidArgumentError(
       "maxAgeMs",
-      `must be a number of milliseconds from 0, got ${show(maxAgeMs)}`,
+      `must be a number of milliseconds from 0, got ${inspect(maxAgeMs)}`,
     );
   }
   requireDate("now", now);
@@ -103,43 +106,43 @@ function expiryTime(maxAgeMs: unknown, now = new Date()): number {
 /** Throws unless `value` is a valid time: an invalid one makes the sort order undefined. */
 function requireDate(argument: string, value: unknown): void {
   if (value instanceof Date && !Number.isNaN(value.getTime())) return;
-  throw new InvalidArgumentError(argument, `must be a valid Date, got ${show(value)}`);
+  throw new InvalidArgumentError(argument, `must be a valid Date, got ${inspect(value)}`);
 }
 
 /**
- * Returns what a deletion addresses: the API's routes have no type, and two checkpoint paths can name
- * the same checkpoint.
+ * Returns the identity of a checkpoint for a deletion: the API's routes have no type, and two checkpoint
+ * paths can name the same checkpoint.
  */
 function routeOf({ trainingRunId, checkpointId }: Checkpoint): string {
   return `${trainingRunId}/${checkpointId}`;
 }
 
 /** Returns the routes of the checkpoints to keep. */
-function keptRoutes(
+function routesToKeep(
   checkpoints: readonly RunCheckpoint[],
   types: ReadonlySet<string>,
   keepLast: number,
   expiry: number,
 ): Set<string> {
-  const kept = new Set<string>();
+  const routes = new Set<string>();
   const counts = new Map<string, number>();
-  const distinct = new Map(
+  const byKey = new Map(
     checkpoints.map((checkpoint) => [checkpointKey(checkpoint), checkpoint]),
   );
-  for (const checkpoint of [...distinct.values()].sort(compareLatestFirst)) {
+  for (const checkpoint of [...byKey.values()].sort(compareLatestFirst)) {
     const { checkpointType, time, trainingRunId } = checkpoint;
     if (time === null || !types.has(checkpointType)) continue;
     const group = `${checkpointType} ${trainingRunId}`;
     const count = (counts.get(group) ?? 0) + 1;
     counts.set(group, count);
-    if (count <= keepLast || time.getTime() >= expiry) kept.add(routeOf(checkpoint));
+    if (count <= keepLast || time.getTime() >= expiry) routes.add(routeOf(checkpoint));
   }
   for (const checkpoint of checkpoints) {
     const { checkpointType, time, trainingRun } = checkpoint;
-    if (time === null || !types.has(checkpointType)) kept.add(routeOf(checkpoint));
+    if (time === null || !types.has(checkpointType)) routes.add(routeOf(checkpoint));
     for (const last of [trainingRun.lastCheckpoint, trainingRun.lastSamplerCheckpoint]) {
-      if (last !== null) kept.add(routeOf(last));
+      if (last !== null) routes.add(routeOf(last));
     }
   }
-  return kept;
+  return routes;
 }

@@ -1,16 +1,15 @@
 import { defer, map, type OperatorFunction } from "rxjs";
 import { requireCheckpointType } from "../arguments.ts";
 import type { Checkpoint, CheckpointsListResponse, CheckpointType } from "../types.ts";
-import { compareLatestFirst } from "./compare_latest_first.ts";
 
 /**
  * Finds the latest checkpoint of each listing that `listCheckpoints$` emits.
  *
  * @param type Only checkpoints of this type count, known or unknown. Default: all types.
- * @returns An operator. It emits the checkpoint with the latest time; of several with that time, the
- * one whose id sorts last; one without a time only where no checkpoint has a time; `undefined` where
- * there is no checkpoint. It fails with an {@linkcode InvalidArgumentError} if the type is not a
- * string, or is empty.
+ * @returns An operator that emits, for each listing, the checkpoint with the latest time; of several
+ * with that time, the one whose id sorts last; one without a time only if no checkpoint has a time;
+ * `undefined` if there is no checkpoint. It fails with an {@linkcode InvalidArgumentError} if the type
+ * is not a string, or is empty.
  *
  * @example
  * ```ts
@@ -39,4 +38,14 @@ export function latestCheckpoint(
         ),
       );
     });
+}
+
+/**
+ * Compares checkpoints by time, for sorting: the latest first, those without a time last, equal times
+ * by descending id.
+ */
+export function compareLatestFirst(a: Checkpoint, b: Checkpoint): number {
+  // Where neither has a time, the difference is NaN, which `||` treats as 0.
+  return (b.time?.getTime() ?? -Infinity) - (a.time?.getTime() ?? -Infinity) ||
+    (a.checkpointId < b.checkpointId ? 1 : a.checkpointId > b.checkpointId ? -1 : 0);
 }

@@ -6,7 +6,7 @@ import { mergeMapInOrder } from "./merge_map_in_order.ts";
 
 /** Options of listing the checkpoints of all training runs. */
 export interface ListAllCheckpointsOptions {
-  /** For how many runs checkpoints are requested concurrently. Default 4. */
+  /** How many runs' checkpoints are requested concurrently. Default 4. */
   readonly concurrency?: number | undefined;
 }
 

@@ -10,7 +10,7 @@ export interface ListAllTrainingRunsOptions {
   readonly pageSize?: number | undefined;
   /** How many runs to skip at the beginning. Default 0. */
   readonly offset?: number | undefined;
-  /** How many requests may be in flight at once, after the first. Default 4. */
+  /** How many requests may be in flight after the first. Default 4. */
   readonly concurrency?: number | undefined;
 }
 

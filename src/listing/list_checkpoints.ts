@@ -5,7 +5,7 @@ import { checkpointKey } from "./checkpoint_key.ts";
 import { CompletenessProof } from "./completeness_proof.ts";
 import { listPages$, type PageQuery } from "./list_pages.ts";
 
-/** The page size where the server sends no limit. It is the largest that tinker accepts. */
+/** The page size where the server sends no limit: the largest that Tinker accepts. */
 const DEFAULT_PAGE_SIZE = 100;
 const CONCURRENCY = 4;
 
@@ -23,15 +23,15 @@ export function completeCheckpoints$(
 ): Observable<CheckpointsListResponse> {
   return defer(() => {
     const proof = new CompletenessProof(0, checkpointKey);
-    let cached: CheckpointsPage | undefined = first;
-    const takeOrFetch$ = (query: PageQuery) => {
-      const page$ = cached === undefined ? fetchPage(query) : of(cached);
-      cached = undefined;
-      return page$;
+    let firstPage: CheckpointsPage | undefined = first;
+    const page$ = (query: PageQuery) => {
+      const response$ = firstPage === undefined ? fetchPage(query) : of(firstPage);
+      firstPage = undefined;
+      return response$;
     };
     return listPages$({
       fetchPage: (query) =>
-        takeOrFetch$(query).pipe(map(({ checkpoints, cursor }) => ({
+        page$(query).pipe(map(({ checkpoints, cursor }) => ({
           items: checkpoints,
           cursor: cursor ?? { ...query, totalCount: 0 },
         }))),

@@ -28,7 +28,7 @@ export interface Listing<T> {
   readonly fetchPage: (query: PageQuery) => Observable<Page<T>>;
   /** Returns the id of an item. */
   readonly idOf: (item: T) => string;
-  /** Returns the time that changes when an item moves to the front; constant if items do not move. */
+  /** Returns a time that changes when an item moves to the front; constant if items do not move. */
   readonly timeOf: (item: T) => Date | null;
   /** The plural noun for the items, for messages. */
   readonly noun: string;
@@ -53,13 +53,13 @@ interface OffsetRange {
 
 type FetchAt<T> = (start: number) => Observable<PositionedPage<T>>;
 
-/** How many ranges are planned ahead; the rest is read page by page, since a count may be any number. */
+/** How many ranges are planned; the rest is read page by page, since a count may be any number. */
 const MAX_RANGES = 1000;
 
-/** How many pages a pass may have. A server may send new items without end. */
+/** How many pages a pass may have. A server may send new items endlessly. */
 const MAX_PAGES = 10_000;
 
-/** How many passes over a list that keeps changing are made. */
+/** How many passes are made over a list that keeps changing. */
 const MAX_PASSES = 64;
 
 /**
@@ -166,9 +166,9 @@ function isContiguous<T>(
 }
 
 /**
- * Plans the ranges after the first page. Each is as long as that page, whatever the limit was, and
- * begins with the last item of the range before. The last range has no end; it is the only one where
- * the total count is not plausible.
+ * Plans the ranges after the first page. Each is as long as that page, which may be shorter than the
+ * limit, and begins with the last item of the range before. The last range has no end; it is the only
+ * one where the total count is not plausible.
  */
 function* planRanges<T>(first: PositionedPage<T>): Iterable<OffsetRange> {
   if (isLast(first)) return;

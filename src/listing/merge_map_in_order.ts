@@ -15,10 +15,10 @@ import {
 
 /**
  * Subscribes to several inner Observables concurrently, like `mergeMap`, and emits their values in the
- * order of the source: values and errors are buffered until all inner Observables before have completed.
+ * order of the source. Values and errors are buffered until all earlier inner Observables have completed.
  *
  * @param project Makes an inner Observable of each value.
- * @param concurrency How many inner Observables are subscribed to at once.
+ * @param concurrency How many inner Observables are subscribed to concurrently.
  */
 export function mergeMapInOrder<T, R>(
   project: (value: T) => ObservableInput<R>,

@@ -7,10 +7,13 @@ export type Snapshot<T> = ReadonlyMap<string, T>;
 /** The pollers that have subscribers, by target and options. */
 export type Pollers<T> = Map<string, Observable<Snapshot<T>>>;
 
-/** Returns the pollers of training runs of an owner, the object that clients with common pollers share. */
+/**
+ * Returns the pollers of training runs for an owner, the object that clients with the same pollers
+ * share.
+ */
 export const runPollers: (owner: object) => Pollers<TrainingRun> = pollersByOwner();
 
-/** Returns the pollers of checkpoints of an owner. */
+/** Returns the pollers of checkpoints for an owner. */
 export const checkpointPollers: (owner: object) => Pollers<Checkpoint> = pollersByOwner();
 
 function pollersByOwner<T>(): (owner: object) => Pollers<T> {

@@ -29,9 +29,9 @@ import {
 import { backoffMs } from "../transport/retry.ts";
 import { requestedDelayMs, watchPolicy } from "../transport/retry_policy.ts";
 import type { Checkpoint, CheckpointsListResponse, TrainingRun } from "../types.ts";
-import type { WatchEvent, WatchOptions } from "./watch_event.ts";
 import { checkpointKey } from "./checkpoint_key.ts";
 import { checkpointPollers, type Pollers, runPollers, type Snapshot } from "./pollers.ts";
+import type { WatchEvent, WatchOptions } from "./watch_event.ts";
 
 /** The target of a watch: a listing that can be polled. */
 export interface WatchTarget<T> {
@@ -86,7 +86,7 @@ export function watchCheckpoints$(
  * Polls a target and emits the differences between polls: removed items first, then new and changed
  * ones in the server's order.
  *
- * Subscribers with the same target and options share one poller. A late subscriber begins with the
+ * Subscribers with the same target and options share one poller. A late subscriber first receives the
  * items of the last poll.
  */
 export function watch$<T>(
@@ -112,7 +112,7 @@ export function watch$<T>(
     if (poller$ === undefined) {
       const removePoller = () => pollers.delete(key);
       poller$ = poll$(target, intervalMs, maxConsecutiveErrors, random).pipe(
-        // Before subscribers receive the error, since they may subscribe again at once.
+        // Before subscribers receive the error, since they may resubscribe immediately.
         tap({ error: removePoller, unsubscribe: removePoller }),
         share({ connector: () => new ReplaySubject(1) }),
       );
@@ -141,7 +141,10 @@ function poll$<T>(
     initialDelayMs: intervalMs,
     maxDelayMs: Math.max(intervalMs, MAX_BACKOFF_MS),
   };
-  /** Returns the wait after an error: never shorter than the interval, nor than the server's `Retry-After`. */
+  /**
+   * Returns the wait after an error: never shorter than the interval, nor than the server's
+   * `Retry-After`.
+   */
   const delayAfter = (error: unknown, consecutiveErrors: number) => {
     const delayMs = intervalMs + backoffMs(consecutiveErrors - 1, backoff, random);
     return Math.min(MAX_TIMER_MS, Math.max(delayMs, requestedDelayMs(error) ?? 0));
@@ -161,7 +164,7 @@ function poll$<T>(
   );
 }
 
-/** Emits once as soon as the page is visible; at once where there is no page. */
+/** Emits once when the page is visible; immediately where there is no page. */
 const whenVisible$: Observable<unknown> = defer(() => {
   // Type definitions for web workers have no `document`.
   const { document } = globalThis as {

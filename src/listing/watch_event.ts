@@ -1,6 +1,6 @@
 /** Options of a watch. */
 export interface WatchOptions {
-  /** How long to wait after one poll has ended until the next begins, in ms. Default 10 000. */
+  /** How long to wait from the end of one poll to the next, in milliseconds. Default 10 000. */
   readonly intervalMs?: number | undefined;
   /** Whether the first poll's values are emitted, as `added`. Default true. */
   readonly emitInitial?: boolean | undefined;
@@ -8,31 +8,31 @@ export interface WatchOptions {
   readonly maxConsecutiveErrors?: number | undefined;
 }
 
-/** A value is in the list that was not in the one before. */
+/** A value was added to the list. */
 export interface WatchAddedEvent<T> {
-  /** Discriminates the events. */
+  /** Distinguishes the events. */
   readonly type: "added";
   /** The new value. */
   readonly value: T;
 }
 
-/** A value of the list differs from that of the list before. */
+/** A value of the list has changed. */
 export interface WatchChangedEvent<T> {
-  /** Discriminates the events. */
+  /** Distinguishes the events. */
   readonly type: "changed";
-  /** The value now. */
+  /** The new value. */
   readonly value: T;
-  /** The value before. */
+  /** The previous value. */
   readonly previous: T;
 }
 
-/** A value is no longer in the list. */
+/** A value was removed from the list. */
 export interface WatchRemovedEvent<T> {
-  /** Discriminates the events. */
+  /** Distinguishes the events. */
   readonly type: "removed";
   /** The last known value. */
   readonly value: T;
 }
 
-/** What a watch emits: one difference between two polls. */
+/** An event of a watch: one difference between two polls. */
 export type WatchEvent<T> = WatchAddedEvent<T> | WatchChangedEvent<T> | WatchRemovedEvent<T>;

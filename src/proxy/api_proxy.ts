@@ -2,9 +2,9 @@ import { requireOptions } from "../arguments.ts";
 import { type ClientSettings, toClientSettings } from "../client_settings.ts";
 import { followSignedUrl } from "../download/follow_signed_url.ts";
 import { ApiResponseValidationError, HpcaiError, InvalidArgumentError } from "../errors.ts";
-import { requestKey } from "../transport/api_key.ts";
+import { resolveApiKey } from "../transport/resolve_api_key.ts";
 import type { Attempt } from "../transport/attempt.ts";
-import { discardBody } from "../transport/bounded_text.ts";
+import { discardBody } from "../transport/response_body.ts";
 import { type HopResponse, requestInfo } from "../transport/hop.ts";
 import { hopSender } from "../transport/hop_sender.ts";
 import { readText } from "../transport/read_json.ts";
@@ -120,7 +120,7 @@ async function forward(
   settings: ClientSettings,
 ): Promise<Response> {
   const apiKey = typeof settings.apiKey === "function"
-    ? await requestKey(settings.apiKey, settings)
+    ? await resolveApiKey(settings.apiKey, settings)
     : settings.apiKey ?? "";
   const controller = new AbortController();
   const signal = AbortSignal.any([request.signal, controller.signal]);

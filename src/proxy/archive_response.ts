@@ -1,8 +1,7 @@
 import { ApiResponseValidationError } from "../errors.ts";
 import type { Attempt } from "../transport/attempt.ts";
-import { discardBody } from "../transport/bounded_text.ts";
 import { type HopResponse, requestInfo } from "../transport/hop.ts";
-import { mediaType } from "../transport/media_type.ts";
+import { discardBody, mediaType } from "../transport/response_body.ts";
 import { refuseKey } from "./refuse_key.ts";
 import { forwardedHeaders, safeResponse } from "./safe_response.ts";
 

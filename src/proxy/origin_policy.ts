@@ -1,4 +1,4 @@
-import { show } from "../arguments.ts";
+import { inspect } from "../arguments.ts";
 import { isLoopback } from "../client_settings.ts";
 import { InvalidArgumentError } from "../errors.ts";
 
@@ -40,6 +40,6 @@ function requireOrigin(origin: unknown): void {
 function invalidOrigin(value: unknown): InvalidArgumentError {
   return new InvalidArgumentError(
     "allowedOrigins",
-    `must contain origins such as "https://app.example.com", got ${show(value)}`,
+    `must contain origins such as "https://app.example.com", got ${inspect(value)}`,
   );
 }

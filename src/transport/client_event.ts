@@ -1,6 +1,6 @@
 import type { ApiConnectionError, HpcaiError } from "../errors.ts";
 
-/** The endpoint of the API that a call uses. Few values, so that it can name a span or label a metric. */
+/** The endpoint of the API that a call uses: a low-cardinality name for spans and metrics. */
 export type ClientOperation =
   | "listTrainingRuns"
   | "getTrainingRun"
@@ -8,7 +8,7 @@ export type ClientOperation =
   | "downloadCheckpointArchive"
   | "deleteCheckpoint";
 
-/** What all events of a client have. */
+/** The fields of all events of a client. */
 export interface ClientEventBase {
   /** Numbers the calls of a client from 1; all attempts and hops of a call share it. */
   readonly callId: number;
@@ -23,25 +23,25 @@ export interface ClientEventBase {
 }
 
 /**
- * What the events of a hop have. A hop is one HTTP request: the API request itself, each redirect, a
- * signed URL from a JSON response, or a repetition without a range.
+ * The fields of all events of a hop. A hop is one HTTP request: the API request itself, a redirect, a
+ * signed URL from a JSON response, or a request that is repeated without its range.
  */
 export interface HopEventBase extends ClientEventBase {
   /** Numbers the hops of an attempt from 1. */
   readonly hop: number;
-  /** Whether the hop goes to the origin of the API, and not to a storage, for example. */
+  /** Whether the hop goes to the origin of the API, rather than to a storage, for example. */
   readonly isApiOrigin: boolean;
 }
 
-/** A hop is sent, once it is the call's turn (`RestClientOptions.maxConcurrentRequests`). */
+/** A hop is sent. The call has left its queue then (`RestClientOptions.maxConcurrentRequests`). */
 export interface RequestEvent extends HopEventBase {
   /** Distinguishes the events. */
   readonly type: "request";
 }
 
 /**
- * A hop has received the headers of its response, whatever its status. The bytes of an archive follow;
- * the download itself reports their progress.
+ * A hop has received the headers of its response, of any status. The bytes of an archive follow; the
+ * events of the download report their progress.
  */
 export interface ResponseEvent extends HopEventBase {
   /** Distinguishes the events. */
@@ -83,15 +83,15 @@ export interface CallErrorEvent extends ClientEventBase {
 }
 
 /**
- * A call was cancelled by unsubscribing before its response was read. It ends the hop in flight, which
- * has no `response` or `failure` then. A call that is cancelled before its turn has no events.
+ * A call was cancelled by unsubscribing before its response was read. The hop in flight is aborted
+ * without a `response` or `failure`. A call that is cancelled in its queue has no events.
  */
 export interface CancelEvent extends ClientEventBase {
   /** Distinguishes the events. */
   readonly type: "cancel";
 }
 
-/** What happens to a client's calls, for logs, progress indicators and tracing. Holds no secret. */
+/** An event of a client's calls, for logs, progress indicators and tracing. Contains no secret. */
 export type ClientEvent =
   | RequestEvent
   | ResponseEvent

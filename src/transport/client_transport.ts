@@ -11,7 +11,7 @@ export function setTransport(client: object, transport: Transport): void {
 /**
  * The transport of a client.
  *
- * @throws {InvalidArgumentError} if it is no `RestClient`, or one of another copy of this package.
+ * @throws {InvalidArgumentError} if it is not a `RestClient` of this copy of the package.
  */
 export function transportOf(client: object): Transport {
   const transport = transports.get(client);

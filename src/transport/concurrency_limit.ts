@@ -2,9 +2,9 @@ import { asapScheduler, Observable } from "rxjs";
 
 /** The queue of one kind of Observables, first in, first out. */
 interface Queue {
-  /** Starts of the Observables that wait. */
+  /** Functions that subscribe to the waiting Observables. */
   readonly waiting: Set<() => void>;
-  /** A single iterator, since a new one would skip the gaps of removed elements each time. */
+  /** Iterates over `waiting`. Reused, since each new iterator would pass over all removed elements. */
   readonly starts: Iterator<() => void, never>;
 }
 
@@ -17,20 +17,20 @@ function makeQueue(): Queue {
 }
 
 /**
- * Makes a limit: of the Observables that pass through it, at most `max` are subscribed to at once, and
- * the others wait in a queue for each kind.
+ * Makes a limit: of the Observables that pass through it, at most `max` are subscribed to concurrently.
+ * The others wait, in a queue for each kind.
  *
  * - Kinds take turns, so that many Observables of one kind do not delay another kind.
  * - Unsubscribing removes a waiting Observable from its queue.
- * - A slot is free when its Observable has ended or was unsubscribed from. It is used again after the
- *   running code: unsubscribing from many Observables in a loop must not start the last of them.
+ * - A slot is free when its Observable has ended or was unsubscribed from. It is reused
+ *   asynchronously: unsubscribing from many Observables in a loop must not start the last of them.
  */
 export function concurrencyLimit(
   max: number,
 ): <T>(source$: Observable<T>, kind?: string) => Observable<T> {
   /** The queue of each kind, in the order of their turns. */
   const queues = new Map<string, Queue>();
-  let free = max;
+  let freeSlots = max;
   let isStarting = false;
   const nextQueue = (): Queue | undefined => {
     for (const [kind, queue] of [...queues]) {
@@ -42,15 +42,15 @@ export function concurrencyLimit(
     return undefined;
   };
   const startWaiting = () => {
-    // A loop rather than a recursion, since an Observable may end while it is subscribed to.
+    // Not recursive: an Observable may end while it is being subscribed to.
     if (isStarting) return;
     isStarting = true;
-    while (free > 0) {
+    while (freeSlots > 0) {
       const queue = nextQueue();
       if (queue === undefined) break;
       const start = queue.starts.next().value;
       queue.waiting.delete(start);
-      free--;
+      freeSlots--;
       start();
     }
     isStarting = false;
@@ -61,9 +61,9 @@ export function concurrencyLimit(
       queues.set(kind, queue);
       const start = () => {
         source$.subscribe(subscriber);
-        // After the source's own teardown, so that what it does has ended.
+        // Added last, so that it runs after the teardown of the source.
         subscriber.add(() => {
-          free++;
+          freeSlots++;
           if (!isStarting) asapScheduler.schedule(startWaiting);
         });
       };

@@ -1,6 +1,6 @@
 import type { ConnectionObstacle } from "../errors.ts";
 
-/** The parts of Node's globals that tell whether it uses the proxy of the environment. */
+/** The parts of Node's globals that show whether it uses the proxy of the environment. */
 export interface NodeGlobals {
   readonly process?: {
     readonly env?: Readonly<Record<string, string | undefined>>;
@@ -10,7 +10,7 @@ export interface NodeGlobals {
   readonly [DISPATCHER]?: object;
 }
 
-/** Where Node's `fetch` keeps what connects; an app can replace it with one that uses a proxy. */
+/** The key of the dispatcher of Node's `fetch`, which an app can replace with one that uses a proxy. */
 const DISPATCHER = Symbol.for("undici.globalDispatcher.1");
 
 /** What to do about an obstacle to a connection. */
@@ -36,7 +36,7 @@ export function ignoredProxyAdvice(variable: string): string {
 
 /**
  * The environment variable of a proxy that Node ignores, or `undefined` where there is none or that
- * cannot be known: Node uses a proxy only with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`.
+ * is uncertain. Node uses a proxy only with `NODE_USE_ENV_PROXY=1` or `--use-env-proxy`.
  */
 export function ignoredProxy(
   url: URL,

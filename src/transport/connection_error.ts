@@ -21,7 +21,7 @@ export function connectionError(
   );
 }
 
-/** The message of the innermost cause; the outer one is no more than "fetch failed" in Node. */
+/** The message of the innermost cause; in Node the outer one is only "fetch failed". */
 export function deepestReason(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   if (cause.cause !== undefined) return deepestReason(cause.cause);
@@ -29,30 +29,30 @@ export function deepestReason(cause: unknown): string {
   return cause.message || ("code" in cause ? String(cause.code) : cause.name);
 }
 
-const GENERAL = { advice: "Check the network and baseUrl." };
+const DEFAULT_ADVICE = { advice: "Check the network and baseUrl." };
 
 /** What to do about a failed connection, and the proxy that the runtime ignored, if any. */
 export async function connectionAdvice(
   obstacle: ConnectionObstacle | undefined,
   url: URL,
 ): Promise<Pick<ApiConnectionErrorOptions, "advice" | "ignoredProxy">> {
-  // A failure that is retried loads nothing, except where Node may ignore a proxy.
+  // Most failures are retried; the advice is loaded only where it can differ.
   const { process, Deno } = globalThis as RuntimeGlobals;
   const mayIgnoreProxy = Deno === undefined &&
     Object.keys(process?.env ?? {}).some((name) => /^https?_proxy$/i.test(name));
-  if (!obstacle && !mayIgnoreProxy) return GENERAL;
+  if (!obstacle && !mayIgnoreProxy) return DEFAULT_ADVICE;
   try {
-    const advices = await import("./connection_advice.ts");
-    if (obstacle) return { advice: advices.obstacleAdvice(obstacle, url) };
-    const ignoredProxy = advices.ignoredProxy(url, globalThis);
-    if (!ignoredProxy) return GENERAL;
-    return { advice: advices.ignoredProxyAdvice(ignoredProxy), ignoredProxy };
+    const module = await import("./connection_advice.ts");
+    if (obstacle) return { advice: module.obstacleAdvice(obstacle, url) };
+    const ignoredProxy = module.ignoredProxy(url, globalThis);
+    if (!ignoredProxy) return DEFAULT_ADVICE;
+    return { advice: module.ignoredProxyAdvice(ignoredProxy), ignoredProxy };
   } catch {
-    return GENERAL;
+    return DEFAULT_ADVICE;
   }
 }
 
-/** The globals that tell Node from Deno, which uses the proxy of the environment. */
+/** The globals that distinguish Node from Deno, which uses the proxy of the environment. */
 interface RuntimeGlobals {
   readonly Deno?: object;
   readonly process?: { readonly env?: object };

@@ -3,13 +3,13 @@ import type { ConnectionObstacle } from "../errors.ts";
 /** Codes of the certificate checks of Node and Bun: OpenSSL's names, and `ERR_TLS_CERT_…`. */
 const CERTIFICATE_CODES = /CERT|CRL|^UNABLE_TO_|^INVALID_|^HOSTNAME_|^PATH_LENGTH/;
 
-/** How rustls begins the message about a certificate; Deno's errors have no code. */
+/** A part of rustls's message about a certificate; Deno's errors have no code. */
 const DENO_CERTIFICATE = "invalid peer certificate";
 
 /**
  * Why no attempt to connect can succeed, or `undefined` where another one may.
  *
- * @param cause What `fetch` rejected with, its chain of causes without a circle.
+ * @param cause What `fetch` rejected with, with a finite chain of causes.
  * @param url The URL of the request.
  */
 export async function connectionObstacle(
@@ -23,10 +23,10 @@ export async function connectionObstacle(
     if (CERTIFICATE_CODES.test(code) || error.message.includes(DENO_CERTIFICATE)) {
       return "certificate";
     }
-    // A runtime that connects to blocked ports has a code for why it could not.
+    // An error with a code comes from a runtime that does not block ports.
     if (code !== "") port = "";
   }
-  // The default port, which most requests go to, is not blocked.
+  // The default port is not blocked.
   if (port === "") return undefined;
   try {
     const { BLOCKED_PORTS } = await import("./blocked_ports.ts");

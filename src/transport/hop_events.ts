@@ -11,16 +11,16 @@ import { type Hop, type HopResponse, requestInfo, type SendHop } from "./hop.ts"
 import type { Redact } from "./redact.ts";
 import { requestIdOf } from "./request_id.ts";
 
-/** What the call adds to the events of its hops. */
+/** The fields that the call adds to the events of its hops. */
 export type CallInfo = Pick<ClientEventBase, "callId" | "operation" | "attempt">;
 
-/** An event of a hop, to which the call adds its part. */
+/** An event of a hop without the fields of the call. */
 export type HopEvent =
   | Omit<RequestEvent, keyof CallInfo>
   | Omit<ResponseEvent, keyof CallInfo>
   | Omit<FailureEvent, keyof CallInfo>;
 
-/** What the events of hops depend on. */
+/** How to report hops. */
 export interface HopEventSettings {
   /** The API's URL, whose origin hops are compared with. */
   readonly baseUrl: URL;
@@ -33,15 +33,15 @@ export interface HopEventSettings {
 export interface ObservedHops {
   /** Sends a hop: emits `request`, then `response` or `failure`. */
   readonly send: SendHop;
-  /** The latest hop, as errors may show it. */
-  latest(): ApiRequestInfo | undefined;
+  /** The latest hop, as errors may contain it. */
+  latestRequest(): ApiRequestInfo | undefined;
   /** Emits the `failure` of the hop in flight, if there is one. */
-  fail(error: ApiConnectionError): void;
+  reportFailure(error: ApiConnectionError): void;
 }
 
 /**
- * Reports the hops of an attempt, numbered from 1. Once the signal is aborted no more events follow, so
- * that none comes after the call's own `cancel` or `error`.
+ * Reports the hops of an attempt, numbered from 1. Once the signal is aborted, no event follows, so
+ * that none comes after the call's `cancel` or `error`.
  *
  * @param send The layer below.
  */
@@ -50,23 +50,23 @@ export function observeHops(
   { baseUrl, redact, signal, emit }: HopEventSettings,
 ): ObservedHops {
   let number = 0;
-  let latest: ApiRequestInfo | undefined;
-  let fail = (_error: ApiConnectionError): void => {};
+  let latestRequest: ApiRequestInfo | undefined;
+  let reportFailure = (_error: ApiConnectionError): void => {};
 
-  const sendObserved = async (hop: Hop): Promise<HopResponse> => {
+  const sendAndReport = async (hop: Hop): Promise<HopResponse> => {
     const startedAt = asyncScheduler.now();
-    latest = requestInfo({ hop }, redact);
+    latestRequest = requestInfo({ hop }, redact);
     const base: Omit<HopEventBase, keyof CallInfo> = {
       method: hop.method,
-      url: latest.requestUrl,
+      url: latestRequest.requestUrl,
       hop: ++number,
       isApiOrigin: hop.url.origin === baseUrl.origin,
     };
     const end = () => {
-      fail = () => {};
+      reportFailure = () => {};
       return asyncScheduler.now() - startedAt;
     };
-    fail = (error) => emit({ type: "failure", ...base, error, durationMs: end() });
+    reportFailure = (error) => emit({ type: "failure", ...base, error, durationMs: end() });
     emit({ type: "request", ...base });
     // A subscriber of the event may have unsubscribed from the call.
     signal.throwIfAborted();
@@ -74,14 +74,18 @@ export function observeHops(
       const response = await send(hop);
       const { status, headers } = response;
       const requestId = requestIdOf(headers, redact);
-      latest = { ...latest, requestId };
+      latestRequest = { ...latestRequest, requestId };
       emit({ type: "response", ...base, status, requestId, durationMs: end() });
       return { hop, response };
     } catch (error) {
-      if (!signal.aborted && error instanceof ApiConnectionError) fail(error);
+      if (!signal.aborted && error instanceof ApiConnectionError) reportFailure(error);
       throw error;
     }
   };
 
-  return { send: sendObserved, latest: () => latest, fail: (error) => fail(error) };
+  return {
+    send: sendAndReport,
+    latestRequest: () => latestRequest,
+    reportFailure: (error) => reportFailure(error),
+  };
 }

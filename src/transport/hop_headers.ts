@@ -9,8 +9,8 @@ export interface TrustedHeaders {
 }
 
 /**
- * The headers of a hop. The key and the caller's headers, which may hold secrets too, are added to
- * trusted hops only. The hop's own headers replace the caller's.
+ * The headers of a hop. Only trusted hops have the key and the caller's headers, which may contain
+ * secrets too. The hop's own headers replace the caller's.
  */
 export function hopHeaders(hop: Hop, { apiKey, headers }: TrustedHeaders): Headers {
   const all = new Headers(hop.isTrusted ? headers : undefined);

@@ -2,8 +2,8 @@ import { catchError, type MonoTypeOperatorFunction, of } from "rxjs";
 import { isAlreadyDeleted, mayHaveSucceeded } from "./retry_policy.ts";
 
 /**
- * Treats a deletion as done if an earlier attempt may have reached the server, and this one finds
- * nothing to delete. Applied to each attempt of one call.
+ * Treats a 404 as success if an earlier attempt of the same deletion may have succeeded, since its
+ * response was lost. Applied to each attempt of one call.
  */
 export function acceptLostDelete(): MonoTypeOperatorFunction<void> {
   let mayBeDeleted = false;

@@ -1,14 +1,14 @@
 import { ApiResponseValidationError, LimitExceededError } from "../errors.ts";
-import { type Decode, JsonFault } from "../json.ts";
+import { type Decode, JsonMismatch } from "../json.ts";
 import type { Attempt, ReadResponse } from "./attempt.ts";
-import { boundedText } from "./bounded_text.ts";
+import { readBoundedText } from "./response_body.ts";
 import { connectionError } from "./connection_error.ts";
 import { type HopResponse, requestInfo } from "./hop.ts";
 import { redactedCause } from "./redact.ts";
 import { excerpt } from "./status_error.ts";
 
-/** How much of the description of a fault is kept: it repeats a value of any length. */
-const MAX_FAULT_CHARACTERS = 200;
+/** How many characters of the description of a mismatch are kept. */
+const MAX_PROBLEM_CHARACTERS = 200;
 
 /** Makes a function that reads and decodes the JSON of a response. */
 export function readJson<T>(decode: Decode<T>): ReadResponse<T> {
@@ -30,9 +30,9 @@ export function readJson<T>(decode: Decode<T>): ReadResponse<T> {
     }
     try {
       return decode(json);
-    } catch (fault) {
-      if (!(fault instanceof JsonFault)) throw fault;
-      throw invalid(attempt.redact(fault.problem).slice(0, MAX_FAULT_CHARACTERS), fault.path);
+    } catch (error) {
+      if (!(error instanceof JsonMismatch)) throw error;
+      throw invalid(attempt.redact(error.problem).slice(0, MAX_PROBLEM_CHARACTERS), error.path);
     }
   };
 }
@@ -42,7 +42,7 @@ export async function readText(
   from: HopResponse,
   { maxJsonBytes, redact }: Attempt,
 ): Promise<string> {
-  const { text, isWhole } = await boundedText(from.response, maxJsonBytes).catch((error) => {
+  const { text, isWhole } = await readBoundedText(from.response, maxJsonBytes).catch((error) => {
     const cause = redactedCause(error, redact);
     throw connectionError("The connection was lost during the response", cause, from, redact);
   });

@@ -1,31 +1,31 @@
-/** Replaces a secret. */
+/** The replacement for a secret. */
 const REDACTED = "[redacted]";
 
-/** Removes the secrets from a text of a server or a runtime. */
+/** Removes the secrets from a text that a server or a runtime wrote. */
 export type Redact = (text: string) => string;
 
 /** The secrets of a request and its responses. */
 export interface Redactor {
-  /** Removes the key, known queries, and what looks like the query of a URL. */
+  /** Removes the key, the caller's headers, known queries, and what looks like the query of a URL. */
   readonly redact: Redact;
   /** Makes the values in a URL's query, such as a signature, secret. */
   hideQuery(url: URL): void;
 }
 
-/** Shorter values are no signatures, and removing them would make texts unreadable. */
+/** Shorter values are not signatures, and removing them would make texts unreadable. */
 const MIN_SECRET_LENGTH = 8;
 
-/** Secrets with fewer letters and digits could be words of any text. */
+/** A secret with fewer letters and digits could be part of any text. */
 const MIN_LETTERS = 4;
 
-/** The longest redacted text. */
-const MAX_CHARACTERS = 4096;
+/** The longest result. */
+const MAX_RESULT_CHARACTERS = 4096;
 
-/** How much of a text is redacted, so that there is enough left after removing secrets. */
-const MAX_SHOWN = 2 * MAX_CHARACTERS;
+/** How much of a text is redacted, so that enough is left after removing secrets. */
+const MAX_REDACTED_CHARACTERS = 2 * MAX_RESULT_CHARACTERS;
 
 /** How much of a text is searched: a secret may begin near the end of the redacted part. */
-const MAX_SEARCHED = 2 * MAX_SHOWN;
+const MAX_SEARCHED_CHARACTERS = 2 * MAX_REDACTED_CHARACTERS;
 
 /** How many layers of encoding are removed: more than servers and proxies add. */
 const MAX_LAYERS = 3;
@@ -49,19 +49,19 @@ type Layer = readonly [text: string, at: readonly number[]];
 
 /** A text with each of its layers of encoding removed in turn, the outermost first. */
 function layersOf(text: string, at: readonly number[] = [], layersLeft = MAX_LAYERS): Layer[] {
-  let decoded = "";
+  let decodedText = "";
   let index = 0;
   const starts: number[] = [];
   for (const [token, hex, decimal, amp] of text.matchAll(CHARACTER)) {
     const code = hex ? `0x${hex}` : amp ? 38 : decimal;
     const character = code ? String.fromCharCode(Number(code)) : token.length > 1 ? "" : token;
     if (character) starts.push(at[index] ?? index);
-    decoded += character;
+    decodedText += character;
     index += token.length;
   }
   starts.push(at[index] ?? index);
-  const isLast = decoded === text || layersLeft === 0;
-  return [[text, at], ...(isLast ? [] : layersOf(decoded, starts, layersLeft - 1))];
+  const isLast = decodedText === text || layersLeft === 0;
+  return [[text, at], ...(isLast ? [] : layersOf(decodedText, starts, layersLeft - 1))];
 }
 
 /** The Base64 forms of a text at each offset in a longer one, without the characters at the edges. */
@@ -89,13 +89,13 @@ export function redactor(apiKey: string | undefined, headers: Headers = new Head
     }
   };
   const hideValue = (value: string) => {
-    // Also without a scheme such as `Bearer`.
+    // A scheme such as `Bearer` may be missing where the value is repeated.
     for (const part of [value, value.replace(/^\S+\s+/, "")]) {
       if (part.length >= MIN_SECRET_LENGTH) hide(part);
     }
   };
   // Deferred until something is redacted, since most requests redact nothing but a URL.
-  const pending = [() => {
+  const deferredSecrets = [() => {
     if (apiKey !== undefined) {
       hide(apiKey, 1);
       base64Forms(apiKey).forEach((form) => hide(form));
@@ -117,17 +117,19 @@ export function redactor(apiKey: string | undefined, headers: Headers = new Head
 
   return {
     redact: (text) => {
-      pending.splice(0).forEach((hideMore) => hideMore());
-      let redacted = "";
+      deferredSecrets.splice(0).forEach((hideMore) => hideMore());
+      let result = "";
       let end = 0;
-      for (const [from, to] of findSecrets(text.slice(0, MAX_SEARCHED))) {
-        if (from >= end && from < MAX_SHOWN) redacted += text.slice(end, from) + REDACTED;
+      for (const [from, to] of findSecrets(text.slice(0, MAX_SEARCHED_CHARACTERS))) {
+        if (from >= end && from < MAX_REDACTED_CHARACTERS) {
+          result += text.slice(end, from) + REDACTED;
+        }
         end = Math.max(end, to);
       }
-      return (redacted + text.slice(end, MAX_SHOWN)).slice(0, MAX_CHARACTERS);
+      return (result + text.slice(end, MAX_REDACTED_CHARACTERS)).slice(0, MAX_RESULT_CHARACTERS);
     },
     hideQuery: ({ search, searchParams }) => {
-      pending.push(() => {
+      deferredSecrets.push(() => {
         const encoded = search.slice(1).split("&").map((pair) => pair.slice(pair.indexOf("=") + 1));
         [...encoded, ...searchParams.values()].forEach(hideValue);
       });
@@ -135,7 +137,7 @@ export function redactor(apiKey: string | undefined, headers: Headers = new Head
   };
 }
 
-/** The longest chain of causes; a longer one may be a circle. */
+/** How many causes are kept; a longer chain may be a circle. */
 const MAX_CAUSES = 5;
 
 /**
@@ -157,7 +159,7 @@ export function redactedCause(thrown: unknown, redact: Redact, depth = MAX_CAUSE
   return Object.assign(cause, code);
 }
 
-/** The part of a URL that may be shown: without credentials, query and fragment. */
-export function shownUrl(url: URL): string {
+/** A URL without its credentials, query and fragment, which may be secrets. */
+export function urlWithoutQuery(url: URL): string {
   return `${url.origin}${url.pathname}`;
 }

@@ -1,7 +1,7 @@
 import type { Redact } from "./redact.ts";
 
-/** Where servers, object stores and proxies in front of them put the id of a request. */
-const HEADERS: readonly string[] = [
+/** The headers for the id of a request, of servers, object stores and proxies. */
+const REQUEST_ID_HEADERS: readonly string[] = [
   "x-request-id",
   "request-id",
   "x-amzn-requestid",
@@ -11,12 +11,12 @@ const HEADERS: readonly string[] = [
   "cf-ray",
 ];
 
-/** The id that the server gave a request, the first found, without secrets. */
+/** The id that the server gave a request, without secrets; the first that is found. */
 export function requestIdOf(
   headers: Pick<Headers, "get"> | undefined,
   redact: Redact,
 ): string | undefined {
-  for (const name of HEADERS) {
+  for (const name of REQUEST_ID_HEADERS) {
     const id = headers?.get(name);
     if (id) return redact(id);
   }

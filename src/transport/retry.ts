@@ -11,17 +11,17 @@ import type { HpcaiError } from "../errors.ts";
 import type { RetryOptions } from "../options.ts";
 import { requestedDelayMs, type RetryPolicy } from "./retry_policy.ts";
 
-/** How to wait while the server is at work, which a policy decides with `wait`. */
+/** How to wait while the server builds an archive, which a policy decides with `wait`. */
 export interface Preparation {
-  /** The longest wait from the first error that asked for it, in milliseconds. */
+  /** The longest wait from the first such error, in milliseconds. */
   readonly limitMs: number;
   /** Called with the milliseconds until the next attempt. */
   onWait(delayMs: number): void;
 }
 
-/** What `retryWithBackoff` needs besides counts and delays. */
+/** What `retryWithBackoff` depends on besides counts and delays. */
 export interface RetryBehaviour<T> {
-  /** What follows an error. */
+  /** Decides what follows an error. */
   readonly policy: RetryPolicy;
   /** Called with the error of an attempt that is retried or waited for, and the wait in milliseconds. */
   readonly onRetry?: (error: HpcaiError, delayMs: number) => void;
@@ -32,7 +32,7 @@ export interface RetryBehaviour<T> {
    * from the first error where there was none. Default `maxElapsedMs`.
    */
   readonly retryForMs?: () => number;
-  /** Which values restore count and time; default all. */
+  /** Whether a value resets count and time. Default: all do. */
   readonly isProgress?: (value: T) => boolean;
   /** Returns numbers from 0 up to but not including 1. */
   readonly random?: () => number;
@@ -43,8 +43,8 @@ export interface RetryBehaviour<T> {
  * progress, and at most `maxRetries` times in a row.
  *
  * The wait is the server's `Retry-After`, or else a random part of an exponentially growing ceiling
- * ("full jitter"), so that many clients do not return at the same moment. A random wait that would
- * outlast the time is cut to its end, so that the last attempt is made then. An error whose
+ * ("full jitter"), so that many clients do not retry at the same time. A random wait that would exceed
+ * `retryForMs` is shortened, so that the last attempt is made at that time. An error whose
  * `Retry-After` exceeds `maxRetryAfterMs` is not retried.
  */
 export function retryWithBackoff<T>(
@@ -103,7 +103,7 @@ export function retryWithBackoff<T>(
 /** More doublings would give NaN where the first delay is 0. */
 const MAX_DOUBLINGS = 30;
 
-/** A random part of the ceiling after so many failures. */
+/** A random wait up to the ceiling for a number of failures, in milliseconds. */
 export function backoffMs(
   failures: number,
   { initialDelayMs, maxDelayMs }: Pick<RetryOptions, "initialDelayMs" | "maxDelayMs">,

@@ -9,14 +9,14 @@ import {
 
 /**
  * What follows a failed attempt: another attempt that counts as a retry (`retry`), another one that
- * does not, since the server is at work and not in trouble (`wait`), or nothing (`fail`).
+ * does not, since the server is still building the archive (`wait`), or none (`fail`).
  */
 export type RetryDecision = "retry" | "wait" | "fail";
 
-/** Decides what follows an error. It may count, so each run of an operation makes its own. */
+/** Decides what follows an error. It may count errors, so each run of an operation needs a new one. */
 export type RetryPolicy = (error: unknown) => RetryDecision;
 
-/** How often a call requests a new signed URL. A storage that refuses more of them refuses all. */
+/** How often a call replaces a signed URL that the storage refuses. */
 const MAX_RENEWALS = 3;
 
 /**
@@ -47,13 +47,12 @@ export function transferPolicy(
 }
 
 /**
- * The policy of a watch, which outlasts errors that a call does not: only what another poll cannot
- * change ends it.
+ * The policy of a watch: all errors are retried but those that another poll cannot change.
  *
- * @param isOfOneRun Whether it watches one run, which may not exist, or no longer.
+ * @param isOneRun Whether it watches one run, so that a 404 cannot change.
  */
-export function watchPolicy(isOfOneRun: boolean): RetryPolicy {
-  const fatal = isOfOneRun ? [401, 403, 404] : [401, 403];
+export function watchPolicy(isOneRun: boolean): RetryPolicy {
+  const fatal = isOneRun ? [401, 403, 404] : [401, 403];
   return (error) =>
     error instanceof InvalidArgumentError ||
       error instanceof ApiStatusError && fatal.includes(error.status)
@@ -62,8 +61,8 @@ export function watchPolicy(isOfOneRun: boolean): RetryPolicy {
 }
 
 /**
- * Whether another attempt may succeed: the connection failed, the attempt timed out, or the status is
- * that of a passing state. `x-should-retry` overrides the status.
+ * Whether another attempt may succeed: the connection failed, the attempt timed out, or the status stands
+ * for a temporary state. `x-should-retry` overrides the status.
  */
 export function isTransient(error: unknown): error is ApiConnectionError | ApiStatusError {
   if (error instanceof ApiConnectionError) {
@@ -93,9 +92,9 @@ function isExpiredUrl(error: unknown): boolean {
       status === 400 && /Expired|Token|^AccessDenied$/.test(code));
 }
 
-/** The wait that the server asks for, in milliseconds, where it asks for one. */
+/** The value of `retry-after-ms` or `Retry-After`, in milliseconds, where the server sent one. */
 export function requestedDelayMs(error: unknown): number | undefined {
-  // 0 asks for no wait; a busy server would get thousands of requests.
+  // 0 counts as none, since retries without a wait would overload the server.
   return error instanceof ApiStatusError && error.retryAfterMs || undefined;
 }
 

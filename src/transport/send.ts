@@ -1,6 +1,6 @@
-import { show } from "../arguments.ts";
+import { inspect } from "../arguments.ts";
 import type { ConnectionObstacle } from "../errors.ts";
-import { discardBody } from "./bounded_text.ts";
+import { discardBody } from "./response_body.ts";
 import { connectionAdvice, connectionError } from "./connection_error.ts";
 import { connectionObstacle } from "./connection_obstacle.ts";
 import type { Hop } from "./hop.ts";
@@ -14,8 +14,8 @@ export interface SendSettings {
 }
 
 /**
- * Sends a hop. This is the only place that calls the `fetch` of the options; whether the response is
- * a redirect or an error status is for the layers around it.
+ * Sends a hop. No other function calls the option `fetch`. The layers around this one treat redirects and
+ * error statuses.
  *
  * @param hop The hop.
  * @param headers All its headers, the key included.
@@ -27,22 +27,22 @@ export async function send(
   { fetch, signal, redact }: SendSettings,
 ): Promise<Response> {
   const { method, url } = hop;
-  let isFaulty = false;
+  let isInvalid = false;
   try {
-    // `redirect: "manual"`, since fetch itself would forward X-API-Key to another origin. Called without
-    // a receiver, since a browser's fetch accepts none but the window.
+    // `redirect: "manual"`, since fetch itself would forward X-API-Key to another origin. Called as a
+    // function, not as a method, since a browser's fetch accepts only the window as `this`.
     const response = await fetch(url.href, { method, headers, redirect: "manual", signal });
     if (signal.aborted) {
-      // This fetch ignores the signal.
+      // The option `fetch` ignores the signal.
       await discardBody(response);
       throw signal.reason;
     }
     if (isUnreadResponse(response)) return response;
-    isFaulty = true;
-    throw new TypeError(`expected an unread Response, got ${show(response)}`);
+    isInvalid = true;
+    throw new TypeError(`expected an unread Response, got ${inspect(response)}`);
   } catch (error) {
     const cause = redactedCause(error, redact);
-    const obstacle = isFaulty ? "fetch" : await connectionObstacle(cause, url);
+    const obstacle = isInvalid ? "fetch" : await connectionObstacle(cause, url);
     throw connectionError(
       obstacle ? PROBLEMS[obstacle] : "The connection failed",
       cause,
@@ -63,7 +63,7 @@ const PROBLEMS: Readonly<Record<ConnectionObstacle, string>> = {
   fetch: "The fetch function failed",
 };
 
-/** Whether a value is a response that was not read yet, of this realm or library or of another. */
+/** Whether a value is a response whose body is unread; it may belong to another realm or a polyfill. */
 function isUnreadResponse(value: Partial<Response> | null | undefined): boolean {
   return typeof value?.status === "number" && typeof value.headers?.get === "function" &&
     !value.bodyUsed;

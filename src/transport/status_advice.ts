@@ -17,7 +17,7 @@ export function statusAdvice(
   }[status];
 }
 
-/** A duration in the unit that suits it, rounded up. */
+/** A duration in seconds or minutes, rounded up. */
 function duration(ms: number): string {
   return ms > 2 * MINUTE_MS ? `${Math.ceil(ms / MINUTE_MS)} minutes` : `${Math.ceil(ms / 1000)} s`;
 }

@@ -5,22 +5,22 @@ import {
   apiStatusError,
 } from "../errors.ts";
 import { isObject } from "../json.ts";
-import { boundedText } from "./bounded_text.ts";
+import { readBoundedText } from "./response_body.ts";
 import { type HopResponse, requestInfo } from "./hop.ts";
 import type { Redact } from "./redact.ts";
 import { statusAdvice } from "./status_advice.ts";
 
-/** How much of an error response is read, which is enough for any message. */
+/** How much of an error response is read. */
 const MAX_ERROR_BODY_BYTES = 64 * 1024;
 
 /** How much of a body an error's message repeats, in characters. */
 const EXCERPT_CHARACTERS = 200;
 
-/** What an endpoint does with error statuses. */
+/** How an endpoint treats error statuses. */
 export interface StatusRules {
-  /** Error statuses that are responses like others. */
+  /** Error statuses that count as success. */
   readonly alsoAccepted?: readonly number[];
-  /** What to do about error statuses that have a meaning of their own at the endpoint. */
+  /** The advice for error statuses that have a specific meaning at the endpoint. */
   readonly adviceFor?: Readonly<Record<number, string>>;
 }
 
@@ -42,7 +42,7 @@ export async function requireSuccess(
  * @param response The response, its body unread.
  * @param request The request that got it.
  * @param redact Removes secrets.
- * @param adviceFor What to do about statuses that have a meaning of their own at the endpoint.
+ * @param adviceFor The advice for statuses that have a specific meaning at the endpoint.
  */
 export async function statusError(
   response: Response,
@@ -87,7 +87,9 @@ export interface ErrorBody {
 
 /** Reads the body of an error response in any of the shapes of {@linkcode statusError}. */
 export async function readErrorBody(response: Response, redact: Redact): Promise<ErrorBody> {
-  const { text } = await boundedText(response, MAX_ERROR_BODY_BYTES).catch(() => ({ text: "" }));
+  const { text } = await readBoundedText(response, MAX_ERROR_BODY_BYTES).catch(() => ({
+    text: "",
+  }));
   if (text.trim() === "") return { message: "the response is empty" };
   const body = parseRedacted(text, redact);
   if (!isObject(body)) {
@@ -100,7 +102,7 @@ export async function readErrorBody(response: Response, redact: Redact): Promise
     body;
   const code = typeof error === "string" ? error : undefined;
   return {
-    message: [message, detail, validationFaults(detail), code].map(oneLine).find(Boolean) ??
+    message: [message, detail, joinValidationErrors(detail), code].map(toOneLine).find(Boolean) ??
       `the response is ${excerpt(text, redact)}`,
     code,
     details,
@@ -108,24 +110,26 @@ export async function readErrorBody(response: Response, redact: Redact): Promise
 }
 
 /** A text on one line, without control characters and without a full stop at its end. */
-function oneLine(text: unknown): string | undefined {
+function toOneLine(text: unknown): string | undefined {
   return typeof text === "string"
     ? text.replace(/[\s\p{Cc}]+/gu, " ").trim().replace(/\.$/, "")
     : undefined;
 }
 
-/** Joins FastAPI's list of faults, `[{loc: ["query", "limit"], msg: "…"}]`, into one clause. */
-function validationFaults(detail: unknown): string | undefined {
+/**
+ * Joins FastAPI's list of validation errors, `[{loc: ["query", "limit"], msg: "…"}]`, into one clause.
+ */
+function joinValidationErrors(detail: unknown): string | undefined {
   if (!Array.isArray(detail)) return undefined;
-  const faults = detail.filter(isObject).map(({ loc, msg }) =>
+  const clauses = detail.filter(isObject).map(({ loc, msg }) =>
     [Array.isArray(loc) ? loc.filter(isPlain).join(".") : "", isPlain(msg) ? msg : ""]
       .filter((part) => part !== "").join(": ")
   );
-  return faults.length === 0 ? undefined : faults.join("; ");
+  return clauses.length === 0 ? undefined : clauses.join("; ");
 }
 
 function parseRedacted(text: string, redact: Redact): unknown {
-  // A response with a success status can be larger, and searching all of it takes too long.
+  // The excerpt of a JSON response may be taken from a larger text, whose redaction would take too long.
   if (text.length > MAX_ERROR_BODY_BYTES) return undefined;
   try {
     return JSON.parse(text, (_key, value) => {
@@ -145,11 +149,13 @@ function isPlain(value: unknown): value is string | number {
 /** The beginning of a body on one line, in quotes, without markup and secrets; "" for an empty body. */
 export function excerpt(text: string, redact: Redact): string {
   const json = parseRedacted(text, redact);
-  const plain = redact(json === undefined ? text : JSON.stringify(json))
+  const plainText = redact(json === undefined ? text : JSON.stringify(json))
     .replace(/<(style|script)\b[\s\S]*?<\/\1>|<[^<>]*>/gi, " ").replace(/\s+/g, " ").trim();
-  if (plain === "") return "";
+  if (plainText === "") return "";
   return JSON.stringify(
-    plain.length > EXCERPT_CHARACTERS ? `${plain.slice(0, EXCERPT_CHARACTERS)}…` : plain,
+    plainText.length > EXCERPT_CHARACTERS
+      ? `${plainText.slice(0, EXCERPT_CHARACTERS)}…`
+      : plainText,
   );
 }
 
@@ -162,7 +168,7 @@ function retryAfterMs(header: string | null): number | undefined {
   return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
 }
 
-/** Reads a number of a unit that has so many milliseconds. */
+/** Reads a number in a unit of `unitMs` milliseconds. */
 function milliseconds(header: string | null, unitMs: number): number | undefined {
   return /^\s*\d+(\.\d+)?\s*$/.test(header ?? "") ? Math.ceil(Number(header) * unitMs) : undefined;
 }

@@ -10,13 +10,13 @@ import {
 import { type ClientSettings, overrideSettings, toClientSettings } from "../client_settings.ts";
 import { type ApiRequestInfo, ApiTimeoutError } from "../errors.ts";
 import type { ClientOverrides, RestClientOptions, RetryOptions } from "../options.ts";
-import { abortable } from "./abortable.ts";
-import { requestKey } from "./api_key.ts";
+import { fromAbortable } from "./from_abortable.ts";
+import { resolveApiKey } from "./resolve_api_key.ts";
 import type { Attempt, ReadResponse } from "./attempt.ts";
 import type { ClientEvent, ClientOperation } from "./client_event.ts";
 import { concurrencyLimit } from "./concurrency_limit.ts";
 import { hopSender } from "./hop_sender.ts";
-import { shownUrl } from "./redact.ts";
+import { urlWithoutQuery } from "./redact.ts";
 import { type Preparation, retryWithBackoff } from "./retry.ts";
 import { archivePolicy, callPolicy } from "./retry_policy.ts";
 import { type RouteOptions, routeUrl } from "./route_url.ts";
@@ -35,18 +35,18 @@ export interface ApiRequest extends RouteOptions, StatusRules {
 
 /** Turns requests into Observables of their responses. */
 export interface Transport {
-  /** What happens to the requests. */
+  /** Reports the requests. */
   readonly events$: Observable<ClientEvent>;
   /** How failed requests are retried. Throws if the client's options are invalid. */
   retryOptions(): RetryOptions;
   /**
-   * Makes the transfer of an archive wait for its turn. The limit is another one than that of requests,
-   * which the transfer needs too. Throws if the client's options are invalid.
+   * Makes the transfer of an archive wait for its turn. Its limit is separate from that of requests,
+   * which also applies to the requests of a transfer. Throws if the client's options are invalid.
    */
   limitTransfers<T>(transfer$: Observable<T>): Observable<T>;
   /**
-   * Sends a request when it is its turn, with timeout and retries. Cold; emits what `read` makes of the
-   * response, once.
+   * Sends a request when it is its turn, with timeout and retries. Cold; emits the result of `read` once
+   * and completes.
    *
    * @param request The request.
    * @param read Reads a response with a success status.
@@ -57,13 +57,13 @@ export interface Transport {
     read: ReadResponse<T>,
     eachAttempt?: MonoTypeOperatorFunction<T>,
   ): Observable<T>;
-  /** A transport with other settings and the same limits, numbers of calls, and `events$`. */
+  /** Makes a transport with other settings that shares limits, call ids and `events$` with this one. */
   with(overrides: ClientOverrides): Transport;
 }
 
 /** Makes a transport. Invalid options are the error of each request. */
 export function createTransport(options: RestClientOptions): Transport {
-  const own = lazyOutcome(() => {
+  const clientState = deferError(() => {
     const settings = toClientSettings(options);
     return {
       settings,
@@ -78,16 +78,15 @@ export function createTransport(options: RestClientOptions): Transport {
   const transportWith = (settingsOf: () => ClientSettings): Transport => ({
     events$,
     retryOptions: () => settingsOf().retry,
-    limitTransfers: (transfer$) => own().limitTransfers(transfer$),
-    with: (overrides) =>
-      transportWith(lazyOutcome(() => overrideSettings(settingsOf(), overrides))),
+    limitTransfers: (transfer$) => clientState().limitTransfers(transfer$),
+    with: (overrides) => transportWith(deferError(() => overrideSettings(settingsOf(), overrides))),
     request$: (request, read, eachAttempt = (attempt$) => attempt$) =>
       defer(() => {
         const settings = settingsOf();
         const { timeoutMs, retry } = settings;
         const { operation, method, preparation, retryForMs = retry.maxElapsedMs } = request;
         const url = routeUrl(settings.baseUrl, request);
-        const info: ApiRequestInfo = { method, requestUrl: shownUrl(url) };
+        const info: ApiRequestInfo = { method, requestUrl: urlWithoutQuery(url) };
         const callId = ++lastCallId;
         let attempts = 0;
         let hasResponse = false;
@@ -96,11 +95,11 @@ export function createTransport(options: RestClientOptions): Transport {
         const attempt$ = defer(() => {
           const call = { callId, operation, attempt: ++attempts };
           let attempt: Attempt | undefined;
-          return abortable(async (controller) => {
+          return fromAbortable(async (controller) => {
             const { signal } = controller;
             const { apiKey: key, maxJsonBytes } = settings;
-            // Not awaited where there is no function, so that the request is sent at once.
-            const apiKey = typeof key === "function" ? await requestKey(key, settings) : key;
+            // A key that is not a function is not awaited, so that the request is sent synchronously.
+            const apiKey = typeof key === "function" ? await resolveApiKey(key, settings) : key;
             signal.throwIfAborted();
             attempt = {
               ...hopSender({
@@ -126,8 +125,8 @@ export function createTransport(options: RestClientOptions): Transport {
             timeout({
               first: timeoutMs,
               with: () => {
-                const error = timeoutError(timeoutMs, attempt?.latest() ?? info);
-                attempt?.fail(error);
+                const error = timeoutError(timeoutMs, attempt?.latestRequest() ?? info);
+                attempt?.reportFailure(error);
                 return throwError(() => error);
               },
             }),
@@ -135,7 +134,7 @@ export function createTransport(options: RestClientOptions): Transport {
         });
 
         return attempt$.pipe(
-          (attempt$) => own().limitRequests(attempt$, operation),
+          (attempt$) => clientState().limitRequests(attempt$, operation),
           eachAttempt,
           retryWithBackoff(retry, {
             policy: preparation === undefined ? callPolicy() : archivePolicy(),
@@ -147,7 +146,7 @@ export function createTransport(options: RestClientOptions): Transport {
             next: () => hasResponse = true,
             error: (error) => events.next({ type: "error", ...base(), error }),
             unsubscribe: () => {
-              // Before its turn a call has no events.
+              // A call that is still in its queue has no events.
               if (!hasResponse && attempts > 0) events.next({ type: "cancel", ...base() });
             },
           }),
@@ -155,7 +154,7 @@ export function createTransport(options: RestClientOptions): Transport {
       }),
   });
 
-  return transportWith(() => own().settings);
+  return transportWith(() => clientState().settings);
 }
 
 function timeoutError(timeoutMs: number, request: ApiRequestInfo): ApiTimeoutError {
@@ -164,8 +163,8 @@ function timeoutError(timeoutMs: number, request: ApiRequestInfo): ApiTimeoutErr
   });
 }
 
-/** Calls a function now and returns a function with its outcome, value or error. */
-function lazyOutcome<T>(run: () => T): () => T {
+/** Calls a function, and returns a function that returns its value or throws its error. */
+function deferError<T>(run: () => T): () => T {
   try {
     const value = run();
     return () => value;

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { lastValueFrom, mergeMap, toArray } from "rxjs";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { archiveEnd } from "../../src/download/archive_end.ts";
+import { archiveEndDetector } from "../../src/download/archive_end_detector.ts";
 import { HpcaiError, InvalidArchiveError } from "../../src/errors.ts";
 import { namesIn } from "../temporary_directory.ts";
 import { CHECKPOINT, clientOf, extract } from "./corpus.ts";
@@ -142,7 +142,7 @@ function entriesOf(archive: Uint8Array<ArrayBuffer>, chunkBytes: number) {
 }
 
 async function isComplete(archive: Uint8Array, chunkBytes: number): Promise<boolean | HpcaiError> {
-  const end = archiveEnd();
+  const end = archiveEndDetector();
   return await outcome(async () => {
     for (let offset = 0; offset < archive.byteLength; offset += chunkBytes) {
       await end.write(archive.subarray(offset, offset + chunkBytes));
@@ -220,7 +220,7 @@ Deno.test("archiveEntries$ and extractArchive$ read a damaged archive correctly,
             const others = await entriesOf(damaged, 4096);
             if (entries instanceof HpcaiError) assertEquals(`${others}`, `${entries}`);
             else assertEquals(others, entries);
-            // archiveEnd rejects a tar that begins with its end.
+            // archiveEndDetector rejects a tar that begins with its end.
             if (!(entries instanceof HpcaiError) && damaged[0] !== 0) {
               assertEquals(await isComplete(damaged, chunkBytes), true);
             }

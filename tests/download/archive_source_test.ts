@@ -58,8 +58,8 @@ function completeResponse(headers: Record<string, string> = {}): Response {
 }
 
 /** The position of a source, and the length and entity tag of its archive. */
-function toFacts({ loaded, total, etag, announcedTotal }: ArchiveSource) {
-  return { loaded, total, etag, announcedTotal };
+function toFacts({ loaded, total, etag, serverTotal }: ArchiveSource) {
+  return { loaded, total, etag, serverTotal };
 }
 
 const URL_OF_ARCHIVE = "https://api.example/api/v1/training_runs/run/checkpoints/a/b%20c/archive";
@@ -67,7 +67,7 @@ const URL_OF_ARCHIVE = "https://api.example/api/v1/training_runs/run/checkpoints
 Deno.test("openArchive$ requests the whole archive without a range, with the key", async () => {
   const { source, requests, body } = await open(BEGINNING, completeResponse({ "ETag": '"a"' }));
   assertEquals(requests, [[URL_OF_ARCHIVE, { "X-API-Key": "k" }]]);
-  assertEquals(toFacts(source), { loaded: 0, total: 10, etag: '"a"', announcedTotal: 10 });
+  assertEquals(toFacts(source), { loaded: 0, total: 10, etag: '"a"', serverTotal: 10 });
   assertEquals(body, "0123456789");
 });
 
@@ -87,14 +87,14 @@ for (
 ) {
   Deno.test(`openArchive$ reads length and entity tag of a response with ${what}`, async () => {
     const { source } = await open(BEGINNING, completeResponse(headers));
-    assertEquals(toFacts(source), { loaded: 0, total, etag, announcedTotal: total });
+    assertEquals(toFacts(source), { loaded: 0, total, etag, serverTotal: total });
   });
 }
 
 Deno.test("openArchive$ requests the rest by range and entity tag, and begins at the requested byte", async () => {
   const { source, requests, body } = await open(HALF, partialResponse("bytes 5-9/10"));
   assertEquals(requests, [[URL_OF_ARCHIVE, { ...RANGE, "X-API-Key": "k" }]]);
-  assertEquals(toFacts(source), { ...HALF, announcedTotal: 10 });
+  assertEquals(toFacts(source), { ...HALF, serverTotal: 10 });
   assertEquals(body, "56789");
 });
 
@@ -103,14 +103,14 @@ Deno.test("openArchive$ does not resume bytes without an entity tag", async () =
   assertEquals(requests, [[URL_OF_ARCHIVE, { "X-API-Key": "k" }]]);
 });
 
-Deno.test("openArchive$ reports the length in a Content-Range as announcedTotal only", async () => {
+Deno.test("openArchive$ reports the length in a Content-Range as serverTotal only", async () => {
   const { source } = await open({ ...HALF, total: undefined }, partialResponse("BYTES 5-9/10"));
-  assertEquals(toFacts(source), { ...HALF, total: undefined, announcedTotal: 10 });
+  assertEquals(toFacts(source), { ...HALF, total: undefined, serverTotal: 10 });
 });
 
 Deno.test("openArchive$ keeps the total if a later response with the same entity tag has no length", async () => {
   const { source } = await open(HALF, completeResponse({ "ETag": '"a"', "Content-Length": "" }));
-  assertEquals(toFacts(source), { loaded: 0, total: 10, etag: '"a"', announcedTotal: 10 });
+  assertEquals(toFacts(source), { loaded: 0, total: 10, etag: '"a"', serverTotal: 10 });
   const { source: other } = await open(
     HALF,
     completeResponse({ "ETag": '"b"', "Content-Length": "" }),
@@ -180,7 +180,7 @@ for (
       ["https://storage.example/a?signature=s", RANGE],
       ["https://storage.example/a?signature=s", {}],
     ]);
-    assertEquals(toFacts(source), { loaded: 0, total: 10, etag: '"a"', announcedTotal: 10 });
+    assertEquals(toFacts(source), { loaded: 0, total: 10, etag: '"a"', serverTotal: 10 });
     assertEquals(body, "0123456789");
   });
 }
@@ -191,7 +191,7 @@ Deno.test("openArchive$ reads a 416 at the end of the archive as an archive with
     new Response(null, { status: 416, headers: { "Content-Range": "bytes */10" } }),
   );
   assertEquals(source.body, undefined);
-  assertEquals(toFacts(source), { loaded: 10, total: 10, etag: '"a"', announcedTotal: 10 });
+  assertEquals(toFacts(source), { loaded: 10, total: 10, etag: '"a"', serverTotal: 10 });
 });
 
 Deno.test("openArchive$ resolves a relative signed URL, and sends it the range, and the key only on the API's origin", async () => {

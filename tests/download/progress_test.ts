@@ -16,7 +16,7 @@ function downloadEvents(
       loaded,
       total,
       etag: undefined,
-      announcedTotal: total,
+      serverTotal: total,
     })),
     toDownloadEvents<DownloadCompleteEvent>(
       intervalMs,
@@ -80,7 +80,7 @@ Deno.test("toDownloadEvents passes a restart on, and counts from 0 after it", ()
     loaded,
     total: 6000,
     etag: undefined,
-    announcedTotal: 6000,
+    serverTotal: 6000,
   });
   runMarbles(({ cold, expectObservable }) => {
     const transfer$ = cold<TransferUpdate>("a 999ms b 99ms r 99ms c 99ms d", {

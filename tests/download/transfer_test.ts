@@ -153,7 +153,7 @@ Deno.test("transfer$ of an archive that the sink has in full sends a request and
     position: { loaded: length, total: length, etag: '"a"' },
   });
   assertEquals(await allUpdates(event$), [
-    { type: "loaded", loaded: length, total: length, etag: '"a"', announcedTotal: length },
+    { type: "loaded", loaded: length, total: length, etag: '"a"', serverTotal: length },
   ]);
   assertEquals(notes, ["[close]"]);
 });

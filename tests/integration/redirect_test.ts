@@ -133,14 +133,14 @@ Deno.test("downloadCheckpointArchive$ does not follow a redirect from https: to 
   const error = await assertRejects(
     () => download("https://127.0.0.1"),
     ApiRedirectError,
-    "falls from https: to http:",
+    "downgrades https: to http:",
   );
   assert(!error.message.includes("s3cret"));
   assertEquals(fetch.calls.length, 1);
 });
 
 const invalidTargets: Record<string, [location: string, reason: string]> = {
-  "an invalid URL": ["http://[", "no URL"],
+  "an invalid URL": ["http://[", "not a valid URL"],
   "a URL with credentials": ["http://user:pass@127.0.0.1:1/object", "credentials"],
   "an http: URL of a host that is not loopback": ["http://storage.example/object", "clear text"],
   "a file: URL": ["file:///etc/passwd", "neither https: nor http:"],

@@ -1,6 +1,6 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import fc from "fast-check";
-import { redactedCause, redactor, shownUrl } from "../../src/transport/redact.ts";
+import { redactedCause, redactor, urlWithoutQuery } from "../../src/transport/redact.ts";
 import { statusError } from "../../src/transport/status_error.ts";
 
 const { redact } = redactor("sk-secret");
@@ -63,8 +63,11 @@ Deno.test("redactedCause of a value that is not an Error is its text, without se
   assertEquals(redactedCause("sk-secret", redact), "[redacted]");
 });
 
-Deno.test("shownUrl has no credentials, query or fragment", () => {
-  assertEquals(shownUrl(new URL("https://user:pw@h.example/p/q?sig=1#f")), "https://h.example/p/q");
+Deno.test("urlWithoutQuery has no credentials, query or fragment", () => {
+  assertEquals(
+    urlWithoutQuery(new URL("https://user:pw@h.example/p/q?sig=1#f")),
+    "https://h.example/p/q",
+  );
 });
 
 Deno.test("redact removes the key in each form in which servers repeat it", () => {

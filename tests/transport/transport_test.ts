@@ -547,11 +547,11 @@ Deno.test("downloadCheckpointArchive$ fails with advice at a redirect that a bro
 
 for (
   const [what, location, problem] of [
-    ["to http:", "http://s.example/a?sig=1", /falls from https: to http:/],
-    ["to loopback over http:", "http://127.0.0.1/a?sig=1", /falls from https: to http:/],
+    ["to http:", "http://s.example/a?sig=1", /downgrades https: to http:/],
+    ["to loopback over http:", "http://127.0.0.1/a?sig=1", /downgrades https: to http:/],
     ["to another scheme", "ftp://s.example/a?sig=1", /neither https: nor http:/],
     ["with credentials", "https://u:sig=1@s.example/a", /contains credentials/],
-    ["to an invalid URL", "https://?sig=1", /no URL/],
+    ["to an invalid URL", "https://?sig=1", /not a valid URL/],
   ] as const
 ) {
   Deno.test(`downloadCheckpointArchive$ does not follow a redirect ${what}, nor report its query`, async () => {

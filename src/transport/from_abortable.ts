@@ -1,15 +1,15 @@
 import { Observable } from "rxjs";
 
 /**
- * A cold Observable of the one value of an asynchronous function. Each subscription runs it again, and
- * unsubscribing before it is done aborts its controller. After that only the holder of the controller
- * can abort, such as the reader of a response's body.
+ * Makes a cold Observable that emits the value of an asynchronous function. Each subscription runs the
+ * function once. Unsubscribing aborts the controller, unless the function has returned: a response's
+ * body may still be read then, and its reader can abort.
  */
-export function abortable<T>(run: (controller: AbortController) => Promise<T>): Observable<T> {
+export function fromAbortable<T>(run: (controller: AbortController) => Promise<T>): Observable<T> {
   return new Observable<T>((subscriber) => {
     const controller = new AbortController();
     let isDone = false;
-    // Before the run, whose first events can make the subscriber unsubscribe.
+    // Added first, since the subscriber may unsubscribe at the first events of the run.
     subscriber.add(() => {
       if (!isDone) controller.abort();
     });

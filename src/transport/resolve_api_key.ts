@@ -1,4 +1,4 @@
-import { type ClientSettings, headerKey } from "../client_settings.ts";
+import { type ClientSettings, toApiKey } from "../client_settings.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import { deepestReason } from "./connection_error.ts";
 import { redactor } from "./redact.ts";
@@ -6,14 +6,14 @@ import { redactor } from "./redact.ts";
 /**
  * Calls the function that returns the key.
  *
- * @throws {InvalidArgumentError} if it fails, or its result is no key.
+ * @throws {InvalidArgumentError} if it fails, or its result is not a valid key.
  */
-export async function requestKey(
+export async function resolveApiKey(
   apiKey: () => string | Promise<string>,
   { headers }: Pick<ClientSettings, "headers">,
 ): Promise<string> {
   try {
-    return headerKey(await apiKey());
+    return toApiKey(await apiKey());
   } catch (cause) {
     if (cause instanceof InvalidArgumentError) throw cause;
     const reason = redactor(undefined, headers).redact(deepestReason(cause));

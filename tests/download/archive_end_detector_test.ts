@@ -1,7 +1,10 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { type ArchiveEnd, archiveEnd } from "../../src/download/archive_end.ts";
+import {
+  type ArchiveEndDetector,
+  archiveEndDetector,
+} from "../../src/download/archive_end_detector.ts";
 import { decompressionStream } from "../../src/download/decompress.ts";
 import { InvalidArchiveError } from "../../src/errors.ts";
 import { withCorpus } from "../archives/with_corpus.ts";
@@ -16,7 +19,11 @@ const CUTS_OF_LARGE = 4;
 const LARGE = ["bomb", "bomb-after-the-end", "too-many-entries"];
 
 /** Writes an archive in chunks, of a buffer that is overwritten after each. */
-async function feed(end: ArchiveEnd, bytes: Uint8Array, chunkBytes = 16_384): Promise<boolean> {
+async function feed(
+  end: ArchiveEndDetector,
+  bytes: Uint8Array,
+  chunkBytes = 16_384,
+): Promise<boolean> {
   const buffer = new Uint8Array(chunkBytes);
   for (let offset = 0; offset < bytes.byteLength; offset += chunkBytes) {
     const chunk = bytes.subarray(offset, offset + chunkBytes);
@@ -30,7 +37,7 @@ async function feed(end: ArchiveEnd, bytes: Uint8Array, chunkBytes = 16_384): Pr
 /** The outcome of an archive. */
 async function outcomeOf(bytes: Uint8Array, chunkBytes?: number): Promise<boolean | string> {
   try {
-    return await feed(archiveEnd(), bytes, chunkBytes);
+    return await feed(archiveEndDetector(), bytes, chunkBytes);
   } catch (error) {
     return error instanceof Error ? error.name : "not an error";
   }
@@ -56,7 +63,7 @@ async function endOf(path: string, bytes: Uint8Array): Promise<number> {
   return bytes.byteLength;
 }
 
-Deno.test("archiveEnd reports each archive of the corpus as complete at its last byte, and not before", async (t) => {
+Deno.test("archiveEndDetector reports each archive of the corpus as complete at its last byte, and not before", async (t) => {
   await withCorpus(async (root) => {
     for (const kind of ["odd", "hostile"]) {
       for (const file of await namesIn(`${root}/${kind}`)) {
@@ -111,23 +118,23 @@ for (
   ] as const
 ) {
   for (const chunkBytes of [1, 1000]) {
-    Deno.test(`archiveEnd has the outcome ${expected} for ${what} in chunks of ${chunkBytes} bytes`, async () => {
+    Deno.test(`archiveEndDetector has the outcome ${expected} for ${what} in chunks of ${chunkBytes} bytes`, async () => {
       const archive = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
       assertEquals(await outcomeOf(archive, chunkBytes), expected);
     });
   }
 }
 
-Deno.test("archiveEnd rejects a write of bytes that cannot be an archive", async () => {
-  const end = archiveEnd();
+Deno.test("archiveEndDetector rejects a write of bytes that cannot be an archive", async () => {
+  const end = archiveEndDetector();
   await assertRejects(
     () => end.write(new TextEncoder().encode("<p>not found</p>".repeat(8))),
     InvalidArchiveError,
   );
 });
 
-Deno.test("archiveEnd rejects a write after a gzip without a tar, with the reason", async () => {
-  const end = archiveEnd();
+Deno.test("archiveEndDetector rejects a write after a gzip without a tar, with the reason", async () => {
+  const end = archiveEndDetector();
   // Without a trailer, so that the decompressor waits for more.
   const bytes = gzipSync("no archive ".repeat(10_000)).subarray(0, -8);
   const error = await assertRejects(async () => {
@@ -136,17 +143,17 @@ Deno.test("archiveEnd rejects a write after a gzip without a tar, with the reaso
   assertStringIncludes(error.message, "neither gzip nor tar");
 });
 
-Deno.test("archiveEnd releases its decompressor when it is aborted before, during and after the bytes", async () => {
+Deno.test("archiveEndDetector releases its decompressor when it is aborted before, during and after the bytes", async () => {
   const archive = gzipSync(new Uint8Array(2 ** 20));
-  archiveEnd().abort();
-  const idle = archiveEnd();
+  archiveEndDetector().abort();
+  const idle = archiveEndDetector();
   await idle.write(archive.subarray(0, 500));
   idle.abort();
-  const busy = archiveEnd();
+  const busy = archiveEndDetector();
   const write = busy.write(archive);
   busy.abort();
   await write;
-  const done = archiveEnd();
+  const done = archiveEndDetector();
   assertEquals(await feed(done, archive), true);
   done.abort();
 });
@@ -157,19 +164,19 @@ for (
     ["a DecompressionStream", decompressionStream],
   ] as const
 ) {
-  Deno.test(`archiveEnd distinguishes a truncated gzip from a corrupt one with ${what}`, async () => {
+  Deno.test(`archiveEndDetector distinguishes a truncated gzip from a corrupt one with ${what}`, async () => {
     const fake = new FakeHpcai({ archiveBytes: 200_000 });
     const tar = gunzipSync(
       fake.archive("eb78693b-380d-40f8-a709-ffe0da185718", "step_0010").slice(0),
     );
     const archive = gzipSync(tar);
-    assertEquals(await feed(archiveEnd(decompressor), archive), true);
+    assertEquals(await feed(archiveEndDetector(decompressor), archive), true);
     for (const cut of [2, 11, 1000, archive.length - 8, archive.length - 1]) {
-      assertEquals(await feed(archiveEnd(decompressor), archive.subarray(0, cut)), false);
+      assertEquals(await feed(archiveEndDetector(decompressor), archive.subarray(0, cut)), false);
     }
     const corrupt = new Uint8Array(archive);
     // A block of a type that does not exist.
     corrupt[10] = 7;
-    await assertRejects(() => feed(archiveEnd(decompressor), corrupt), InvalidArchiveError);
+    await assertRejects(() => feed(archiveEndDetector(decompressor), corrupt), InvalidArchiveError);
   });
 }

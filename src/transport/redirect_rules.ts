@@ -1,33 +1,35 @@
 import type { Hop, HopResponse } from "./hop.ts";
 
-/** The most redirects that are followed; more are taken for a loop. */
+/** How many redirects are followed; more are considered a loop. */
 export const MAX_REDIRECTS = 5;
 
 /** Why a redirect is not followed, and what to do instead. */
-export interface RedirectFault {
+export interface RedirectProblem {
   readonly problem: string;
   readonly advice?: string | undefined;
 }
 
-/** What the rules for redirects depend on. */
+/** The settings of the rules for redirects. */
 export interface RedirectRules {
-  /** The API's URL, whose origin alone is trusted. */
+  /** The API's URL; only its origin is trusted. */
   readonly baseUrl: URL;
   /** Makes the query of a URL secret. */
   hideQuery(url: URL): void;
-  /** The part of a URL that messages may hold. */
-  show(url: URL): string;
-  /** Why requests must not go to a URL, whatever redirects there. */
-  faultOf(url: URL): { readonly reason: string; readonly advice?: string } | undefined;
+  /** The part of a URL that messages may contain. */
+  redactUrl(url: URL): string;
+  /** Why requests must not go to a URL, with or without a redirect. */
+  problemOf(url: URL): { readonly reason: string; readonly advice?: string } | undefined;
 }
 
 /**
  * The hop that follows a response: to the target of a redirect, or to the URL in a JSON response. A hop
  * that has left the API's origin is never trusted again.
  *
- * It is a fault if the redirect is one too many; has no valid URL, or one with credentials; uses `http:`
- * after `https:`, or where that is not allowed; or would change a request that is no GET, or send it to
- * another origin.
+ * A redirect is not followed if
+ * - it is one too many;
+ * - its URL is invalid, or contains credentials;
+ * - its URL is `http:` after `https:`, or where that is not allowed;
+ * - the request is not a GET, and the redirect would make it one or send it to another origin.
  *
  * @param from The response.
  * @param location The URL in its JSON, absolute or relative to that of the hop; without it, the target
@@ -37,7 +39,7 @@ export function nextHop(
   { hop, response }: HopResponse,
   location: string | undefined,
   rules: RedirectRules,
-): Hop | RedirectFault {
+): Hop | RedirectProblem {
   const { method, url: from, isTrusted, redirects } = hop;
   if (response.type === "opaqueredirect") {
     return {
@@ -51,18 +53,20 @@ export function nextHop(
     return { problem: `The server redirects more than ${MAX_REDIRECTS} times` };
   }
   const target = location ?? response.headers.get("Location") ?? "";
-  if (!URL.canParse(target, from)) return { problem: "The target of the redirect is no URL" };
+  if (!URL.canParse(target, from)) {
+    return { problem: "The target of the redirect is not a valid URL" };
+  }
   const url = new URL(target, from);
   rules.hideQuery(url);
-  const fault = url.username !== "" || url.password !== ""
+  const problem = url.username !== "" || url.password !== ""
     ? { reason: "contains credentials" }
     : from.protocol === "https:" && url.protocol === "http:"
-    ? { reason: "falls from https: to http:" }
-    : rules.faultOf(url);
-  if (fault !== undefined) {
+    ? { reason: "downgrades https: to http:" }
+    : rules.problemOf(url);
+  if (problem !== undefined) {
     return {
-      problem: `Cannot follow the redirect to ${rules.show(url)}: it ${fault.reason}`,
-      advice: fault.advice,
+      problem: `Cannot follow the redirect to ${rules.redactUrl(url)}: it ${problem.reason}`,
+      advice: problem.advice,
     };
   }
   const next: Hop = {

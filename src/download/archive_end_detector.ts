@@ -3,18 +3,18 @@
 import { concat } from "./concat.ts";
 import {
   type ByteTransform,
-  couldBecomeGzip,
+  canBecomeGzip,
   gunzip,
   gzipError,
   isGzip,
   isTruncation,
 } from "./decompress.ts";
-import { notTarError, tarScanner } from "./tar_blocks.ts";
+import { notTarError, tarScanner } from "./tar_scanner.ts";
 
-/** Follows the bytes of an archive to find out whether they reach its end. */
-export interface ArchiveEnd {
+/** Detects whether bytes reach the end of an archive. */
+export interface ArchiveEndDetector {
   /**
-   * Takes the next bytes, which may be used again once it resolves. Rejects with an
+   * Takes the next bytes, which may be reused once it resolves. Rejects with an
    * {@linkcode InvalidArchiveError} as soon as they cannot be those of an archive.
    */
   write(chunk: Uint8Array): Promise<void>;
@@ -24,42 +24,42 @@ export interface ArchiveEnd {
    * {@linkcode InvalidArchiveError} if the bytes are not those of an archive.
    */
   close(): Promise<boolean>;
-  /** Releases what it holds. Never fails. */
+  /** Releases its resources. Never fails. */
   abort(): void;
 }
 
 /**
- * Follows the bytes of a `.tar.gz`, or of a tar that is not compressed or is decompressed already; the
- * first bytes decide which it is. It ignores what the entries are, and keeps nothing of them.
+ * Makes a detector for a `.tar.gz`, or for a tar that is not compressed or is decompressed already; the
+ * first bytes decide which it is. It neither interprets nor keeps the entries.
  *
  * @param makeGunzip Makes the stream that decompresses.
  */
-export function archiveEnd(makeGunzip: () => ByteTransform = gunzip): ArchiveEnd {
-  let first = new Uint8Array(0);
-  let end: ArchiveEnd | undefined;
+export function archiveEndDetector(makeGunzip: () => ByteTransform = gunzip): ArchiveEndDetector {
+  let firstBytes = new Uint8Array(0);
+  let detector: ArchiveEndDetector | undefined;
 
-  const endFor = (bytes: Uint8Array): ArchiveEnd =>
-    end ??= isGzip(bytes) ? gzipEnd(makeGunzip()) : tarEnd(bytes);
+  const detectorFor = (bytes: Uint8Array): ArchiveEndDetector =>
+    detector ??= isGzip(bytes) ? gzipEndDetector(makeGunzip()) : tarEndDetector(bytes);
 
   return {
     async write(chunk) {
-      if (end !== undefined) return await end.write(chunk);
-      const bytes = concat(first, chunk);
-      if (couldBecomeGzip(bytes)) first = bytes.slice();
-      else await endFor(bytes).write(bytes);
+      if (detector !== undefined) return await detector.write(chunk);
+      const bytes = concat(firstBytes, chunk);
+      if (canBecomeGzip(bytes)) firstBytes = bytes.slice();
+      else await detectorFor(bytes).write(bytes);
     },
     async close() {
-      if (end === undefined && couldBecomeGzip(first)) return false;
-      return await endFor(first).close();
+      if (detector === undefined && canBecomeGzip(firstBytes)) return false;
+      return await detectorFor(firstBytes).close();
     },
     abort() {
-      end?.abort();
+      detector?.abort();
     },
   };
 }
 
-function tarEnd([first]: Uint8Array): ArchiveEnd {
-  // A tar without an entry is all zeros, and so is what a broken disk or proxy sends.
+function tarEndDetector([first]: Uint8Array): ArchiveEndDetector {
+  // A tar without an entry is all zeros, like the data of a broken disk or proxy.
   if (first === 0) throw notTarError();
   const scanner = tarScanner();
   return {
@@ -69,7 +69,7 @@ function tarEnd([first]: Uint8Array): ArchiveEnd {
   };
 }
 
-function gzipEnd({ readable, writable }: ByteTransform): ArchiveEnd {
+function gzipEndDetector({ readable, writable }: ByteTransform): ArchiveEndDetector {
   const scanner = tarScanner();
   const reader = readable.getReader();
   const writer = writable.getWriter();
@@ -78,7 +78,7 @@ function gzipEnd({ readable, writable }: ByteTransform): ArchiveEnd {
   const release = (error?: unknown) => {
     writer.abort(error).catch(() => {});
     reader.cancel().catch(() => {});
-    // A decompressor whose output is no longer read leaves the write in flight pending.
+    // A decompressor whose output is no longer read never settles the write in flight.
     settleWrite(error);
   };
   const readToEnd = async (): Promise<void> => {
@@ -101,7 +101,7 @@ function gzipEnd({ readable, writable }: ByteTransform): ArchiveEnd {
       }
     },
     async close() {
-      // An error of the close fails the reading too.
+      // If the close fails, the reading fails too.
       writer.close().catch(() => {});
       try {
         await reading;

@@ -1,26 +1,26 @@
 import { asyncScheduler } from "rxjs";
 
 /** Detects a wait that is too long, with one timer for all waits. */
-export interface StallWatch {
+export interface IdleTimer {
   /** Begins a wait. */
   begin(): void;
-  /** Ends it. */
+  /** Ends the wait. */
   end(): void;
   /** Stops the timer. */
   stop(): void;
 }
 
 /**
- * Makes a watch.
+ * Makes a timer.
  *
  * @param limitMs How long a wait may be, in milliseconds.
  * @param onStall Called once, when a wait is longer.
  */
-export function stallWatch(limitMs: number, onStall: () => void): StallWatch {
+export function idleTimer(limitMs: number, onStall: () => void): IdleTimer {
   let waitingSince: number | undefined;
   const timer = asyncScheduler.schedule(function () {
     const now = asyncScheduler.now();
-    // A clock that was set back must not make a wait endless.
+    // The clock was set back.
     if (waitingSince !== undefined && waitingSince > now) waitingSince = now;
     const waitedMs = waitingSince === undefined ? 0 : now - waitingSince;
     if (waitedMs >= limitMs) onStall();

@@ -2,15 +2,15 @@ import { assertEquals } from "@std/assert";
 import { stub } from "@std/testing/mock";
 import { FakeTime } from "@std/testing/time";
 import { asyncScheduler } from "rxjs";
-import { stallWatch } from "../../src/download/stall_watch.ts";
+import { idleTimer } from "../../src/download/idle_timer.ts";
 
 /** A watch with a limit of one second, and the count of its reports. */
 function countingWatch() {
   let stalls = 0;
-  return { watch: stallWatch(1000, () => stalls++), stalls: () => stalls };
+  return { watch: idleTimer(1000, () => stalls++), stalls: () => stalls };
 }
 
-Deno.test("stallWatch reports a wait that reaches the limit, once", () => {
+Deno.test("idleTimer reports a wait that reaches the limit, once", () => {
   using time = new FakeTime();
   const { watch, stalls } = countingWatch();
   watch.begin();
@@ -22,7 +22,7 @@ Deno.test("stallWatch reports a wait that reaches the limit, once", () => {
   assertEquals(stalls(), 1);
 });
 
-Deno.test("stallWatch does not count the time between waits", () => {
+Deno.test("idleTimer does not count the time between waits", () => {
   using time = new FakeTime();
   const { watch, stalls } = countingWatch();
   for (let waits = 0; waits < 5; waits++) {
@@ -35,7 +35,7 @@ Deno.test("stallWatch does not count the time between waits", () => {
   watch.stop();
 });
 
-Deno.test("stallWatch gives a wait that begins late the whole limit", () => {
+Deno.test("idleTimer gives a wait that begins late the whole limit", () => {
   using time = new FakeTime();
   const { watch, stalls } = countingWatch();
   time.tick(600);
@@ -46,7 +46,7 @@ Deno.test("stallWatch gives a wait that begins late the whole limit", () => {
   assertEquals(stalls(), 1);
 });
 
-Deno.test("stallWatch reports nothing once it is stopped", () => {
+Deno.test("idleTimer reports nothing once it is stopped", () => {
   using time = new FakeTime();
   const { watch, stalls } = countingWatch();
   watch.begin();
@@ -55,7 +55,7 @@ Deno.test("stallWatch reports nothing once it is stopped", () => {
   assertEquals(stalls(), 0);
 });
 
-Deno.test("stallWatch does not lengthen a wait if the clock is set back", () => {
+Deno.test("idleTimer does not lengthen a wait if the clock is set back", () => {
   using time = new FakeTime();
   const { watch, stalls } = countingWatch();
   watch.begin();

@@ -1,6 +1,6 @@
 // This module is browser compatible.
 
-import { show } from "../arguments.ts";
+import { inspect } from "../arguments.ts";
 import { InvalidArchiveError } from "../errors.ts";
 
 /** Tar counts in blocks of this many bytes (POSIX.1-2001, pax, "ustar Interchange Format"). */
@@ -18,32 +18,35 @@ const CHECKSUM: TarField = [148, 8];
 const TYPE_FLAG = 156;
 /** Mode, owner, group and size. */
 const NUMBERS: readonly TarField[] = [[100, 8], [108, 8], [116, 8], SIZE];
-const OCTAL: Uint8Array = new TextEncoder().encode("01234567 \0");
-/** The bytes that tell whether more of a GNU sparse file's map follows: in its header, in a block of its map. */
+const OCTAL_BYTES: Uint8Array = new TextEncoder().encode("01234567 \0");
+/**
+ * The bytes of a GNU sparse file's header, and of a block of its map, that are set if more of the map
+ * follows.
+ */
 const SPARSE_IS_EXTENDED = 482;
 const SPARSE_MAP_IS_EXTENDED = 504;
 
-/** Links, devices, directories, FIFOs: no bytes follow, whatever `size` is. */
-const BODYLESS = "123456";
+/** The flags of links, devices, directories and FIFOs: no bytes follow, even if `size` is not 0. */
+const BODYLESS_FLAGS = "123456";
 /** The flag of a sparse file in GNU's format. */
 export const SPARSE_FLAG = "S";
-/** The flags of PAX extended headers: for one member, for all that follow. */
-const PAX = "xg";
-/** The flags of GNU's long names and link targets, with the keyword that PAX has for them. */
-const GNU_LONG: Readonly<Record<string, TarKeyword>> = { L: "path", K: "linkpath" };
+/** The flags of PAX extended headers: for one member, and for all members that follow. */
+const PAX_FLAGS = "xg";
+/** The flags of GNU's long names and link targets, with their keywords in PAX. */
+const GNU_LONG_FLAGS: Readonly<Record<string, TarKeyword>> = { L: "path", K: "linkpath" };
 
 /** The keywords of extended headers that are read; `GNU.sparse` stands for all of a sparse file. */
 export type TarKeyword = "path" | "linkpath" | "mtime" | "size" | "GNU.sparse";
 
 /** A member of an archive, as its headers describe it. */
 export interface TarMember {
-  /** Its own header, which the next read overwrites. */
+  /** Its header, which the next read overwrites. */
   readonly header: Uint8Array;
   /** The type flag. */
   readonly flag: string;
   /** How many bytes it has. */
   readonly size: number;
-  /** The value of an extended header, which replaces that of its own. */
+  /** Returns the value in an extended header, which replaces that in `header`. */
   extension(keyword: TarKeyword): Uint8Array | undefined;
 }
 
@@ -56,8 +59,8 @@ export interface TarScanner {
    */
   write(chunk: Uint8Array): void;
   /**
-   * Takes the next bytes, up to the end of a member's header, else all: those of a member, and those
-   * after the end of the archive, too.
+   * Takes the next bytes up to the end of a member's header, or all of them if none ends there; also the
+   * bytes of a member, and those after the end of the archive.
    *
    * @returns How many it took, and the member, if any.
    * @throws {InvalidArchiveError} if they are not those of an archive.
@@ -73,15 +76,15 @@ export interface TarScanner {
 }
 
 /**
- * Makes a scanner that ends the archive as GNU tar does: one block of zeros is the end, and what
- * follows it is ignored. An archive without one has lost its end, and maybe files.
+ * Makes a scanner. The archive ends as in GNU tar: with one block of zeros; all that follows is ignored.
+ * An archive without such a block is truncated.
  */
 export function tarScanner(): TarScanner {
   /** How many of the next bytes to skip. */
-  let skipping = 0;
-  let wanted = new Uint8Array(TAR_BLOCK_BYTES);
-  let filled = 0;
-  let onFilled: (bytes: Uint8Array) => void = readHeader;
+  let bytesToSkip = 0;
+  let buffer = new Uint8Array(TAR_BLOCK_BYTES);
+  let bufferedBytes = 0;
+  let onFull: (bytes: Uint8Array) => void = readHeader;
   let member: TarMember | undefined;
   let hasBegun = false;
   let hasEnded = false;
@@ -100,20 +103,20 @@ export function tarScanner(): TarScanner {
     }
     hasBegun = true;
     const flag = String.fromCharCode(header[TYPE_FLAG] ?? 0);
-    if (PAX.includes(flag) || flag in GNU_LONG) return readExtendedHeader(header, flag);
+    if (PAX_FLAGS.includes(flag) || flag in GNU_LONG_FLAGS) return readExtendedHeader(header, flag);
     readMember(header, flag);
   }
 
   function readMember(header: Uint8Array, flag: string): void {
-    const [own, long] = [memberRecords, longNames];
+    const [records, names] = [memberRecords, longNames];
     const extension = (keyword: TarKeyword) =>
-      own.get(keyword) ?? long.get(keyword) ?? globalRecords.get(keyword);
-    const size = BODYLESS.includes(flag) ? 0 : sizeOf(header, extension("size"));
+      records.get(keyword) ?? names.get(keyword) ?? globalRecords.get(keyword);
+    const size = BODYLESS_FLAGS.includes(flag) ? 0 : sizeOf(header, extension("size"));
     memberRecords = new Map();
     longNames = new Map();
     member = { header, flag, size, extension };
     if (flag === SPARSE_FLAG && header[SPARSE_IS_EXTENDED] !== 0) return readSparseMap(size);
-    skipping = paddedSize(size);
+    bytesToSkip = paddedSize(size);
   }
 
   function readExtendedHeader(header: Uint8Array, flag: string): void {
@@ -121,29 +124,30 @@ export function tarScanner(): TarScanner {
     if (size > MAX_EXTENDED_HEADER_BYTES) {
       throw new InvalidArchiveError(`the extended header ${nameOf(header)} has ${size} bytes`);
     }
-    want(size, (body) => {
-      const keyword = GNU_LONG[flag];
+    collect(size, (body) => {
+      const keyword = GNU_LONG_FLAGS[flag];
       if (keyword !== undefined) longNames.set(keyword, untilNul(body));
       else readPaxRecords(body, flag === "g" ? globalRecords : memberRecords);
-      want(TAR_BLOCK_BYTES, readHeader);
+      collect(TAR_BLOCK_BYTES, readHeader);
     });
   }
 
   /** The map of a sparse file in GNU's format continues in blocks between the header and the bytes. */
   function readSparseMap(size: number): void {
-    want(TAR_BLOCK_BYTES, (extension) => {
+    collect(TAR_BLOCK_BYTES, (extension) => {
       if (extension[SPARSE_MAP_IS_EXTENDED] !== 0) return readSparseMap(size);
-      want(TAR_BLOCK_BYTES, readHeader);
-      skipping = paddedSize(size);
+      collect(TAR_BLOCK_BYTES, readHeader);
+      bytesToSkip = paddedSize(size);
     });
   }
 
-  function want(size: number, then: (bytes: Uint8Array) => void): void {
+  /** Collects the next `size` bytes, passes them to `then`, and skips their padding. */
+  function collect(size: number, then: (bytes: Uint8Array) => void): void {
     if (size === 0) return;
-    wanted = new Uint8Array(size);
-    onFilled = (bytes) => {
-      // Set first, since `then` may ask for other bytes.
-      skipping = paddedSize(size) - size;
+    buffer = new Uint8Array(size);
+    onFull = (bytes) => {
+      // Set first, since `then` may set it too.
+      bytesToSkip = paddedSize(size) - size;
       then(bytes);
     };
   }
@@ -158,28 +162,30 @@ export function tarScanner(): TarScanner {
       let taken = 0;
       member = undefined;
       while (taken < chunk.byteLength && member === undefined) {
-        const passed = hasEnded ? Infinity : skipping;
+        const bytesToPass = hasEnded ? Infinity : bytesToSkip;
         const rest = chunk.byteLength - taken;
-        if (passed >= rest) {
-          skipping -= rest;
+        if (bytesToPass >= rest) {
+          bytesToSkip -= rest;
           return { taken: chunk.byteLength, member };
         }
-        taken += skipping;
-        skipping = 0;
-        const next = chunk.subarray(taken, taken + wanted.byteLength - filled);
-        wanted.set(next, filled);
-        filled += next.byteLength;
+        taken += bytesToSkip;
+        bytesToSkip = 0;
+        const next = chunk.subarray(taken, taken + buffer.byteLength - bufferedBytes);
+        buffer.set(next, bufferedBytes);
+        bufferedBytes += next.byteLength;
         taken += next.byteLength;
-        if (filled < wanted.byteLength) break;
-        filled = 0;
-        onFilled(wanted);
+        if (bufferedBytes < buffer.byteLength) break;
+        bufferedBytes = 0;
+        onFull(buffer);
       }
-      if (!hasBegun && !hasEnded) requireBeginning(wanted.subarray(0, filled));
+      if (!hasBegun && !hasEnded) requireBeginning(buffer.subarray(0, bufferedBytes));
       return { taken, member };
     },
     close() {
       const [, nameLength] = NAME;
-      if (!hasBegun && !hasEnded && filled > 0 && filled <= nameLength) throw notTarError();
+      if (!hasBegun && !hasEnded && bufferedBytes > 0 && bufferedBytes <= nameLength) {
+        throw notTarError();
+      }
       return hasEnded;
     },
   };
@@ -202,7 +208,7 @@ export function fieldNumber(header: Uint8Array, field: TarField): number {
 
 /** The name in a header, for a message. */
 export function nameOf(header: Uint8Array): string {
-  return show(new TextDecoder().decode(fieldBytes(header, NAME)));
+  return inspect(new TextDecoder().decode(fieldBytes(header, NAME)));
 }
 
 function untilNul(bytes: Uint8Array): Uint8Array {
@@ -244,7 +250,7 @@ function checksum(header: Uint8Array): number {
 function requireBeginning(header: Uint8Array): void {
   const areNumbers = NUMBERS.every(([start, length]) => {
     const field = header.subarray(start, start + length);
-    return (field[0] ?? 0) >= 0x80 || field.every((byte) => OCTAL.includes(byte));
+    return (field[0] ?? 0) >= 0x80 || field.every((byte) => OCTAL_BYTES.includes(byte));
   });
   if (!areNumbers) throw notTarError();
 }

@@ -4,11 +4,11 @@
  * @param maxBytes The limit in bytes, counted after the content coding is removed.
  * @returns The text, and whether it is the whole body.
  */
-export async function boundedText(
+export async function readBoundedText(
   response: Response,
   maxBytes: number,
 ): Promise<{ text: string; isWhole: boolean }> {
-  // Some runtimes have no body streams, only the text.
+  // Some runtimes have the text of a response, but no stream of its body.
   const reader = response.body?.getReader();
   if (reader === undefined) return { text: await response.text(), isWhole: true };
   const decoder = new TextDecoder();
@@ -19,7 +19,7 @@ export async function boundedText(
     text += decoder.decode(value.subarray(0, maxBytes - bytes), { stream: true });
     bytes += value.byteLength;
     if (bytes > maxBytes) {
-      // Not awaited: cancelling an endless body can take long.
+      // Not awaited, since cancelling an endless body can take long.
       reader.cancel().catch(() => {});
       return { text, isWhole: false };
     }
@@ -31,6 +31,11 @@ export async function discardBody(response: Response): Promise<void> {
   try {
     await response.body?.cancel();
   } catch {
-    // A body that has failed needs no cancelling.
+    // The body has failed already.
   }
+}
+
+/** The media type of a response in lower case, without parameters; "" where it has none. */
+export function mediaType({ headers }: Response): string {
+  return headers.get("Content-Type")?.split(";")[0]?.trim().toLowerCase() ?? "";
 }
