@@ -342,7 +342,7 @@ export class RestClient {
   watchTrainingRuns$(options: WatchOptions = {}): Observable<WatchEvent<TrainingRun>> {
     return runLoaded(
       importListing,
-      (module) => module.watchTrainingRuns$(this.events$, this.listAllTrainingRuns$(), options),
+      (module) => module.watchTrainingRuns$(this.#transport, this.listAllTrainingRuns$(), options),
     );
   }
 
@@ -374,7 +374,7 @@ export class RestClient {
   ): Observable<WatchEvent<Checkpoint>> {
     return runLoaded(importListing, (module) =>
       module.watchCheckpoints$(
-        this.events$,
+        this.#transport,
         trainingRunId,
         this.listCheckpoints$(trainingRunId),
         options,
