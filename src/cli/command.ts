@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { concatMap, defer, lastValueFrom, map, type Observable } from "rxjs";
+import { loadModule } from "../load_module.ts";
 import { RestClient } from "../rest_client.ts";
 import { apiKey$ } from "./api_key.ts";
 import { timeoutFirstResponse } from "./first_response_timeout.ts";
@@ -87,7 +88,7 @@ function client$(
   terminal: Terminal,
 ): Observable<RestClient> {
   if (options.demo) {
-    return defer(() => import("./demo.ts")).pipe(
+    return defer(() => loadModule(() => import("./demo.ts"))).pipe(
       map(({ createDemoClient }) => createDemoClient(host)),
     );
   }

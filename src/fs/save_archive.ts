@@ -144,7 +144,7 @@ export function saveArchive$(
 }
 
 /** The arguments of a save, valid and complete. */
-interface Save {
+interface SaveRequest {
   readonly transport: Transport;
   readonly ids: CheckpointIds;
   readonly settings: TransferSettings;
@@ -161,7 +161,7 @@ export function validateSave(
   checkpoint: CheckpointRef,
   path: string,
   options: SaveOptions,
-): Save {
+): SaveRequest {
   requireOptions("options", options);
   const ids = checkpointIds(checkpoint);
   const transport = transportOf(client);
