@@ -3,7 +3,7 @@ import { type FileHandle, lstat, stat } from "node:fs/promises";
 import { platform } from "node:process";
 import { isErrno } from "./errno.ts";
 
-/** Whether this is Windows, where owner and permissions mean nothing. */
+/** Whether this is Windows, where owner and permissions have no meaning. */
 export const IS_WINDOWS = platform === "win32";
 
 /** Write permission for the group and for others. */

@@ -20,22 +20,22 @@ import { openSavedFile, type SavedFile } from "./saved_file.ts";
 
 /** How to save an archive. */
 export interface SaveOptions extends TransferOptions {
-  /** Whether a file that exists at the path is replaced, once the new one is complete. Default `false`. */
+  /** Whether an existing file at the path is replaced, once the new one is complete. Default `false`. */
   readonly overwrite?: boolean | undefined;
   /** Whether the SHA-256 of the file is computed. Default `true`. */
   readonly sha256?: boolean | undefined;
   /**
-   * Whether the archive is verified, gzip's checksum and the tar's headers, before the file gets its
-   * name. Default `false`.
+   * Whether the archive is verified before the file gets its name: gzip's checksum and the tar's headers.
+   * Default `false`.
    */
   readonly verify?: boolean | undefined;
 }
 
-/** The file is complete, has its name, and outlives a power failure. */
+/** The file is complete, has its name, and survives a power failure. */
 export interface SaveCompleteEvent {
   /** Distinguishes the events. */
   readonly type: "complete";
-  /** How many bytes the archive has as transferred, as in the events before. */
+  /** How many bytes of the archive were transferred, as in the events before. */
   readonly loaded: number;
   /** The path of the file, as passed. */
   readonly path: string;
@@ -64,8 +64,8 @@ export type SaveEvent =
  * The state of saves is in one hidden directory beside the file, `.hpcai-rx`, which only its owner can
  * read: parts of archives, and for each file a record by which a later save of the same checkpoint
  * recognizes the file and transfers nothing. It holds no key and no URL. It may be removed while no save
- * is in progress. A server without a strong `ETag` (RFC 9110, section 8.8.3) leaves nothing in it, and
- * saving restarts. Where another user owns `.hpcai-rx`, it is `.hpcai-rx-<uid>`.
+ * is in progress. Without a strong `ETag` (RFC 9110, section 8.8.3) an interrupted save leaves nothing in
+ * it, and the next one restarts. Where another user owns `.hpcai-rx`, it is `.hpcai-rx-<uid>`.
  *
  * The file has the format of its name: where the server's `Content-Encoding` made a tar of a `.tar.gz`,
  * a `.tar.gz` or `.tgz` is compressed again; a `.tar` is decompressed. Under other names the file has
@@ -120,8 +120,8 @@ export function saveArchive$(
     const settings = transferSettings(options);
     requireFilePath(path);
     const { overwrite = false, sha256 = true, verify = false } = options;
-    const fileOptions = { overwrite, sha256, verify };
-    const saved$ = openFile$((signal) => openSavedFile(path, ids, fileOptions, signal)).pipe(
+    const saveSettings = { overwrite, sha256, verify };
+    const save$ = openFile$((signal) => openSavedFile(path, ids, saveSettings, signal)).pipe(
       switchMap((file) =>
         lockSink$(
           file.sink,
@@ -142,12 +142,12 @@ export function saveArchive$(
         )
       ),
     );
-    // The limit is around all of it, so that no file is opened before its turn.
-    return transport.limitTransfers(saved$);
+    // The limit includes the opening of the file, so that no file is opened before its turn.
+    return transport.limitTransfers(save$);
   });
 }
 
-/** Opens a file, and releases it if it opens only after the unsubscription. */
+/** Opens a file, and releases it if it is opened only after the unsubscription. */
 function openFile$(open: (signal: AbortSignal) => Promise<SavedFile>): Observable<SavedFile> {
   return new Observable((subscriber) => {
     const aborting = new AbortController();
