@@ -20,7 +20,7 @@ export interface GlobalOptions {
   readonly baseUrl?: string;
 }
 
-/** One run of a command: the client that it uses, and its input and output. */
+/** One execution of a command: the client that it uses, and its input and output. */
 export interface CommandSession {
   readonly client: RestClient;
   readonly format: Format;

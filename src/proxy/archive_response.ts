@@ -13,13 +13,13 @@ const ARCHIVE_TYPES: readonly string[] = [
   "application/x-tar",
 ];
 
-/** The types of pages. An archive of such a type is the page of a proxy or of a login. */
+/** The types of pages. A server, a proxy or a login may respond with a page instead of an archive. */
 const PAGE_TYPES: readonly string[] = ["text/html", "application/xhtml+xml"];
 
 /** The headers that describe the encoded bytes, while `fetch` decodes the body. */
 const ENCODED_HEADERS: readonly string[] = ["Content-Length", "Content-Range", "ETag"];
 
-/** Follows the signed URL in a JSON response to the archive; returns any other response as it is. */
+/** Follows the signed URL in a JSON response to the archive; returns any other response unchanged. */
 export async function followSignedUrl(from: HopResponse, attempt: Attempt): Promise<HopResponse> {
   if (mediaType(from.response) !== "application/json" || !from.response.ok) return from;
   const { url } = await readJson(signedUrl)(from, attempt);

@@ -8,7 +8,7 @@ const BYTES_PER_VALUE = 2;
 const TARGET_MODULES = ["q_proj", "v_proj"];
 const TENSORS_PER_LAYER = TARGET_MODULES.length * 2;
 
-/** The least bytes of weights: one layer that is one value wide. */
+/** The minimum length of the weights in bytes: one layer that is one value wide. */
 export function minWeightsBytes(rank: number): number {
   return TENSORS_PER_LAYER * rank * BYTES_PER_VALUE;
 }

@@ -10,7 +10,7 @@ export interface ByteSource {
   slice(start: number, end: number): Uint8Array<ArrayBuffer>;
 }
 
-/** What follows the last byte of a stream: the end, an error, or silence. */
+/** What follows the last byte of a stream: the end, an error, or no more data. */
 export type StreamEnding = "close" | "error" | "stall";
 
 /** How a stream sends its bytes. */

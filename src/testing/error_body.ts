@@ -19,7 +19,7 @@ export interface ErrorFacts {
   readonly message: string;
   /** More facts for programs; part of the `"hpcai"` shape only. */
   readonly details?: Readonly<Record<string, unknown>> | undefined;
-  /** The invalid place in the request; part of the `"fastapi-validation"` shape only. */
+  /** Where the request is invalid; part of the `"fastapi-validation"` shape only. */
   readonly location?: readonly string[] | undefined;
 }
 

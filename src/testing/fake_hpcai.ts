@@ -70,7 +70,7 @@ export class FakeHpcai {
   readonly fetch: typeof fetch;
   /** Responds to the requests of a server such as `Deno.serve`; needs no `this`. */
   readonly handler: (request: Request) => Promise<Response>;
-  /** The faults of the coming requests. */
+  /** The programmable faults of later requests. */
   readonly faults: FakeFaults;
 
   readonly #api: FakeApi;
@@ -107,7 +107,7 @@ export class FakeHpcai {
     });
     this.handler = async (request) => {
       const response = await this.#respond(request).catch((error: unknown) => {
-        // The client is gone, but a server requires a response.
+        // The client has disconnected, but a server requires a response.
         if (request.signal.aborted) return textResponse(499, "", {});
         throw error;
       });
@@ -118,7 +118,7 @@ export class FakeHpcai {
     };
   }
 
-  /** Every request so far, in the order of arrival. */
+  /** All requests so far, in the order of arrival. */
   get requests(): readonly RecordedRequest[] {
     return this.#requests;
   }

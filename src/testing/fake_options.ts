@@ -35,7 +35,7 @@ export interface FakeHpcaiOptions {
   readonly signedUrlTtlMs?: number;
   /**
    * The origin of signed URLs. Default: `https://storage.fake-hpcai.example`. Requests to `127.0.0.1`
-   * get URLs of `localhost` with the same port and the reverse, so that one server has both origins.
+   * get URLs at `localhost` with the same port, and vice versa, so that one server has both origins.
    */
   readonly storageOrigin?: string;
   /** The clock by which signed URLs expire. Default: `Date.now`. */
@@ -58,7 +58,7 @@ export interface FakeHpcaiOptions {
   readonly errorShape?: ErrorShape;
 }
 
-/** The options whose absence has a meaning of its own. */
+/** The options without a default. */
 type OptionalSetting = "bytesPerSecond" | "maxCheckpointPageSize" | "storageOrigin";
 
 /** The options with their defaults. */

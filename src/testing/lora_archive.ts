@@ -222,9 +222,9 @@ function blockHeader(length: number, isLast: boolean): Uint8Array<ArrayBuffer> {
 }
 
 function copy(source: Uint8Array, from: number, target: Uint8Array): number {
-  const part = source.subarray(from, from + target.length);
-  target.set(part);
-  return part.length;
+  const bytes = source.subarray(from, from + target.length);
+  target.set(bytes);
+  return bytes.length;
 }
 
 function floorTo(unit: number, value: number): number {

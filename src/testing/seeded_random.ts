@@ -10,7 +10,7 @@ export interface SeededRandom {
   uuid(): string;
 }
 
-/** Starts a sequence (mulberry32) at `seed`. */
+/** Makes a pseudo-random sequence (mulberry32) that starts at `seed`. */
 export function seededRandom(seed: number): SeededRandom {
   let state = seed | 0;
   const int = (end: number): number => {

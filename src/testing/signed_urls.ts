@@ -56,7 +56,7 @@ export class SignedUrls {
 
   #signature({ pathname, searchParams }: URL): string {
     const signed = [this.#seed, pathname, searchParams.get("expires"), searchParams.get("serial")];
-    // Two 32-bit hashes, so that the signature is as long as a reader expects of one.
+    // Two 32-bit hashes, so that the signature has a realistic length.
     return ["a", "b"].map((salt) =>
       hashText(salt + signed.join("\n")).toString(16).padStart(8, "0")
     ).join("");

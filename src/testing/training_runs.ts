@@ -121,7 +121,7 @@ export class TrainingRuns {
     return isDeleted;
   }
 
-  /** The archive of a checkpoint, which is laid out once. */
+  /** The archive of a checkpoint, whose layout is computed once. */
   archive(run: StoredTrainingRun, checkpoint: StoredCheckpoint): LoraArchive {
     const archive = this.#archives.get(checkpoint) ?? new LoraArchive({
       byteLength: checkpoint.archiveBytes,
