@@ -118,15 +118,18 @@ async function claimState(
     forget();
   };
   try {
-    const held = lock = await lockPath({ path: join(state.path, `${key}.lock`), ...request });
-    await takeOver(state, key, directory, held);
+    const acquiredLock = lock = await lockPath({
+      path: join(state.path, `${key}.lock`),
+      ...request,
+    });
+    await takeOver(state, key, directory, acquiredLock);
     return {
       directory,
       fileMode: state.fileMode,
       uid: state.uid,
-      requireHeld: held.requireHeld,
-      confirm: held.confirm,
-      reasonFor: (error) => reasonFor(held, error),
+      requireHeld: acquiredLock.requireHeld,
+      confirm: acquiredLock.confirm,
+      reasonFor: (error) => reasonFor(acquiredLock, error),
       release: () => released ??= release(),
     };
   } catch (error) {
@@ -216,7 +219,7 @@ async function takeOver(
   await lock.confirm();
 }
 
-/** Removes whatever no save or extraction creates, and the lock of the last holder. */
+/** Removes files that no save or extraction creates, and the lock of the last holder. */
 async function removeForeign(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
     const path = join(directory, name);

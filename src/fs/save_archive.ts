@@ -63,7 +63,7 @@ export type SaveEvent =
  *
  * The state of saves is in one hidden directory beside the file, `.hpcai-rx`, which only its owner can
  * read: parts of archives, and for each file a record by which a later save of the same checkpoint
- * recognizes the file and transfers nothing. It holds no key and no URL. It may be removed while no save
+ * recognizes the file and transfers nothing. It contains no key and no URL. It may be removed while no save
  * is in progress. Without a strong `ETag` (RFC 9110, section 8.8.3) an interrupted save leaves nothing in
  * it, and the next one restarts. Where another user owns `.hpcai-rx`, it is `.hpcai-rx-<uid>`.
  *

@@ -16,10 +16,10 @@ export interface FakeHpcaiOptions {
   readonly latencyMs?: number;
   /** The highest transfer rate of each response body, in bytes per second. Default: unlimited. */
   readonly bytesPerSecond?: number;
-  /** The largest page of training runs, whatever limit a request has. Default: 100. */
+  /** The maximum page size of training runs; it caps the limit of a request. Default: 100. */
   readonly maxPageSize?: number;
   /**
-   * The largest page of checkpoints. Where it is set, listings of checkpoints have pages and a cursor,
+   * The maximum page size of checkpoints. Where it is set, listings of checkpoints have pages and a cursor,
    * as on servers of the same family. Default: no pages; a listing contains all checkpoints.
    */
   readonly maxCheckpointPageSize?: number;

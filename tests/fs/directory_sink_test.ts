@@ -80,7 +80,7 @@ Deno.test("writeDirectory writes files that come from no archive", () =>
     assertEquals(await namesIn(parent), ["model"]);
   }));
 
-Deno.test("writeDirectory asks its source for the next file once the one before is read", () =>
+Deno.test("writeDirectory requests the next file of its source once the previous one is read", () =>
   inDirectory(async (parent) => {
     const log: string[] = [];
     async function* source(): AsyncGenerator<DirectoryEntry> {

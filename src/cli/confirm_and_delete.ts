@@ -26,8 +26,8 @@ interface DeletionOutcome extends Checkpoint {
   readonly error?: string;
 }
 
-/** Deletes the checkpoints of a lookup. Shows them and prompts for confirmation first, unless `yes`. */
-export function deleteConfirmed$(
+/** Shows the checkpoints of a lookup, prompts for confirmation unless `yes`, and deletes them. */
+export function confirmAndDelete$(
   session: CommandSession,
   lookup$: Observable<readonly RunCheckpoint[]>,
   { yes = false, dryRun = false }: { yes?: boolean; dryRun?: boolean },
