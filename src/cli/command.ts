@@ -30,8 +30,9 @@ export interface CommandSession {
 }
 
 /**
- * Makes the action of a command from a function that returns its work, and the advice for the user
- * after an interruption.
+ * Makes the action of a command from a function that returns its work.
+ *
+ * `interruptionAdvice` is shown if the user interrupts the command.
  */
 export type CreateAction = <A extends unknown[]>(
   work: (session: CommandSession, ...args: A) => Observable<unknown>,

@@ -9,7 +9,7 @@ const SYNC_MS = 200;
 
 /** Syncs a file while more is written, and records how many bytes survive a power failure. */
 export interface BackgroundSync {
-  /** How many bytes are synced and recorded. */
+  /** Returns how many bytes are synced and recorded. */
   syncedBytes(): number;
   /** Begins a sync if it is due and none is in flight. Rejects if an earlier one failed. */
   beginIfDue(): Promise<void>;

@@ -9,7 +9,7 @@ const BATCH_BYTES = 1024 ** 2;
 
 /** Writes to an open file in batches: one is filled while the previous one is written. */
 export interface BatchedWriter {
-  /** How many bytes have been written, without those that wait in a batch. */
+  /** Returns how many bytes have been written, without those that wait in a batch. */
   length(): number;
   /** Appends bytes, whose buffer may be reused once it resolves. Rejects if an earlier batch failed. */
   append(bytes: Uint8Array): Promise<void>;

@@ -52,9 +52,10 @@ export class CheckpointNotFoundError extends HpcaiError {
 }
 
 /**
- * Deletes a checkpoint permanently once its archive is on disk: finds it in its run's listing, saves the
- * archive, verifies it, and only then deletes. If a step fails or is unsubscribed from, nothing is
- * deleted.
+ * Deletes a checkpoint permanently once its archive is on disk and verified.
+ *
+ * It finds the checkpoint in the listing of its run, saves the archive, verifies it, and only then
+ * deletes. If a step fails or is unsubscribed from, nothing is deleted.
  *
  * After a failure, run it again to resume from what is on disk, as `saveArchive$` does. Where only the
  * deletion failed, the backup is verified again but not downloaded again, if the server sends archives
@@ -136,7 +137,7 @@ export function deleteWithBackup$(
   });
 }
 
-/** The type of a checkpoint, where the reference has one; ids alone have none. */
+/** Returns the type of a checkpoint, where the reference has one; ids alone have none. */
 function typeOf(checkpoint: CheckpointRef): CheckpointType | undefined {
   if (typeof checkpoint === "string") return parseCheckpointPath(checkpoint).checkpointType;
   return "checkpointType" in checkpoint ? checkpoint.checkpointType : undefined;

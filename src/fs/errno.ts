@@ -4,8 +4,7 @@ import { constants } from "node:os";
 const OS_ERROR = /\(os error (\d+)\)$/;
 
 /**
- * The code of an error of the operating system or of Node, such as `ENOENT`; `undefined` where it has
- * none.
+ * Returns the code of an error of the system or of Node, such as `ENOENT`, if it has one.
  *
  * A code for which the runtime has no name, such as EDQUOT, is found by its number. Node has the number
  * in a field, Deno 2.9 only in the text.

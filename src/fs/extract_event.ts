@@ -69,8 +69,10 @@ export interface ExtractOptions extends Omit<TransferOptions, "maxBytes"> {
   /** Returns whether to extract an entry. Default: all are extracted. */
   readonly filter?: ((entry: ArchiveEntryHeader) => boolean) | undefined;
   /**
-   * The maximum number of entries in the archive, and of entries that are created, including directories
-   * that are only segments of names. Default 100 000.
+   * The maximum number of entries. Default 100 000.
+   *
+   * It limits those of the archive, and those that are created, including directories that are only
+   * segments of names.
    */
   readonly maxEntries?: number | undefined;
   /** The maximum total length of the files, in bytes. Default 2⁴⁰, 1 TiB. */

@@ -8,7 +8,7 @@ export interface FileDigest {
   update(bytes: Uint8Array): void;
   /** Adds the first bytes of an open file. Fails once the signal aborts. */
   updateFrom(file: FileHandle, byteLength: number, signal: AbortSignal): Promise<void>;
-  /** The SHA-256 of all bytes so far in lower-case hex; `undefined` where it is disabled. */
+  /** Returns the SHA-256 of all bytes so far in lower-case hex; `undefined` where it is disabled. */
   sha256(): string | undefined;
 }
 

@@ -22,7 +22,7 @@ export async function detectFormat(file: FileHandle): Promise<ArchiveFormat> {
   return probe.current();
 }
 
-/** The format that the name of a file requires; `undefined` where any is allowed. */
+/** Returns the format that the name of a file requires; `undefined` where any is allowed. */
 export function formatOfName(name: string): "tar.gz" | "tar" | undefined {
   if (/\.(?:tar\.gz|tgz)$/i.test(name)) return "tar.gz";
   return /\.tar$/i.test(name) ? "tar" : undefined;

@@ -21,8 +21,10 @@ export interface FileSinkOptions {
 const QUEUE_BYTES = 512 * 1024;
 
 /**
- * Creates a `WritableStream` that writes a file with backpressure, for the option `to` of `download$`
- * or any other stream of bytes. Memory use does not depend on the size of the file.
+ * Creates a `WritableStream` that writes a file with backpressure.
+ *
+ * It is for the option `to` of `download$` or any other stream of bytes. Memory use does not depend on
+ * the size of the file.
  *
  * The bytes go to a temporary file in the same directory, named `.hpcai-rx-<random>.part`. Closing the
  * stream syncs it to the disk and gives it its name, so that a file at `path` is complete. Aborting the

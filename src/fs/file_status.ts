@@ -31,12 +31,12 @@ export interface FileStatus {
   readonly isWritableByOthers: boolean;
 }
 
-/** The status of the file at a path: of a link itself, not of its target; `undefined` where there is none. */
+/** Returns the status of the file at a path, or of the link there; `undefined` where there is none. */
 export function statusOf(path: string): Promise<FileStatus | undefined> {
   return readStatus(lstat(path, { bigint: true }));
 }
 
-/** The status of the file at a path, or of the target of a link; `undefined` where there is none. */
+/** Returns the status of the file at a path, or of the target of a link; `undefined` where there is none. */
 export function statusOfTarget(path: string): Promise<FileStatus | undefined> {
   return readStatus(stat(path, { bigint: true }));
 }
@@ -50,7 +50,7 @@ async function readStatus(stats: Promise<BigIntStats>): Promise<FileStatus | und
   }
 }
 
-/** The status of an open file. */
+/** Returns the status of an open file. */
 export async function statusOfOpen(file: FileHandle): Promise<FileStatus> {
   return toStatus(await file.stat({ bigint: true }));
 }

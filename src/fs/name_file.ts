@@ -58,7 +58,7 @@ export function requireReplaceable(path: string, found: FileStatus | undefined):
   });
 }
 
-/** The error for a file that exists, and that `overwrite` would replace. */
+/** Returns the error for a file that exists, and that `overwrite` would replace. */
 export function existsError(path: string, problem: string): PathExistsError {
   return new PathExistsError("path", `${path} ${problem}`, {
     advice: "Choose another path, or replace the file with the option overwrite.",

@@ -32,7 +32,7 @@ export interface PartFile {
   finish(): Promise<FileStatus>;
   /** Detects the format of the bytes. */
   format(): Promise<ArchiveFormat>;
-  /** The SHA-256 of all bytes in lower-case hex; `undefined` where the option is off. */
+  /** Returns the SHA-256 of all bytes in lower-case hex; `undefined` where the option is off. */
   sha256(): string | undefined;
   /** Sets the permissions of the file. */
   setMode(mode: number): Promise<void>;

@@ -94,8 +94,9 @@ interface ClaimRequest extends Omit<LockRequest, "path"> {
 }
 
 /**
- * Claims the state of one path; resolves to `undefined` where another process has just removed the state
- * directory.
+ * Claims the state of one path.
+ *
+ * Resolves to `undefined` where another process has just removed the state directory.
  */
 async function claimState(
   state: StateDirectory,
@@ -174,7 +175,7 @@ async function register(
   };
 }
 
-/** `Promise.withResolvers`, which Node 20 does not have. */
+/** Does what `Promise.withResolvers` does, which Node 20 does not have. */
 function withResolvers(): { readonly promise: Promise<void>; readonly resolve: () => void } {
   let resolve = () => {};
   const promise = new Promise<void>((resolvePromise) => resolve = resolvePromise);

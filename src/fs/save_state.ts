@@ -6,22 +6,22 @@ import { type ArchiveRecord, isUnchanged, readArchiveRecord } from "./archive_re
 import { syncDirectory } from "./directory.ts";
 import { statusOf } from "./file_status.ts";
 
-/** The path of the part: the received bytes of an archive. */
+/** Returns the path of the part: the received bytes of an archive. */
 export function partPath(directory: string): string {
   return join(directory, "part");
 }
 
-/** The path of the part's record. */
+/** Returns the path of the part's record. */
 export function partRecordPath(directory: string): string {
   return join(directory, "part.json");
 }
 
-/** The path of the archive after its conversion to the format of the file's name. */
+/** Returns the path of the archive after its conversion to the format of the file's name. */
 export function convertedPath(directory: string): string {
   return join(directory, "converted");
 }
 
-/** The path of the record of the file under its final name. */
+/** Returns the path of the record of the file under its final name. */
 export function fileRecordPath(directory: string): string {
   return join(directory, "file.json");
 }

@@ -25,7 +25,7 @@ export interface SavedFile {
   readonly position: ArchivePosition | undefined;
   /** Writes the bytes after those; once it is closed, the file has its name. */
   readonly sink: ArchiveSink;
-  /** The facts of the file, once the sink is closed. */
+  /** Returns the facts of the file, once the sink is closed. */
   facts(): SavedFileFacts;
   /**
    * Releases the path; keeps what a later save can resume, unless the sink is closed. Never fails.

@@ -86,7 +86,7 @@ export async function isLeftover(directory: string): Promise<boolean> {
   return !isOfSave || names.some(isStagedName);
 }
 
-/** The name of the directory that an extraction replaces, if it recorded the name. */
+/** Returns the name of the directory that an extraction replaces, if it recorded the name. */
 export async function targetName(directory: string): Promise<string | undefined> {
   const file = await openRegularFile(join(directory, RECORD_FILE), "read");
   try {

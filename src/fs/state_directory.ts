@@ -57,7 +57,7 @@ export async function removeStateDirectory({ path }: StateDirectory): Promise<vo
   await rmdir(path).catch(() => {});
 }
 
-/** The name of a file's state, short enough for the file system however long the file's name is. */
+/** Returns the name of a file's state, short enough for the file system however long the file's name is. */
 export function stateKey({ name }: StateLocation): string {
   return createHash("sha256").update(name).digest("hex").slice(0, 32);
 }

@@ -27,9 +27,10 @@ export interface ApiProxyOptions {
   /** Sends the requests to the API and to its storage. Default: `globalThis.fetch`. */
   readonly fetch?: typeof fetch | undefined;
   /**
-   * The origins of the pages that may use the proxy, such as `https://app.example.com`, besides those at
-   * loopback hosts. The proxy accepts requests to the hosts of these origins, from these origins.
-   * Default: none.
+   * The origins of the pages that may use the proxy, such as `https://app.example.com`. Default: none.
+   *
+   * The proxy accepts requests to the hosts of these origins, from these origins, besides requests of
+   * pages at loopback hosts.
    */
   readonly allowedOrigins?: readonly string[] | undefined;
 }
@@ -47,8 +48,9 @@ const REFUSED_URL_STATUSES: readonly number[] = [400, 401, 403];
 const CLIENT_CLOSED_REQUEST = 499;
 
 /**
- * Creates a proxy that adds the API key to the requests of pages on the same origin, so that the key
- * stays on the server. Runs in Deno, Node, Bun and edge workers.
+ * Creates a proxy that adds the API key to the requests of pages on the same origin.
+ *
+ * The key stays on the server. Runs in Deno, Node, Bun and edge workers.
  *
  * - It forwards the routes that a client uses (listings, details, archives, deletions), and no others.
  * - It accepts requests to loopback hosts and to the hosts of `allowedOrigins`, and refuses requests of

@@ -23,7 +23,7 @@ export interface ErrorFacts {
   readonly location?: readonly string[] | undefined;
 }
 
-/** The body of an error and its media type, which is `undefined` where the body is empty. */
+/** Returns the body of an error and its media type, which is `undefined` where the body is empty. */
 export function errorBody(
   shape: ErrorShape,
   { code, message, details, location = ["body"] }: ErrorFacts,

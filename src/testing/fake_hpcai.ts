@@ -33,8 +33,10 @@ export interface FakeCheckpoint {
 }
 
 /**
- * The HPC-AI API in memory, for tests: generated training runs and checkpoints, real archives, and
- * programmable faults. Everything but the expiry of signed URLs depends on the seed alone.
+ * The HPC-AI API in memory, for tests.
+ *
+ * It has generated training runs and checkpoints, real archives, and programmable faults. Everything but
+ * the expiry of signed URLs depends on the seed alone.
  *
  * @example Test code that uses a client, without a socket
  * ```ts
@@ -129,7 +131,7 @@ export class FakeHpcai {
   }
 
   /**
-   * The checkpoints of a training run, oldest first.
+   * Returns the checkpoints of a training run, oldest first.
    *
    * @throws {RangeError} When the run does not exist.
    */
@@ -139,7 +141,7 @@ export class FakeHpcai {
   }
 
   /**
-   * The archive of a checkpoint, to compare with what a client received.
+   * Returns the archive of a checkpoint, to compare with what a client received.
    *
    * @throws {RangeError} When the run or the checkpoint does not exist.
    */

@@ -100,8 +100,9 @@ export interface RedirectFault {
 }
 
 /**
- * Labels the body `Content-Encoding: gzip`, as misconfigured object stores label a `.tar.gz`: `fetch`
- * decompresses it, while `Content-Length` counts the compressed bytes.
+ * Labels the body `Content-Encoding: gzip`, as misconfigured object stores label a `.tar.gz`.
+ *
+ * `fetch` decompresses it, while `Content-Length` counts the compressed bytes.
  */
 export interface EncodedFault {
   /** The kind of fault. */

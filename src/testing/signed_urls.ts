@@ -43,7 +43,7 @@ export class SignedUrls {
     this.#expiredThrough = this.#issued;
   }
 
-  /** The archive that `url` gives access to, or the reason why it gives none. */
+  /** Returns the archive that `url` gives access to, or the reason why it gives none. */
   verify(url: URL): StoredObject | "expired" | "forged" {
     if (url.searchParams.get("signature") !== this.#signature(url)) return "forged";
     const isExpired = Number(url.searchParams.get("serial")) <= this.#expiredThrough ||
