@@ -1,5 +1,6 @@
 // This module is browser compatible.
 
+import { concat } from "./concat.ts";
 import {
   type ByteTransform,
   couldBecomeGzip,
@@ -55,14 +56,6 @@ export function archiveEnd(makeGunzip: () => ByteTransform = gunzip): ArchiveEnd
       end?.abort();
     },
   };
-}
-
-function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
-  if (first.byteLength === 0) return second;
-  const both = new Uint8Array(first.byteLength + second.byteLength);
-  both.set(first);
-  both.set(second, first.byteLength);
-  return both;
 }
 
 function tarEnd([first]: Uint8Array): ArchiveEnd {

@@ -3,13 +3,13 @@ import { ApiResponseValidationError } from "../errors.ts";
 import type { Attempt } from "../transport/attempt.ts";
 import { discardBody } from "../transport/bounded_text.ts";
 import { type HopResponse, requestInfo } from "../transport/hop.ts";
-import { readJson } from "../transport/read_json.ts";
+import { mediaType } from "../transport/media_type.ts";
 import type { Redact } from "../transport/redact.ts";
 import type { Preparation } from "../transport/retry.ts";
-import { requireSuccess } from "../transport/status_error.ts";
+import { requireSuccess, type StatusRules } from "../transport/status_error.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { CheckpointIds } from "../types.ts";
-import { signedUrl } from "../wire.ts";
+import { followSignedUrl } from "./follow_signed_url.ts";
 
 /** A position in an archive: the bytes that have been received, and of which archive. */
 export interface ArchivePosition {
@@ -53,7 +53,9 @@ const ARCHIVE_HEADERS = { "Accept": "application/gzip", "Accept-Encoding": "iden
 
 const PARTIAL_CONTENT = 206;
 const RANGE_NOT_SATISFIABLE = 416;
-const ACCEPTED = { alsoAccepted: [RANGE_NOT_SATISFIABLE] } as const;
+
+/** What is done with error statuses of the API and of the storage. */
+const STATUS_RULES: StatusRules = { alsoAccepted: [RANGE_NOT_SATISFIABLE], adviceFor: ADVICE };
 
 /**
  * Requests a checkpoint's archive, or the rest of it. Each subscription requests it at the API, so that
@@ -78,8 +80,7 @@ export function openArchive$(
     method: "GET",
     path: ["training_runs", trainingRunId, "checkpoints", ...checkpointId.split("/"), "archive"],
     headers: { ...ARCHIVE_HEADERS, ...rangeHeaders(position) },
-    ...ACCEPTED,
-    adviceFor: ADVICE,
+    ...STATUS_RULES,
     preparation,
     retryForMs,
   }, (from, attempt) => readArchive(from, attempt, position));
@@ -95,13 +96,9 @@ async function readArchive(
   attempt: Attempt,
   position: ArchivePosition,
 ): Promise<ArchiveSource> {
-  if (mediaType(from.response) !== "application/json" || !from.response.ok) {
-    return archiveSource(from, attempt, position);
-  }
-  const { url } = await readJson(signedUrl)(from, attempt);
-  const signed = await attempt.follow(from, url);
-  await requireSuccess(signed, attempt.redact, ACCEPTED);
-  return archiveSource(signed, attempt, position);
+  const archive = await followSignedUrl(from, attempt);
+  await requireSuccess(archive, attempt.redact, STATUS_RULES);
+  return archiveSource(archive, attempt, position);
 }
 
 async function archiveSource(
@@ -142,12 +139,8 @@ async function archiveSource(
 async function requestWhole({ hop }: HopResponse, attempt: Attempt): Promise<HopResponse> {
   const { "Range": _range, "If-Range": _ifRange, ...headers } = hop.headers;
   const whole = await attempt.send({ ...hop, headers });
-  await requireSuccess(whole, attempt.redact);
+  await requireSuccess(whole, attempt.redact, { adviceFor: ADVICE });
   return whole;
-}
-
-function mediaType({ headers }: Response): string {
-  return headers.get("Content-Type")?.split(";")[0]?.trim().toLowerCase() ?? "";
 }
 
 /**

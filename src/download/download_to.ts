@@ -24,7 +24,7 @@ export function downloadTo$(
   sink: LockedSink | undefined,
 ): Observable<DownloadEvent> {
   return defer(() => {
-    const [ids, settings] = validate(checkpoint, options, sink);
+    const [ids, settings] = validate(transport, checkpoint, options, sink);
     const events$ = (sink: LockedSink, takeBody: () => DownloadCompleteEvent["body"]) => {
       const format = archiveFormatProbe();
       return transport.limitTransfers(
@@ -45,11 +45,13 @@ export function downloadTo$(
 }
 
 function validate(
+  transport: Transport,
   checkpoint: CheckpointRef,
   options: DownloadOptions,
   sink: LockedSink | undefined,
 ): [CheckpointIds, TransferSettings] {
   try {
+    transport.retryOptions(); // Throws if the options of the client are invalid.
     requireOptions("options", options);
     if (sink === undefined && options.to !== undefined) throw invalidStream(options.to);
     return [checkpointIds(checkpoint), transferSettings(options)];

@@ -1,5 +1,6 @@
 import { requireOptions } from "../arguments.ts";
 import { type ClientSettings, toClientSettings } from "../client_settings.ts";
+import { followSignedUrl } from "../download/follow_signed_url.ts";
 import { ApiResponseValidationError, HpcaiError, InvalidArgumentError } from "../errors.ts";
 import { requestKey } from "../transport/api_key.ts";
 import type { Attempt } from "../transport/attempt.ts";
@@ -10,7 +11,7 @@ import { readText } from "../transport/read_json.ts";
 import { routeUrl } from "../transport/route_url.ts";
 import { excerpt, readErrorBody } from "../transport/status_error.ts";
 import { type ApiRoute, findRoute } from "./api_route.ts";
-import { archiveResponse, followSignedUrl } from "./archive_response.ts";
+import { archiveResponse } from "./archive_response.ts";
 import { originPolicy } from "./origin_policy.ts";
 import { redactJson } from "./redact_json.ts";
 import { errorResponse, forwardedHeaders, jsonResponse, safeResponse } from "./safe_response.ts";
@@ -44,6 +45,9 @@ const QUERY_PARAMETERS: readonly string[] = ["limit", "offset"];
 /** The statuses with which a storage refuses a signed URL. */
 const REFUSED_URL_STATUSES: readonly number[] = [400, 401, 403];
 
+/** The highest status that a `Response` can have (Fetch standard, section "Response class"). */
+const MAX_STATUS = 599;
+
 /** The page aborted its request. No client receives this status, which nginx logs in this case. */
 const CLIENT_CLOSED_REQUEST = 499;
 
@@ -59,7 +63,7 @@ const CLIENT_CLOSED_REQUEST = 499;
  *   backpressure. No signed URL reaches the page.
  * - It forwards the headers `Accept`, `Range` and `If-Range`, and no cookie.
  * - It responds with JSON and archives only, never with a page or script of another server.
- * - It removes the key from each response.
+ * - It removes the key from each response, and ends an archive that contains it with an error.
  * - It does not retry, since its clients do.
  *
  * It does not authenticate users: anyone who can open the page can use the key through it. Check the
@@ -167,7 +171,9 @@ async function toResponse(
   const { response } = from;
   const { status } = response;
   if (!response.ok) return await toErrorResponse(from, attempt);
-  if (operation === "downloadCheckpointArchive") return await archiveResponse(from, attempt);
+  if (operation === "downloadCheckpointArchive") {
+    return await archiveResponse(from, attempt, apiKey);
+  }
   const headers = forwardedHeaders(response, attempt.redact);
   if (operation === "deleteCheckpoint") {
     await discardBody(response);
@@ -193,7 +199,7 @@ async function toErrorResponse(
 ): Promise<Response> {
   const { status } = response;
   const isRefusedUrl = !hop.isTrusted && REFUSED_URL_STATUSES.includes(status);
-  if (isRefusedUrl || status < 400) {
+  if (isRefusedUrl || status < 400 || status > MAX_STATUS) {
     await discardBody(response);
     // Clients retry a 502, which requests a new signed URL.
     return badGateway(

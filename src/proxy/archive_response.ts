@@ -2,8 +2,8 @@ import { ApiResponseValidationError } from "../errors.ts";
 import type { Attempt } from "../transport/attempt.ts";
 import { discardBody } from "../transport/bounded_text.ts";
 import { type HopResponse, requestInfo } from "../transport/hop.ts";
-import { readJson } from "../transport/read_json.ts";
-import { signedUrl } from "../wire.ts";
+import { mediaType } from "../transport/media_type.ts";
+import { refuseKey } from "./refuse_key.ts";
 import { forwardedHeaders, safeResponse } from "./safe_response.ts";
 
 /** The types of archives. A browser shows or runs none of them. */
@@ -19,29 +19,30 @@ const PAGE_TYPES: readonly string[] = ["text/html", "application/xhtml+xml"];
 /** The headers that describe the encoded bytes, while `fetch` decodes the body. */
 const ENCODED_HEADERS: readonly string[] = ["Content-Length", "Content-Range", "ETag"];
 
-/** Follows the signed URL in a JSON response to the archive; returns any other response unchanged. */
-export async function followSignedUrl(from: HopResponse, attempt: Attempt): Promise<HopResponse> {
-  if (mediaType(from.response) !== "application/json" || !from.response.ok) return from;
-  const { url } = await readJson(signedUrl)(from, attempt);
-  return attempt.follow(from, url);
-}
-
 /**
  * Creates the response with an archive, whose body is streamed.
  *
+ * If a server that received the key repeats it in the body, the stream fails before the key.
+ *
  * @throws {ApiResponseValidationError} if the server responds with a page or with JSON.
  */
-export async function archiveResponse(from: HopResponse, { redact }: Attempt): Promise<Response> {
-  const { response } = from;
+export async function archiveResponse(
+  from: HopResponse,
+  { redact }: Attempt,
+  apiKey: string,
+): Promise<Response> {
+  const { hop, response } = from;
+  const invalidResponse = (received: string) =>
+    new ApiResponseValidationError(
+      "expected the bytes of an archive",
+      "",
+      received,
+      requestInfo(from, redact),
+    );
   const type = mediaType(response);
   if (PAGE_TYPES.includes(type) || type === "application/json") {
     await discardBody(response);
-    throw new ApiResponseValidationError(
-      "expected the bytes of an archive",
-      "",
-      `a body of type ${type}`,
-      requestInfo(from, redact),
-    );
+    throw invalidResponse(`a body of type ${type}`);
   }
   const headers = forwardedHeaders(response, redact);
   const length = response.headers.get("Content-Length");
@@ -53,9 +54,8 @@ export async function archiveResponse(from: HopResponse, { redact }: Attempt): P
   if (response.headers.has("Content-Encoding")) {
     for (const name of ENCODED_HEADERS) headers.delete(name);
   }
-  return safeResponse(response.body, response.status, headers);
-}
-
-function mediaType({ headers }: Response): string {
-  return headers.get("Content-Type")?.split(";")[0]?.trim().toLowerCase() ?? "";
+  const body = hop.isTrusted && response.body !== null
+    ? refuseKey(response.body, apiKey, () => invalidResponse("a body with the API key"))
+    : response.body;
+  return safeResponse(body, response.status, headers);
 }

@@ -9,6 +9,7 @@ import type {
 } from "./client_event.ts";
 import { type Hop, type HopResponse, requestInfo, type SendHop } from "./hop.ts";
 import type { Redact } from "./redact.ts";
+import { requestIdOf } from "./request_id.ts";
 
 /** What the call adds to the events of its hops. */
 export type CallInfo = Pick<ClientEventBase, "callId" | "operation" | "attempt">;
@@ -71,9 +72,9 @@ export function observeHops(
     signal.throwIfAborted();
     try {
       const response = await send(hop);
-      latest = requestInfo({ hop, response }, redact);
-      const { status } = response;
-      const { requestId } = latest;
+      const { status, headers } = response;
+      const requestId = requestIdOf(headers, redact);
+      latest = { ...latest, requestId };
       emit({ type: "response", ...base, status, requestId, durationMs: end() });
       return { hop, response };
     } catch (error) {

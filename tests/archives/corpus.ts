@@ -101,11 +101,6 @@ export async function treeOf(directory: string): Promise<Record<string, unknown>
   return tree;
 }
 
-/** The sorted names in a directory. */
-export async function namesIn(directory: string): Promise<string[]> {
-  return (await Array.fromAsync(Deno.readDir(directory), ({ name }) => name)).sort();
-}
-
 if (import.meta.main) {
   const [archivePath = "", directory = ""] = Deno.args;
   console.log(JSON.stringify(await extractionOutcome(archivePath, directory)));

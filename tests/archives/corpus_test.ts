@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
-import { extractInChild, extractionOutcome, namesIn, treeOf } from "./corpus.ts";
+import { namesIn } from "../temporary_directory.ts";
+import { extractInChild, extractionOutcome, treeOf } from "./corpus.ts";
 import { run, withCorpus } from "./with_corpus.ts";
 
 /** Archives with a symbolic link. */

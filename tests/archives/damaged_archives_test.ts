@@ -4,7 +4,8 @@ import { lastValueFrom, mergeMap, toArray } from "rxjs";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { archiveEnd } from "../../src/download/archive_end.ts";
 import { HpcaiError, InvalidArchiveError } from "../../src/errors.ts";
-import { CHECKPOINT, clientOf, extract, namesIn } from "./corpus.ts";
+import { namesIn } from "../temporary_directory.ts";
+import { CHECKPOINT, clientOf, extract } from "./corpus.ts";
 import { withCorpus } from "./with_corpus.ts";
 
 /** How many damaged archives are read; thousands on demand. */

@@ -4,6 +4,7 @@ import { stripVTControlCharacters } from "node:util";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { serve } from "../integration/loopback_server.ts";
 import { CapturedHost, environmentOf, runCli } from "./cli_host.ts";
+import { inTemporaryDirectory } from "../temporary_directory.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const PATH = `hpcai://${RUN}/weights/final`;
@@ -13,17 +14,8 @@ function areEqual(one: Uint8Array, other: Uint8Array): boolean {
   return Buffer.compare(one, other) === 0;
 }
 
-async function withDirectory(test: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir();
-  try {
-    await test(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
-
 Deno.test("checkpoint download saves to a file, or into a directory", () =>
-  withDirectory(async (directory) => {
+  inTemporaryDirectory(async (directory) => {
     const fake = new FakeHpcai();
     const archive = fake.archive(RUN, "final").slice();
     for (
@@ -49,7 +41,7 @@ Deno.test("checkpoint download saves to a file, or into a directory", () =>
   }));
 
 Deno.test("checkpoint download replaces an existing file only with --force", () =>
-  withDirectory(async (directory) => {
+  inTemporaryDirectory(async (directory) => {
     const file = `${directory}/file`;
     await Deno.writeTextFile(file, "mine");
     const args = ["checkpoint", "download", RUN, "final", "-o", file];
@@ -62,7 +54,7 @@ Deno.test("checkpoint download replaces an existing file only with --force", () 
   }));
 
 Deno.test("checkpoint download and extract do not advise --force for what it does not replace", () =>
-  withDirectory(async (directory) => {
+  inTemporaryDirectory(async (directory) => {
     const file = `${directory}/file`;
     await Deno.writeTextFile(file, "mine");
     for (
@@ -85,7 +77,7 @@ Deno.test("checkpoint download and extract do not advise --force for what it doe
   }));
 
 Deno.test("checkpoint download reports a format that differs from the file name", () =>
-  withDirectory(async (directory) => {
+  inTemporaryDirectory(async (directory) => {
     const fake = new FakeHpcai();
     fake.faults.add({ type: "status", status: 200, body: "not an archive".repeat(100) }, {
       times: 2,
@@ -100,7 +92,7 @@ Deno.test("checkpoint download reports a format that differs from the file name"
   }));
 
 Deno.test("checkpoint download writes the outcome in JSON, and the progress in lines of JSON", () =>
-  withDirectory(async (directory) => {
+  inTemporaryDirectory(async (directory) => {
     const fake = new FakeHpcai();
     const args = ["checkpoint", "download", PATH, "--force", "-o", `${directory}/a.tar.gz`];
     const json = JSON.parse((await runCli(fake, ...args, "--format", "json")).stdout);
@@ -115,7 +107,7 @@ Deno.test("checkpoint download writes the outcome in JSON, and the progress in l
   }));
 
 Deno.test("checkpoint extract creates the directory, and replaces one only with --force", () =>
-  withDirectory(async (directory) => {
+  inTemporaryDirectory(async (directory) => {
     const args = ["checkpoint", "extract", PATH, "-o", `${directory}/final`];
     const { code, stdout } = await runCli(new FakeHpcai(), ...args);
     assertEquals(code, 0);
@@ -129,7 +121,7 @@ Deno.test("checkpoint extract creates the directory, and replaces one only with 
   }));
 
 Deno.test("checkpoint cat writes the bytes of a file unchanged to a pipe", () =>
-  withDirectory(async (directory) => {
+  inTemporaryDirectory(async (directory) => {
     const fake = new FakeHpcai();
     await runCli(fake, "checkpoint", "extract", PATH, "-o", `${directory}/final`);
     await using server = serve(fake.handler);
@@ -159,7 +151,7 @@ Deno.test("checkpoint cat exits with 4 for a missing file and lists the files", 
 });
 
 Deno.test("checkpoint extract never replaces a directory that contains the working or home directory", () =>
-  withDirectory(async (directory) => {
+  inTemporaryDirectory(async (directory) => {
     const [home, working] = [`${directory}/home/me`, `${directory}/work/here`];
     for (const path of [home, working]) await Deno.mkdir(path, { recursive: true });
     // Deno.symlink needs permission for all files.
@@ -191,7 +183,7 @@ for (
   ] as const
 ) {
   Deno.test(`checkpoint download shows the rate and time left on ${columns} columns`, () =>
-    withDirectory(async (directory) => {
+    inTemporaryDirectory(async (directory) => {
       const fake = new FakeHpcai({ archiveBytes: 1024 * 1023 });
       await using server = serve(fake.handler);
       const host = new CapturedHost(environmentOf(fake, server.url), { isTerminal: true });

@@ -5,21 +5,13 @@ import { stateFiles } from "../fs/path_state.ts";
 import { serve } from "../integration/loopback_server.ts";
 import { environmentOf } from "./cli_host.ts";
 import { runInTerminal } from "./cli_process.ts";
+import { inTemporaryDirectory } from "../temporary_directory.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const PATH = `hpcai://${RUN}/weights/step_0010`;
 
-async function withDirectory(test: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await Deno.makeTempDir();
-  try {
-    await test(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
-
 Deno.test("checkpoint download shows a bar with rate and time left, and clears it before the result", () =>
-  withDirectory(async (directory) => {
+  inTemporaryDirectory(async (directory) => {
     const args = ["--demo", "checkpoint", "download", PATH, "-o", `${directory}/a.tar.gz`];
     const { output, code } = await runInTerminal(args);
     assertEquals(code, 0);
@@ -30,7 +22,7 @@ Deno.test("checkpoint download shows a bar with rate and time left, and clears i
   }));
 
 Deno.test("--quiet hides the bar on a terminal", () =>
-  withDirectory(async (directory) => {
+  inTemporaryDirectory(async (directory) => {
     const args = ["--demo", "-q", "checkpoint", "download", PATH, "-o", `${directory}/a.tar.gz`];
     const { output, code } = await runInTerminal(args);
     assertEquals(code, 0);
@@ -79,7 +71,7 @@ for (
   const [how, send, expected] of [["Ctrl-C", "\x03", 130], ["SIGTERM", "<SIGTERM>", 143]] as const
 ) {
   Deno.test(`checkpoint download stops on ${how}, and the same command resumes it`, () =>
-    withDirectory(async (directory) => {
+    inTemporaryDirectory(async (directory) => {
       const fake = new FakeHpcai({ bytesPerSecond: 2 ** 20 });
       await using server = serve(fake.handler);
       const env = environmentOf(fake, server.url);
@@ -103,7 +95,7 @@ for (
 }
 
 Deno.test("checkpoint extract keeps nothing after Ctrl-C", () =>
-  withDirectory(async (directory) => {
+  inTemporaryDirectory(async (directory) => {
     const args = ["--demo", "checkpoint", "extract", PATH, "-o", `${directory}/step_0010`];
     const { output, code } = await runInTerminal(args, { steps: [[" left", "\x03"]] });
     assertEquals(code, 130);

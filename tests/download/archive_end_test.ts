@@ -4,8 +4,8 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { type ArchiveEnd, archiveEnd } from "../../src/download/archive_end.ts";
 import { decompressionStream } from "../../src/download/decompress.ts";
 import { InvalidArchiveError } from "../../src/errors.ts";
-import { namesIn } from "../archives/corpus.ts";
 import { withCorpus } from "../archives/with_corpus.ts";
+import { namesIn } from "../temporary_directory.ts";
 
 /** The archives of the corpus that lack bytes of an entry, or the end. */
 const ENDLESS = ["size-absurd", "no-end", "cut-in-a-file", "cut-in-a-header", "nine-gib-missing"];

@@ -1,11 +1,11 @@
-import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { firstValueFrom } from "rxjs";
 import {
   type ArchivePosition,
   type ArchiveSource,
   openArchive$,
 } from "../../src/download/archive_source.ts";
-import { ApiRedirectError, ApiResponseValidationError } from "../../src/errors.ts";
+import { ApiRedirectError, ApiResponseValidationError, NotFoundError } from "../../src/errors.ts";
 import { createTransport } from "../../src/transport/transport.ts";
 
 const BEGINNING: ArchivePosition = { loaded: 0, total: undefined, etag: undefined };
@@ -214,5 +214,21 @@ for (
 ) {
   Deno.test(`openArchive$ rejects ${what} in place of the archive, at any position`, async () => {
     assertInstanceOf(await assertRejects(() => open(HALF, response)), ApiResponseValidationError);
+  });
+}
+
+for (
+  const [how, first] of [
+    ["a redirect", () => Response.redirect("https://storage.example/a")],
+    ["a signed URL", () => Response.json({ url: "https://storage.example/a" })],
+  ] as const
+) {
+  Deno.test(`openArchive$ advises how to continue where the storage has no archive, after ${how}`, async () => {
+    const error = await assertRejects(
+      () => open(BEGINNING, first(), new Response(null, { status: 404 })),
+      NotFoundError,
+    );
+    assertEquals(error.requestUrl, "https://storage.example/a");
+    assertStringIncludes(error.advice ?? "", "listCheckpoints$");
   });
 }

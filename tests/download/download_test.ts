@@ -401,6 +401,16 @@ for (
   });
 }
 
+Deno.test("download$ of a client with invalid options neither aborts nor keeps the stream", async () => {
+  const { notes, to } = recordingSink();
+  const client = new RestClient({ apiKey: "" });
+  await assertRejects(
+    () => lastValueFrom(client.download$(CHECKPOINT, { to })),
+    InvalidArgumentError,
+  );
+  assertEquals([to.locked, notes], [false, []]);
+});
+
 Deno.test("download$ rejects a stream that another download writes to, and leaves that one alone", async () => {
   const { notes, to } = recordingSink();
   const client = clientOf(() => archive(HELLO, HELLO_LENGTH));

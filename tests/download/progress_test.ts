@@ -1,9 +1,8 @@
-import { assertEquals } from "@std/assert";
 import { map, type Observable } from "rxjs";
-import { TestScheduler } from "rxjs/testing";
 import type { DownloadCompleteEvent, DownloadEvent } from "../../src/download/download_event.ts";
 import { toDownloadEvents } from "../../src/download/progress.ts";
 import type { TransferUpdate } from "../../src/download/transfer.ts";
+import { runMarbles } from "../marbles.ts";
 
 /** The updates of a transfer with these counts. */
 function downloadEvents(
@@ -26,10 +25,6 @@ function downloadEvents(
   );
 }
 
-function run(test: Parameters<TestScheduler["run"]>[0]): void {
-  new TestScheduler((actual, expected) => assertEquals(actual, expected)).run(test);
-}
-
 function progress(
   loaded: number,
   total: number | undefined,
@@ -40,7 +35,7 @@ function progress(
 }
 
 Deno.test("toDownloadEvents emits progress at most once per interval, the first and the last always", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const counts = { a: 0, b: 10, c: 20, d: 40 };
     const loaded$ = downloadEvents(cold("ab-c-d|", counts), 40, 3).pipe(
       map(({ type, loaded }) => `${type} ${loaded}`),
@@ -55,7 +50,7 @@ Deno.test("toDownloadEvents emits progress at most once per interval, the first 
 });
 
 Deno.test("toDownloadEvents does not emit the last count twice", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const loaded$ = downloadEvents(cold("a--b|", { a: 0, b: 5 }), 5, 3).pipe(
       map(({ type, loaded }) => `${type} ${loaded}`),
     );
@@ -68,7 +63,7 @@ Deno.test("toDownloadEvents does not emit the last count twice", () => {
 });
 
 Deno.test("toDownloadEvents computes rate and remaining time from the last seconds", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const loaded$ = downloadEvents(cold("a 999ms b 999ms c|", { a: 0, b: 1000, c: 3000 }), 6000, 0);
     expectObservable(loaded$).toBe("a 999ms b 999ms c(d|)", {
       a: progress(0, 6000, 0, undefined),
@@ -87,7 +82,7 @@ Deno.test("toDownloadEvents passes a restart on, and counts from 0 after it", ()
     etag: undefined,
     announcedTotal: 6000,
   });
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const transfer$ = cold<TransferUpdate>("a 999ms b 99ms r 99ms c 99ms d", {
       a: loaded(0),
       b: loaded(3000),
@@ -110,7 +105,7 @@ Deno.test("toDownloadEvents passes a restart on, and counts from 0 after it", ()
 });
 
 Deno.test("toDownloadEvents ignores bytes older than five seconds for the rate", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const loaded$ = downloadEvents(
       cold("a 999ms b 4999ms c 999ms d|", { a: 0, b: 90_000, c: 95_000, d: 96_000 }),
       undefined,
@@ -129,7 +124,7 @@ Deno.test("toDownloadEvents ignores bytes older than five seconds for the rate",
 });
 
 Deno.test("toDownloadEvents emits a remaining time of 0 at the end, and none without a total", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const remaining = (total: number | undefined) =>
       downloadEvents(cold("a--b|", { a: 0, b: 9 }), total, 0).pipe(
         map((event) => event.type === "progress" ? event.remainingMs : event.type),
@@ -145,7 +140,7 @@ Deno.test("toDownloadEvents emits a remaining time of 0 at the end, and none wit
 });
 
 Deno.test("toDownloadEvents passes an error on, without `complete`", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const loaded$ = downloadEvents(cold("a--#", { a: 0 }), 9, 1).pipe(
       map(({ type }) => type),
     );

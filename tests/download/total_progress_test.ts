@@ -1,16 +1,12 @@
-import { assertEquals, assertInstanceOf } from "@std/assert";
+import { assertInstanceOf } from "@std/assert";
 import { catchError, EMPTY, map, type Observable, of } from "rxjs";
-import { TestScheduler } from "rxjs/testing";
 import {
   type TotalProgress,
   totalProgress,
   type TransferEvent,
 } from "../../src/download/total_progress.ts";
 import { InvalidArgumentError } from "../../src/errors.ts";
-
-function run(test: Parameters<TestScheduler["run"]>[0]): void {
-  new TestScheduler((actual, expected) => assertEquals(actual, expected)).run(test);
-}
+import { runMarbles } from "../marbles.ts";
 
 const progress = (loaded: number, total?: number) => ({ type: "progress", loaded, total });
 const complete = (loaded: number) => ({ type: "complete", loaded });
@@ -27,7 +23,7 @@ const bytes = ({ loaded, total }: TotalProgress) => `${loaded}/${total}`;
 const archives = ({ completed, count }: TotalProgress) => `${completed}/${count}`;
 
 Deno.test("totalProgress adds up bytes, and has a total once the last download has begun", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const one = cold("a-b|", { a: progress(0, 10), b: complete(10) });
     const other = cold("-a-b|", { a: progress(5, 20), b: complete(20) });
     expectObservable(shown(of(one, other).pipe(totalProgress()), bytes)).toBe("abcd|", {
@@ -40,7 +36,7 @@ Deno.test("totalProgress adds up bytes, and has a total once the last download h
 });
 
 Deno.test("totalProgress runs `concurrency` downloads, and counts those that wait", () => {
-  run(({ cold, expectObservable, expectSubscriptions }) => {
+  runMarbles(({ cold, expectObservable, expectSubscriptions }) => {
     const downloads = [10, 20, 30].map((size) => cold("--a|", { a: complete(size) }));
     const [one, two, three] = downloads;
     expectObservable(shown(of(...downloads).pipe(totalProgress(1)), archives))
@@ -52,7 +48,7 @@ Deno.test("totalProgress runs `concurrency` downloads, and counts those that wai
 });
 
 Deno.test("totalProgress runs four downloads concurrently by default", () => {
-  run(({ cold, expectObservable, expectSubscriptions }) => {
+  runMarbles(({ cold, expectObservable, expectSubscriptions }) => {
     const downloads = Array.from({ length: 5 }, () => cold<TransferEvent>("--|"));
     expectObservable(of(...downloads).pipe(totalProgress())).toBe("----|");
     expectSubscriptions(downloads[3]?.subscriptions ?? []).toBe("^-!");
@@ -61,7 +57,7 @@ Deno.test("totalProgress runs four downloads concurrently by default", () => {
 });
 
 Deno.test("totalProgress adds up the rates, and derives the remaining time", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const at = (loaded: number, bytesPerSecond: number) => ({
       ...progress(loaded, 4000),
       bytesPerSecond,
@@ -86,7 +82,7 @@ Deno.test("totalProgress adds up the rates, and derives the remaining time", () 
 });
 
 Deno.test("totalProgress has a remaining time of 0 once all downloads are complete", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const download = cold("a|", { a: complete(5) });
     expectObservable(shown(of(download).pipe(totalProgress()), ({ remainingMs }) => remainingMs))
       .toBe("a|", { a: "0" });
@@ -94,7 +90,7 @@ Deno.test("totalProgress has a remaining time of 0 once all downloads are comple
 });
 
 Deno.test("totalProgress keeps its counts at events without counts, such as `entry`", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const extraction: Observable<TransferEvent> = cold("abc|", {
       a: progress(10, 10),
       b: { type: "entry" },
@@ -107,7 +103,7 @@ Deno.test("totalProgress keeps its counts at events without counts, such as `ent
 });
 
 Deno.test("totalProgress keeps a download complete that emits events after `complete`", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const deletion = cold("ab|", { a: complete(5), b: { type: "deleted", loaded: 5 } });
     expectObservable(
       shown(of(deletion).pipe(totalProgress()), (total) => `${bytes(total)} ${archives(total)}`),
@@ -116,7 +112,7 @@ Deno.test("totalProgress keeps a download complete that emits events after `comp
 });
 
 Deno.test("totalProgress learns an unknown length at the end of the download", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const unknown = cold("ab|", { a: progress(0), b: complete(7) });
     expectObservable(shown(of(unknown).pipe(totalProgress()), bytes))
       .toBe("ab|", { a: "0/undefined", b: "7/7" });
@@ -124,7 +120,7 @@ Deno.test("totalProgress learns an unknown length at the end of the download", (
 });
 
 Deno.test("totalProgress has no remaining time for a download that exceeds its announced length", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const more = cold("a", { a: { ...progress(30, 20), bytesPerSecond: 10 } });
     expectObservable(shown(of(more).pipe(totalProgress()), ({ remainingMs }) => remainingMs))
       .toBe("a", { a: "undefined" });
@@ -132,7 +128,7 @@ Deno.test("totalProgress has no remaining time for a download that exceeds its a
 });
 
 Deno.test("totalProgress fails with the first download that fails, and unsubscribes from the others", () => {
-  run(({ cold, expectObservable, expectSubscriptions }) => {
+  runMarbles(({ cold, expectObservable, expectSubscriptions }) => {
     const other = cold<TransferEvent>("---------|");
     expectObservable(of(cold<TransferEvent>("--#"), other).pipe(totalProgress())).toBe("--#");
     expectSubscriptions(other.subscriptions).toBe("^-!");
@@ -140,7 +136,7 @@ Deno.test("totalProgress fails with the first download that fails, and unsubscri
 });
 
 Deno.test("totalProgress does not count a download whose error is caught as completed", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const failing = cold<TransferEvent>("--#").pipe(catchError(() => EMPTY));
     const other = cold("---a|", { a: complete(5) });
     expectObservable(shown(of(failing, other).pipe(totalProgress()), archives))
@@ -149,7 +145,7 @@ Deno.test("totalProgress does not count a download whose error is caught as comp
 });
 
 Deno.test("totalProgress counts from 0 for each subscription", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const totals$ = shown(of(cold("a|", { a: complete(5) })).pipe(totalProgress()), archives);
     expectObservable(totals$).toBe("a|", { a: "1/1" });
     expectObservable(totals$, "----^").toBe("----a|", { a: "1/1" });
@@ -157,7 +153,7 @@ Deno.test("totalProgress counts from 0 for each subscription", () => {
 });
 
 Deno.test("totalProgress rejects a concurrency of 0 before a download begins", () => {
-  run(({ cold, expectObservable, expectSubscriptions }) => {
+  runMarbles(({ cold, expectObservable, expectSubscriptions }) => {
     const download = cold<TransferEvent>("|");
     const { message } = new InvalidArgumentError(
       "concurrency",

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { FakeHpcai, type FakeHpcaiOptions } from "@hpcai/rx/testing";
-import { inTemporaryDirectory, type Outcome, runTask, taskCommand } from "./run_task.ts";
+import { type Outcome, runTask, taskCommand } from "./run_task.ts";
+import { inTemporaryDirectory } from "../temporary_directory.ts";
+import { serve } from "../integration/loopback_server.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const PATH = `hpcai://${RUN}/weights/final`;
@@ -10,11 +12,8 @@ async function runWithKey(
   options: FakeHpcaiOptions,
 ): Promise<{ service: FakeHpcai; outcome: Outcome }> {
   const service = new FakeHpcai(options);
-  await using server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-    service.handler,
-  );
-  const HPCAI_BASE_URL = `http://127.0.0.1:${server.addr.port}`;
+  await using server = serve(service.handler);
+  const HPCAI_BASE_URL = server.url;
   const env = { HPCAI_API_KEY: service.apiKey, HPCAI_BASE_URL };
   const outcome = await inTemporaryDirectory(async (cwd) => {
     const outcome = await runTask("demo", [], { cwd, env });

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { FakeHpcai } from "@hpcai/rx/testing";
-import { inTemporaryDirectory, type Outcome, runTask, taskCommand } from "./run_task.ts";
+import { type Outcome, runTask, taskCommand } from "./run_task.ts";
+import { inTemporaryDirectory, namesIn } from "../temporary_directory.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 
@@ -13,10 +14,6 @@ function runInDirectory(
   return inTemporaryDirectory(async (cwd) =>
     check(cwd, await runTask("example:save", [`examples/${example}.ts`, ...args], { cwd }))
   );
-}
-
-async function fileNames(directory: string): Promise<string[]> {
-  return (await Array.fromAsync(Deno.readDir(directory), ({ name }) => name)).sort();
 }
 
 async function assertIsArchive(path: string, fake: FakeHpcai, checkpointId: string): Promise<void> {
@@ -34,7 +31,7 @@ Deno.test("download_checkpoint saves the archive, byte for byte", async () => {
     ]);
     const path = `${directory}/checkpoints/checkpoint_step_0010.tar.gz`;
     await assertIsArchive(path, new FakeHpcai(), "step_0010");
-    assertEquals(await fileNames(`${directory}/checkpoints`), [
+    assertEquals(await namesIn(`${directory}/checkpoints`), [
       ".hpcai-rx",
       "checkpoint_step_0010.tar.gz",
     ]);
@@ -48,7 +45,7 @@ Deno.test("download_checkpoint leaves no file after a failed download", async ()
     async (directory, { code, stderr }) => {
       assertEquals(code, 1);
       assertStringIncludes(stderr, `Checkpoint nope not found in ${RUN}`);
-      assertEquals(await fileNames(`${directory}/checkpoints`), []);
+      assertEquals(await namesIn(`${directory}/checkpoints`), []);
     },
   );
 });
@@ -73,7 +70,7 @@ Deno.test("download_several saves every checkpoint of a run and prints the total
     const names = fake.checkpoints(RUN).map(({ checkpointPath }) =>
       `${checkpointPath.replace("://", "_").replaceAll("/", "_")}.tar.gz`
     );
-    assertEquals(await fileNames(`${directory}/checkpoints`), [".hpcai-rx", ...names.sort()]);
+    assertEquals(await namesIn(`${directory}/checkpoints`), [".hpcai-rx", ...names.sort()]);
     const final = `${directory}/checkpoints/hpcai_${RUN}_weights_final.tar.gz`;
     await assertIsArchive(final, fake, "final");
   });

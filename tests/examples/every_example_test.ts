@@ -1,7 +1,9 @@
 /** Runs every example one after another in one directory, against a service behind a socket. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { FakeHpcai } from "@hpcai/rx/testing";
-import { type ExampleTask, inTemporaryDirectory, runTask } from "./run_task.ts";
+import { type ExampleTask, runTask } from "./run_task.ts";
+import { inTemporaryDirectory } from "../temporary_directory.ts";
+import { serve } from "../integration/loopback_server.ts";
 
 const EXAMPLES = new URL("../../examples/", import.meta.url);
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
@@ -64,11 +66,8 @@ Deno.test("every example runs with HPCAI_BASE_URL, and again in the same directo
   await inTemporaryDirectory(async (cwd) => {
     for (let round = 1; round <= 2; round++) {
       const service = new FakeHpcai({ archiveResponse: "redirect" });
-      await using server = Deno.serve(
-        { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-        service.handler,
-      );
-      const HPCAI_BASE_URL = `http://127.0.0.1:${server.addr.port}`;
+      await using server = serve(service.handler);
+      const HPCAI_BASE_URL = server.url;
       const env = { HPCAI_API_KEY: service.apiKey, HPCAI_BASE_URL };
       for (const { name, task } of await examples()) {
         const requests = service.requests.length;

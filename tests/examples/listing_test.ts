@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { runTask } from "./run_task.ts";
+import { serve } from "../integration/loopback_server.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 
@@ -89,20 +90,17 @@ Deno.test("search_as_you_type aborts superseded searches and prints the result o
 Deno.test("watch_checkpoints prints each checkpoint until the expected one is added", async () => {
   const service = new FakeHpcai({ trainingRuns: 1 });
   let polls = 0;
-  await using server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-    (request) => {
-      if (++polls === 3) service.addCheckpoint(RUN, { checkpointId: "step_0030" });
-      return service.handler(request);
-    },
-  );
+  await using server = serve((request) => {
+    if (++polls === 3) service.addCheckpoint(RUN, { checkpointId: "step_0030" });
+    return service.handler(request);
+  });
   const { stdout } = await runTask(
     "example",
     ["examples/watch_checkpoints.ts", RUN, "step_0030", "0.01"],
     {
       env: {
         HPCAI_API_KEY: service.apiKey,
-        HPCAI_BASE_URL: `http://127.0.0.1:${server.addr.port}`,
+        HPCAI_BASE_URL: server.url,
       },
     },
   );
@@ -120,12 +118,9 @@ added: training step_0030
 
 Deno.test("an example with a key reads from the service instead of the embedded API", async () => {
   const service = new FakeHpcai({ trainingRuns: 3 });
-  await using server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-    service.handler,
-  );
+  await using server = serve(service.handler);
   const { stdout } = await runTask("example", ["examples/list_training_runs.ts"], {
-    env: { HPCAI_API_KEY: service.apiKey, HPCAI_BASE_URL: `http://127.0.0.1:${server.addr.port}` },
+    env: { HPCAI_API_KEY: service.apiKey, HPCAI_BASE_URL: server.url },
   });
   assertStringIncludes(stdout, "Found 3 training runs\nTotal available: 3\n");
   assertEquals(service.requests.length, 1);

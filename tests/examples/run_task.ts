@@ -56,18 +56,6 @@ export function taskCommand(
   });
 }
 
-/** Calls a function with a new directory, which is removed afterwards. */
-export async function inTemporaryDirectory<T>(
-  run: (directory: string) => Promise<T>,
-): Promise<T> {
-  const directory = await Deno.makeTempDir();
-  try {
-    return await run(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
-
 function environmentWithoutHpcai(): Record<string, string> {
   const all = Object.entries(Deno.env.toObject());
   return Object.fromEntries(all.filter(([name]) => !name.startsWith("HPCAI_")));

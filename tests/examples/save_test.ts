@@ -2,14 +2,12 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { createHash } from "node:crypto";
 import { stateOf } from "../fs/path_state.ts";
-import { inTemporaryDirectory, runTask, taskCommand } from "./run_task.ts";
+import { runTask, taskCommand } from "./run_task.ts";
+import { inTemporaryDirectory } from "../temporary_directory.ts";
+import { sha256 } from "../sha256.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const NAME = `hpcai_${RUN}_weights_step_0010.tar.gz`;
-
-function sha256(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
-}
 
 Deno.test("save_with_progress draws a bar and prints the SHA-256 of the file", async () => {
   await inTemporaryDirectory(async (cwd) => {

@@ -1,10 +1,10 @@
 /** The archives of the fault suite: real `.tar.gz` files with known inner boundaries. */
-import { createHash } from "node:crypto";
 import { constants, deflateRawSync, gunzipSync } from "node:zlib";
 import { concatenate } from "../../src/testing/concatenate.ts";
 import { crc32 } from "../../src/testing/crc32.ts";
 import { type SeededRandom, seededRandom } from "../../src/testing/seeded_random.ts";
 import { TAR_BLOCK, TAR_END, tarEntry } from "../../src/testing/tar_header.ts";
+import { sha256 } from "../sha256.ts";
 
 /** An archive, and the positions at which a cut leaves bytes that look complete. */
 export interface SourceArchive {
@@ -109,11 +109,6 @@ function randomBytes(random: SeededRandom, length: number): Uint8Array<ArrayBuff
   const words = new Uint32Array(Math.ceil(length / 4));
   for (let at = 0; at < words.length; at++) words[at] = random.int(2 ** 32);
   return new Uint8Array(words.buffer, 0, length);
-}
-
-/** The SHA-256 in lower-case hex. */
-export function sha256(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }
 
 /** Whether two arrays have the same bytes. */

@@ -4,7 +4,7 @@
  */
 import process from "node:process";
 import { archiveSets } from "./archive.ts";
-import { runSchedule, type ScheduleResult } from "./run_schedule.ts";
+import { runSchedule, type ScheduleResult, stackOf } from "./run_schedule.ts";
 import { scheduleOf } from "./schedule.ts";
 
 /** The argument of the process. */
@@ -29,10 +29,6 @@ export const UNCAUGHT_EXIT_CODE = 70;
 
 function print(line: ChildLine): void {
   console.log(JSON.stringify(line));
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? error.stack ?? error.message : String(error);
 }
 
 process.on("unhandledRejection", (error) => print({ unhandled: stackOf(error) }));

@@ -4,7 +4,8 @@ import type { DeleteWithBackupEvent, ExtractEvent, SaveEvent } from "@hpcai/rx/f
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { isBeginning, isEqual, isRecompressed, isSameTar, sha256 } from "./archive.ts";
+import { sha256 } from "../sha256.ts";
+import { isBeginning, isEqual, isRecompressed, isSameTar } from "./archive.ts";
 import type { HiddenDefect } from "./fault_kind.ts";
 import type { FaultServer } from "./fault_server.ts";
 import type { Schedule } from "./schedule.ts";

@@ -305,6 +305,7 @@ function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : String(error);
 }
 
-function stackOf(error: unknown): string {
+/** The stack of an error, or the text of another thrown value. */
+export function stackOf(error: unknown): string {
   return error instanceof Error ? error.stack ?? error.message : String(error);
 }

@@ -15,9 +15,9 @@ import {
   type DeleteWithBackupOptions,
 } from "@hpcai/rx/fs";
 import { FakeHpcai, type Fault } from "@hpcai/rx/testing";
-import { createHash } from "node:crypto";
 import { firstValueFrom, lastValueFrom, takeWhile, tap, toArray } from "rxjs";
 import { whenReleased } from "./path_state.ts";
+import { sha256 } from "../sha256.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const PATH = `hpcai://${RUN}/weights/step_0010`;
@@ -47,8 +47,8 @@ class Setting implements AsyncDisposable {
     return this.fake.requests.map(({ operation }) => operation);
   }
 
-  get hash(): string {
-    return hexHash(this.fake.archive(RUN, "step_0010").slice());
+  get sha256(): string {
+    return sha256(this.fake.archive(RUN, "step_0010").slice());
   }
 
   get isThere(): boolean {
@@ -69,14 +69,10 @@ class Setting implements AsyncDisposable {
   }
 }
 
-function hexHash(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
-}
-
 Deno.test("deleteWithBackup$ emits progress, then `complete`, then `deleted`", async () => {
   await using setting = new Setting();
   const listing = await firstValueFrom(setting.client.listCheckpoints$(RUN));
-  const sha256 = setting.hash;
+  const expected = setting.sha256;
   const events = await setting.run();
   const { path } = setting;
   const saved = {
@@ -84,7 +80,7 @@ Deno.test("deleteWithBackup$ emits progress, then `complete`, then `deleted`", a
     path,
     size: ARCHIVE_BYTES,
     format: "tar.gz",
-    sha256,
+    sha256: expected,
   };
   assertEquals(events.map(({ type }) => type), ["progress", "progress", "complete", "deleted"]);
   assertEquals<unknown>(events.slice(-2), [
@@ -92,7 +88,7 @@ Deno.test("deleteWithBackup$ emits progress, then `complete`, then `deleted`", a
     { type: "deleted", ...saved, checkpoint: listing.checkpoints[0] },
   ]);
   assert(!setting.isThere);
-  assertEquals(hexHash(Deno.readFileSync(path)), sha256);
+  assertEquals(sha256(Deno.readFileSync(path)), expected);
 });
 
 Deno.test("deleteWithBackup$ deletes in its last request, after the file has its name", async () => {
@@ -174,9 +170,9 @@ Deno.test("deleteWithBackup$ resumes a truncated archive to its end before it de
   await using setting = new Setting();
   const fault = { type: "truncate", afterBytes: 200_000, announceLength: false } as const;
   setting.fake.faults.add(fault, { on: "archive" });
-  const { hash } = setting;
+  const expected = setting.sha256;
   await setting.run();
-  assertEquals(hexHash(Deno.readFileSync(setting.path)), hash);
+  assertEquals(sha256(Deno.readFileSync(setting.path)), expected);
   assert(!setting.isThere);
 });
 
@@ -234,7 +230,7 @@ Deno.test("deleteWithBackup$ whose deletion fails keeps the backup, and does not
   const failing$ = setting.run$().pipe(tap(({ type }) => types.push(type)));
   await assertRejects(() => lastValueFrom(failing$), PermissionDeniedError);
   assertEquals(types.at(-1), "complete");
-  assertEquals(hexHash(Deno.readFileSync(setting.path)), setting.hash);
+  assertEquals(sha256(Deno.readFileSync(setting.path)), setting.sha256);
 
   const [first] = await setting.run();
   assertEquals(first?.loaded, ARCHIVE_BYTES);
@@ -263,12 +259,12 @@ Deno.test("deleteWithBackup$ verifies the archive with any options", async () =>
 Deno.test("deleteWithBackup$ applies the options of saving", async () => {
   await using setting = new Setting();
   Deno.writeTextFileSync(setting.path, "old");
-  const { hash } = setting;
+  const expected = setting.sha256;
   const events = await setting.run(PATH, { overwrite: true, sha256: false, progressIntervalMs: 0 });
   const deleted = events.at(-1);
   assert(deleted?.type === "deleted");
   assertEquals(deleted.sha256, undefined);
-  assertEquals(hexHash(Deno.readFileSync(setting.path)), hash);
+  assertEquals(sha256(Deno.readFileSync(setting.path)), expected);
   assert(!setting.isThere);
 });
 

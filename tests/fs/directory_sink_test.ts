@@ -7,7 +7,7 @@ import {
   writeDirectory,
   type WrittenEntry,
 } from "../../src/fs/directory_sink.ts";
-import { namesIn } from "../archives/corpus.ts";
+import { inTemporaryDirectory, namesIn } from "../temporary_directory.ts";
 
 const SETTINGS: DirectorySettings = {
   overwrite: false,
@@ -30,16 +30,6 @@ async function* sourceOf(...entries: DirectoryEntry[]): AsyncGenerator<Directory
   yield* entries;
 }
 
-/** Runs a test in a directory of its own. */
-async function inDirectory(test: (parent: string) => Promise<void>): Promise<void> {
-  const parent = await Deno.makeTempDir();
-  try {
-    await test(parent);
-  } finally {
-    await Deno.remove(parent, { recursive: true });
-  }
-}
-
 async function write(
   directory: string,
   entries: AsyncIterable<DirectoryEntry>,
@@ -57,7 +47,7 @@ async function write(
 }
 
 Deno.test("writeDirectory writes files that come from no archive", () =>
-  inDirectory(async (parent) => {
+  inTemporaryDirectory(async (parent) => {
     const written = await write(
       `${parent}/model`,
       sourceOf(
@@ -81,7 +71,7 @@ Deno.test("writeDirectory writes files that come from no archive", () =>
   }));
 
 Deno.test("writeDirectory requests the next file of its source once the previous one is read", () =>
-  inDirectory(async (parent) => {
+  inTemporaryDirectory(async (parent) => {
     const log: string[] = [];
     async function* source(): AsyncGenerator<DirectoryEntry> {
       for (const name of ["a", "b"]) {
@@ -110,7 +100,7 @@ const refused: Record<string, readonly [DirectoryEntry, Partial<DirectorySetting
 };
 for (const [what, [entry, settings]] of Object.entries(refused)) {
   Deno.test(`writeDirectory refuses an entry that ${what}, and leaves nothing`, () =>
-    inDirectory(async (parent) => {
+    inTemporaryDirectory(async (parent) => {
       const entries = sourceOf(file("first", "first"), entry);
       const error = await assertRejects(
         () => write(`${parent}/model`, entries, settings),
@@ -123,7 +113,7 @@ for (const [what, [entry, settings]] of Object.entries(refused)) {
 
 for (const size of [2, 4]) {
   Deno.test(`writeDirectory fails on a body of 3 bytes whose entry announces ${size}`, () =>
-    inDirectory(async (parent) => {
+    inTemporaryDirectory(async (parent) => {
       const entries = sourceOf({ ...file("config.json", "abc"), size });
       await assertRejects(() => write(`${parent}/model`, entries), HpcaiError, "3 bytes");
       assertEquals(await namesIn(parent), []);
@@ -131,7 +121,7 @@ for (const size of [2, 4]) {
 }
 
 Deno.test("writeDirectory that fails with its source keeps the directory that it was to replace", () =>
-  inDirectory(async (parent) => {
+  inTemporaryDirectory(async (parent) => {
     await write(`${parent}/model`, sourceOf(file("old", "old")));
     const lost = new Error("connection lost");
     async function* source(): AsyncGenerator<DirectoryEntry> {
@@ -148,7 +138,7 @@ Deno.test("writeDirectory that fails with its source keeps the directory that it
   }));
 
 Deno.test("writeDirectory replaces a directory with overwrite only", () =>
-  inDirectory(async (parent) => {
+  inTemporaryDirectory(async (parent) => {
     const directory = `${parent}/model`;
     await write(directory, sourceOf(file("old", "old")));
     await assertRejects(() => write(directory, sourceOf(file("new", "new"))), PathExistsError);
@@ -158,7 +148,7 @@ Deno.test("writeDirectory replaces a directory with overwrite only", () =>
   }));
 
 Deno.test("writeDirectory that is aborted leaves nothing", () =>
-  inDirectory(async (parent) => {
+  inTemporaryDirectory(async (parent) => {
     const ending = new AbortController();
     const entries = sourceOf(file("a", "a"), file("b", "b"));
     await assertRejects(

@@ -10,7 +10,8 @@ import {
   NotFoundError,
   UnsafeArchiveError,
 } from "../../src/errors.ts";
-import { CHECKPOINT, extract as extractBytes, namesIn } from "../archives/corpus.ts";
+import { CHECKPOINT, extract as extractBytes } from "../archives/corpus.ts";
+import { inTemporaryDirectory, namesIn } from "../temporary_directory.ts";
 
 const NAMES = [
   "README.md",
@@ -19,16 +20,6 @@ const NAMES = [
   "special_tokens_map.json",
   "tokenizer_config.json",
 ];
-
-/** Runs a test in a directory of its own. */
-async function inDirectory(test: (parent: string) => Promise<void>): Promise<void> {
-  const parent = await Deno.makeTempDir();
-  try {
-    await test(parent);
-  } finally {
-    await Deno.remove(parent, { recursive: true });
-  }
-}
 
 function clientOf(fake: FakeHpcai): RestClient {
   return new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch, retry: { initialDelayMs: 1 } });
@@ -41,7 +32,7 @@ function extract(directory: string, options?: ExtractOptions, fake = new FakeHpc
 }
 
 Deno.test("extractArchive$ emits progress, an entry for each file, and `complete` once", async () => {
-  await inDirectory(async (parent) => {
+  await inTemporaryDirectory(async (parent) => {
     const events = await extract(`${parent}/target`, { progressIntervalMs: 0 });
     assertEquals(events[0]?.type, "progress");
     assertEquals(
@@ -60,7 +51,7 @@ Deno.test("extractArchive$ emits progress, an entry for each file, and `complete
 });
 
 Deno.test("extractArchive$ leaves nothing beside the directory", async () => {
-  await inDirectory(async (parent) => {
+  await inTemporaryDirectory(async (parent) => {
     await extract(`${parent}/a/b/target`);
     assertEquals(await namesIn(`${parent}/a/b/target`), NAMES);
     assertEquals(await namesIn(`${parent}/a/b`), ["target"]);
@@ -68,7 +59,7 @@ Deno.test("extractArchive$ leaves nothing beside the directory", async () => {
 });
 
 Deno.test("extractArchive$ resumes after a lost connection", async () => {
-  await inDirectory(async (parent) => {
+  await inTemporaryDirectory(async (parent) => {
     const fake = new FakeHpcai();
     fake.faults.add({ type: "cut", afterBytes: 500_000 });
     await extract(`${parent}/target`, {}, fake);
@@ -78,7 +69,7 @@ Deno.test("extractArchive$ resumes after a lost connection", async () => {
 });
 
 Deno.test("extractArchive$ rejects a directory that exists before any request", async () => {
-  await inDirectory(async (parent) => {
+  await inTemporaryDirectory(async (parent) => {
     const fake = new FakeHpcai();
     await Deno.mkdir(`${parent}/target`);
     const error = await assertRejects(
@@ -91,7 +82,7 @@ Deno.test("extractArchive$ rejects a directory that exists before any request", 
 });
 
 Deno.test("extractArchive$ with overwrite replaces the directory and its files", async () => {
-  await inDirectory(async (parent) => {
+  await inTemporaryDirectory(async (parent) => {
     await Deno.mkdir(`${parent}/target`);
     await Deno.writeTextFile(`${parent}/target/old`, "old");
     await extract(`${parent}/target`, { overwrite: true });
@@ -101,7 +92,7 @@ Deno.test("extractArchive$ with overwrite replaces the directory and its files",
 });
 
 Deno.test("extractArchive$ with overwrite that fails keeps the directory", async () => {
-  await inDirectory(async (parent) => {
+  await inTemporaryDirectory(async (parent) => {
     await Deno.mkdir(`${parent}/target`);
     await Deno.writeTextFile(`${parent}/target/old`, "old");
     await assertRejects(
@@ -114,21 +105,21 @@ Deno.test("extractArchive$ with overwrite that fails keeps the directory", async
 });
 
 Deno.test("extractArchive$ leaves out the entries that filter rejects", async () => {
-  await inDirectory(async (parent) => {
+  await inTemporaryDirectory(async (parent) => {
     await extract(`${parent}/target`, { filter: ({ path }) => path.endsWith(".json") });
     assertEquals(await namesIn(`${parent}/target`), NAMES.filter((name) => name.endsWith(".json")));
   });
 });
 
 Deno.test("extractArchive$ with strip leaves out entries without further segments", async () => {
-  await inDirectory(async (parent) => {
+  await inTemporaryDirectory(async (parent) => {
     await extract(`${parent}/target`, { strip: 1 });
     assertEquals(await namesIn(`${parent}/target`), []);
   });
 });
 
 Deno.test("extractArchive$ refuses more bytes than maxBytes, and leaves nothing", async () => {
-  await inDirectory(async (parent) => {
+  await inTemporaryDirectory(async (parent) => {
     const error = await assertRejects(
       () => extract(`${parent}/target`, { maxBytes: 1000 }),
       UnsafeArchiveError,
@@ -139,7 +130,7 @@ Deno.test("extractArchive$ refuses more bytes than maxBytes, and leaves nothing"
 });
 
 Deno.test("extractArchive$ counts directories that are only segments of a name for maxEntries", async () => {
-  await inDirectory(async (parent) => {
+  await inTemporaryDirectory(async (parent) => {
     const path = "d/".repeat(30);
     await Deno.mkdir(`${parent}/source/${path}`, { recursive: true });
     await Deno.writeTextFile(`${parent}/source/${path}a`, "");
@@ -154,7 +145,7 @@ Deno.test("extractArchive$ counts directories that are only segments of a name f
 });
 
 Deno.test("extractArchive$ that is unsubscribed removes what was written", async () => {
-  await inDirectory(async (parent) => {
+  await inTemporaryDirectory(async (parent) => {
     const fake = new FakeHpcai({ archiveBytes: 64 * 2 ** 20 });
     await new Promise<void>((resolve) => {
       const subscription = extractArchive$(clientOf(fake), CHECKPOINT, `${parent}/target`)
@@ -171,7 +162,7 @@ Deno.test("extractArchive$ that is unsubscribed removes what was written", async
 });
 
 Deno.test("extractArchive$ of a checkpoint that does not exist leaves nothing, not even parent directories", async () => {
-  await inDirectory(async (parent) => {
+  await inTemporaryDirectory(async (parent) => {
     await assertRejects(
       () =>
         lastValueFrom(
@@ -188,7 +179,7 @@ Deno.test("extractArchive$ of a checkpoint that does not exist leaves nothing, n
 });
 
 Deno.test("extractArchive$ that fails leaves nothing", async () => {
-  await inDirectory(async (parent) => {
+  await inTemporaryDirectory(async (parent) => {
     const fake = new FakeHpcai();
     fake.faults.add({ type: "cut", afterBytes: 500_000 });
     const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch, retry: false });
@@ -202,7 +193,7 @@ Deno.test("extractArchive$ that fails leaves nothing", async () => {
 });
 
 Deno.test("extractArchive$ reports the directory if the file system fails", async () => {
-  await inDirectory(async (parent) => {
+  await inTemporaryDirectory(async (parent) => {
     await Deno.writeTextFile(`${parent}/file`, "");
     const error = await assertRejects(() => extract(`${parent}/file/target`), HpcaiError);
     assertStringIncludes(error.message, `${parent}/file/target`);
@@ -211,7 +202,7 @@ Deno.test("extractArchive$ reports the directory if the file system fails", asyn
 });
 
 Deno.test("extractArchive$ rejects a directory that is no path, and a filter that is no function", async () => {
-  await inDirectory(async (parent) => {
+  await inTemporaryDirectory(async (parent) => {
     for (const directory of ["", "a\0b", 7 as never]) {
       const error = await assertRejects(() => extract(directory), InvalidArgumentError);
       assertEquals(error.argument, "directory");
@@ -228,7 +219,7 @@ Deno.test("extractArchive$ rejects a directory that is no path, and a filter tha
 for (const options of [{ strip: -1 }, { maxEntries: 1.5 }, { maxBytes: NaN }, { maxRatio: 0 }]) {
   const [name] = Object.keys(options);
   Deno.test(`extractArchive$ rejects an invalid ${name}`, async () => {
-    await inDirectory(async (parent) => {
+    await inTemporaryDirectory(async (parent) => {
       const error = await assertRejects(
         () => extract(`${parent}/target`, options),
         InvalidArgumentError,

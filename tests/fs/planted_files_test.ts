@@ -2,9 +2,9 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { HpcaiError, InvalidArgumentError, RestClient } from "@hpcai/rx";
 import { extractArchive$, PathExistsError, saveArchive$, type SaveOptions } from "@hpcai/rx/fs";
 import { FakeHpcai } from "@hpcai/rx/testing";
-import { createHash } from "node:crypto";
 import { lastValueFrom } from "rxjs";
 import { lockOf, plantState, stateFiles, stateOf, stateRoot } from "./path_state.ts";
+import { sha256 } from "../sha256.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const CHECKPOINT = { trainingRunId: RUN, checkpointId: "step_0010" };
@@ -42,7 +42,7 @@ class Setting implements AsyncDisposable {
   }
 
   get sha256(): string {
-    return hash(this.fake.archive(RUN, "step_0010").slice());
+    return sha256(this.fake.archive(RUN, "step_0010").slice());
   }
 
   get etag(): string {
@@ -54,7 +54,7 @@ class Setting implements AsyncDisposable {
   }
 
   assertIsSaved(): void {
-    assertEquals(hash(Deno.readFileSync(this.path)), this.sha256);
+    assertEquals(sha256(Deno.readFileSync(this.path)), this.sha256);
     assertEquals(stateFiles(this.path), ["file.json"]);
   }
 
@@ -66,10 +66,6 @@ class Setting implements AsyncDisposable {
     await run("chmod", "-R", "u+rwX", this.directory);
     await Deno.remove(this.directory, { recursive: true });
   }
-}
-
-function hash(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }
 
 /** Runs a command; Deno itself creates links only with the permission to read and write everything. */
@@ -134,7 +130,7 @@ for (const [what, forge] of Object.entries(forged)) {
     });
     await forge(setting, `${state}/part`);
     await setting.save();
-    assertEquals(hash(Deno.readFileSync(setting.path)), setting.sha256);
+    assertEquals(sha256(Deno.readFileSync(setting.path)), setting.sha256);
   });
 }
 
@@ -211,7 +207,7 @@ Deno.test({
     await run("mkdir", "-m", "0755", other);
     await run("chown", "12345", other);
     await setting.save();
-    assertEquals(hash(Deno.readFileSync(setting.path)), setting.sha256);
+    assertEquals(sha256(Deno.readFileSync(setting.path)), setting.sha256);
     assertEquals([...Deno.readDirSync(other)], []);
     assertEquals([...Deno.readDirSync(`${other}-0`)].length, 1);
     const requests = setting.fake.requests.length;
@@ -301,7 +297,7 @@ Deno.test("saveArchive$ saves under the longest name that the file system allows
   const name = `${"n".repeat(255 - ".tar.gz".length)}.tar.gz`;
   const path = `${setting.directory}/${name}`;
   await setting.save({}, path);
-  assertEquals(hash(Deno.readFileSync(path)), setting.sha256);
+  assertEquals(sha256(Deno.readFileSync(path)), setting.sha256);
   const directory = "d".repeat(255);
   const target = `${setting.directory}/${directory}`;
   const extracted = await lastValueFrom(extractArchive$(setting.client, CHECKPOINT, target));

@@ -2,13 +2,13 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { HpcaiError, RestClient } from "@hpcai/rx";
 import { extractArchive$, saveArchive$ } from "@hpcai/rx/fs";
 import { FakeHpcai } from "@hpcai/rx/testing";
-import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { lastValueFrom, type Observable } from "rxjs";
 import { seededRandom } from "../../src/testing/seeded_random.ts";
-import { namesIn } from "../archives/corpus.ts";
 import { serve } from "../integration/loopback_server.ts";
 import { stateFiles } from "./path_state.ts";
+import { namesIn } from "../temporary_directory.ts";
+import { sha256 } from "../sha256.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const CHECKPOINT = { trainingRunId: RUN, checkpointId: "step_0010" };
@@ -45,9 +45,7 @@ async function cancelAfter(events$: Observable<unknown>, turns: number): Promise
 
 Deno.test(`saveArchive$ saves at once after each of ${ROUNDS * PATHS} cancelled saves`, () =>
   inDirectory(async (directory, client, fake) => {
-    const sha256 = createHash("sha256").update(fake.archive(RUN, "step_0010").slice()).digest(
-      "hex",
-    );
+    const expected = sha256(fake.archive(RUN, "step_0010").slice());
     const random = seededRandom(7);
     await Promise.all(Array.from({ length: PATHS }, async (_, number) => {
       const path = `${directory}/${number}.tar.gz`;
@@ -59,7 +57,7 @@ Deno.test(`saveArchive$ saves at once after each of ${ROUNDS * PATHS} cancelled 
         if (round % 2 === 0) continue;
         const complete = await lastValueFrom(save$);
         assert(complete.type === "complete");
-        assertEquals(complete.sha256, sha256);
+        assertEquals(complete.sha256, expected);
         assertEquals(stateFiles(path), ["file.json"]);
       }
     }));

@@ -9,7 +9,6 @@ import {
 import { HpcaiError, InvalidArgumentError, RestClient } from "@hpcai/rx";
 import { PathExistsError, saveArchive$, type SaveEvent, type SaveOptions } from "@hpcai/rx/fs";
 import { FakeHpcai, type FakeHpcaiOptions } from "@hpcai/rx/testing";
-import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { firstValueFrom, lastValueFrom, skipWhile, takeWhile, tap, toArray } from "rxjs";
 import { InvalidArchiveError } from "../../src/errors.ts";
@@ -85,7 +84,7 @@ class Setting implements AsyncDisposable {
   }
 
   assertIsSaved(path = this.path): void {
-    assertEquals(hexHash(Deno.readFileSync(path)), hexHash(this.archive));
+    assertEquals(sha256(Deno.readFileSync(path)), sha256(this.archive));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -100,23 +99,18 @@ function clientOf({ apiKey, fetch }: Pick<FakeHpcai, "apiKey" | "fetch">): RestC
   return new RestClient({ apiKey, fetch, retry: { initialDelayMs: 0, maxRetries: 2 } });
 }
 
-function hexHash(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
-}
-
 Deno.test("saveArchive$ emits progress, then `complete` once, with the SHA-256", async () => {
   await using setting = new Setting();
   const events = await setting.save();
   assertEquals(events.slice(0, -1).map(({ type }) => type), ["progress", "progress"]);
   assertEquals(events.map(({ loaded }) => loaded), [0, ARCHIVE_BYTES, ARCHIVE_BYTES]);
-  const sha256 = hexHash(setting.archive);
   assertEquals(events.at(-1), {
     type: "complete",
     loaded: ARCHIVE_BYTES,
     path: setting.path,
     size: ARCHIVE_BYTES,
     format: "tar.gz",
-    sha256,
+    sha256: sha256(setting.archive),
   });
   setting.assertIsSaved();
   assertEquals(setting.files(), SAVED);
@@ -167,7 +161,7 @@ Deno.test("saveArchive$ that is interrupted leaves a part and its record, and th
   assertEquals(events.at(0)?.loaded, size);
   const complete = events.at(-1);
   assert(complete?.type === "complete");
-  assertEquals(complete.sha256, hexHash(setting.archive));
+  assertEquals(complete.sha256, sha256(setting.archive));
   setting.assertIsSaved();
   assertEquals(setting.files(), SAVED);
 });
@@ -257,12 +251,12 @@ Deno.test("saveArchive$ restarts an archive that changes during the transfer, wi
   });
   const complete = await lastValueFrom(saveArchive$(client, CHECKPOINT, setting.path));
   const { trainingRunId = "", checkpointId = "" } = ids[1] ?? {};
-  const expected = hexHash(
+  const expected = sha256(
     archives[1]?.archive(trainingRunId, checkpointId).slice() ?? new Uint8Array(),
   );
   assert(complete.type === "complete");
   assertEquals(complete.sha256, expected);
-  assertEquals(hexHash(Deno.readFileSync(setting.path)), expected);
+  assertEquals(sha256(Deno.readFileSync(setting.path)), expected);
 });
 
 Deno.test("saveArchive$ from a server without a strong entity tag leaves neither record nor part", async () => {
@@ -302,7 +296,7 @@ Deno.test("saveArchive$ transfers nothing if the file is the archive already", a
   ]);
   const complete = events.at(-1);
   assert(complete?.type === "complete");
-  assertEquals(complete.sha256, hexHash(setting.archive));
+  assertEquals(complete.sha256, sha256(setting.archive));
   assertEquals(Deno.statSync(setting.path).mtime, mtime);
   assertEquals(setting.files(), SAVED);
 });
@@ -323,14 +317,14 @@ for (const [what, change] of Object.entries(changes)) {
     await using setting = new Setting();
     await setting.save();
     change(setting.path);
-    const before = hexHash(Deno.readFileSync(setting.path));
+    const before = sha256(Deno.readFileSync(setting.path));
     const requests = setting.fake.requests.length;
     const error = await setting.failure();
     assertInstanceOf(error, PathExistsError);
     assertEquals(error.argument, "path");
     assertMatch(error.message, /exists and is not known to be this archive\. .* overwrite/);
     assertEquals(setting.fake.requests.length, requests);
-    assertEquals(hexHash(Deno.readFileSync(setting.path)), before);
+    assertEquals(sha256(Deno.readFileSync(setting.path)), before);
   });
 
   Deno.test(`saveArchive$ with overwrite replaces a file that ${what}`, async () => {
@@ -528,6 +522,7 @@ import os, resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (2**20 + 7, 2**20 + 7))
 os.execvp(sys.argv[1], sys.argv[1:])
 `;
+import { sha256 } from "../sha256.ts";
 
 Deno.test("saveArchive$ reports a file size limit, and a later save resumes from what was written", async () => {
   await using setting = new Setting();

@@ -3,11 +3,11 @@ import { type ArchiveFormat, InvalidArchiveError, RestClient } from "@hpcai/rx";
 import { saveArchive$, type SaveOptions } from "@hpcai/rx/fs";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { Buffer } from "node:buffer";
-import { createHash } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { lastValueFrom, toArray } from "rxjs";
 import { tarHeader } from "../../src/testing/tar_header.ts";
 import { stateFiles } from "./path_state.ts";
+import { sha256 } from "../sha256.ts";
 
 const CHECKPOINT = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010";
 
@@ -57,7 +57,7 @@ class Setting implements AsyncDisposable {
     assert(complete?.type === "complete");
     const file = Deno.readFileSync(path);
     assertEquals(complete.size, file.byteLength);
-    assertEquals(complete.sha256, createHash("sha256").update(file).digest("hex"));
+    assertEquals(complete.sha256, sha256(file));
     return { ...complete, file };
   }
 

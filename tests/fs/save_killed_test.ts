@@ -1,11 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { FakeHpcai } from "@hpcai/rx/testing";
-import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { seededRandom } from "../../src/testing/seeded_random.ts";
 import { serve } from "../integration/loopback_server.ts";
 import { expireLock, stateFiles, stateOf } from "./path_state.ts";
 import type { SaverOptions } from "./saver.ts";
+import { sha256 } from "../sha256.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const ARCHIVE_BYTES = 64 * 2 ** 20;
@@ -75,11 +75,9 @@ Deno.test(`saveArchive$ completes a file whose saver is killed ${KILLS} times`, 
     throttle.isOn = false;
     const { success, stdout } = await startSaver(options, directory).output();
     assert(success);
-    const expected = createHash("sha256").update(fake.archive(RUN, "step_0010").slice());
-    const sha256 = expected.digest("hex");
-    assertEquals(JSON.parse(new TextDecoder().decode(stdout)).sha256, sha256);
-    const saved = createHash("sha256").update(await Deno.readFile(path)).digest("hex");
-    assertEquals(saved, sha256);
+    const expected = sha256(fake.archive(RUN, "step_0010").slice());
+    assertEquals(JSON.parse(new TextDecoder().decode(stdout)).sha256, expected);
+    assertEquals(sha256(await Deno.readFile(path)), expected);
     const names = await Array.fromAsync(Deno.readDir(directory), ({ name }) => name);
     assertEquals(names.sort(), [".hpcai-rx", "final.tar.gz"]);
     assertEquals(stateFiles(path), ["file.json"]);

@@ -2,13 +2,13 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { RestClient } from "@hpcai/rx";
 import { extractArchive$, saveArchive$ } from "@hpcai/rx/fs";
 import { FakeHpcai } from "@hpcai/rx/testing";
-import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { lastValueFrom } from "rxjs";
-import { namesIn } from "../archives/corpus.ts";
 import { serve } from "../integration/loopback_server.ts";
 import { expireLock, lockOf, stateFiles, stateOf, stateRoot } from "./path_state.ts";
 import { type RunningSaver, RUNTIMES, type StepAction, StepRunner, unsupported } from "./steps.ts";
+import { namesIn } from "../temporary_directory.ts";
+import { sha256 } from "../sha256.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const CHECKPOINT = { trainingRunId: RUN, checkpointId: "step_0010" };
@@ -62,7 +62,7 @@ class Setting implements AsyncDisposable {
     const fake = this.fakes[archive];
     const run = fake?.trainingRunIds[0] ?? "";
     const id = fake?.checkpoints(run)[0]?.checkpointId ?? "";
-    return hash(fake?.archive(run, id).slice() ?? new Uint8Array());
+    return sha256(fake?.archive(run, id).slice() ?? new Uint8Array());
   }
 
   client(path: string): RestClient {
@@ -131,13 +131,9 @@ class Setting implements AsyncDisposable {
   }
 }
 
-function hash(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
-}
-
-function hashOf(path: string): string | undefined {
+function sha256Of(path: string): string | undefined {
   try {
-    return hash(Deno.readFileSync(path));
+    return sha256(Deno.readFileSync(path));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
@@ -176,11 +172,11 @@ for (const runtime of RUNTIMES) {
       const steps = await setting.forEachStep(async (directory, at) => {
         const path = `${directory}/${name}`;
         const { signal } = await setting.start(runtime, path, {}, { at, do: "kill" }).outcome;
-        const early = hashOf(path);
+        const early = sha256Of(path);
         const complete = await setting.save(path);
         assert(complete.type === "complete");
         assertEquals(complete.sha256, sha256 ?? complete.sha256);
-        assertEquals(hashOf(path), complete.sha256);
+        assertEquals(sha256Of(path), complete.sha256);
         assert(early === undefined || early === complete.sha256);
         assertNothingElse(path);
         return signal === "SIGKILL";
@@ -195,7 +191,7 @@ for (const runtime of RUNTIMES) {
       const path = `${directory}/final.tar.gz`;
       const saver = setting.start(runtime, path, {}, { at, do: "stop" });
       await saver.stopped();
-      const early = hashOf(path);
+      const early = sha256Of(path);
       const hadLock = saver.steps().slice(0, at - 1).some((step) => step.endsWith(".lock"));
       const wasStopped = saver.steps().length >= at;
       const complete = await setting.save(path);
@@ -209,7 +205,7 @@ for (const runtime of RUNTIMES) {
       assert(code === 1 || early !== undefined || !hadLock);
       const after = Deno.statSync(path);
       assertEquals([after.ino, after.mtime], [before.ino, before.mtime]);
-      assertEquals(hashOf(path), sha256);
+      assertEquals(sha256Of(path), sha256);
       await setting.save(path);
       assertNothingElse(path);
       return wasStopped;
@@ -225,7 +221,7 @@ for (const runtime of RUNTIMES) {
       const saver = setting.start(runtime, path, { overwrite: true }, { at, do: "stop" });
       await saver.stopped();
       const wasStopped = saver.steps().length >= at;
-      const hadName = hashOf(path) === older;
+      const hadName = sha256Of(path) === older;
       // Requests that the stopped one has not sent yet get the newer archive, too.
       setting.changed.add(path);
       const complete = await setting.save(path, true);
@@ -237,7 +233,7 @@ for (const runtime of RUNTIMES) {
           stderr,
           /HpcaiError: .*another process has (taken over|replaced)/,
         );}
-      assertEquals(hashOf(path), newer);
+      assertEquals(sha256Of(path), newer);
       return wasStopped;
     });
     assert(steps > 20);
@@ -249,10 +245,10 @@ for (const runtime of RUNTIMES) {
       const path = `${directory}/final.tar.gz`;
       const action = { at, do: EIO, calls: "fsync,fdatasync" };
       const { code, stderr } = await setting.start(runtime, path, {}, action).outcome;
-      assert([undefined, setting.sha256()].includes(hashOf(path)));
+      assert([undefined, setting.sha256()].includes(sha256Of(path)));
       if (code === 1) assertMatch(stderr, /HpcaiError: Cannot save .*\(EIO\)/);
       assertEquals((await setting.save(path)).type, "complete");
-      assertEquals(hashOf(path), setting.sha256());
+      assertEquals(sha256Of(path), setting.sha256());
       assertNothingElse(path);
       return code === 1;
     });
@@ -275,9 +271,9 @@ for (const runtime of RUNTIMES) {
       if (code === 1) {
         assertMatch(stderr, /HpcaiError: Cannot save .*: the disk is full \(ENOSPC\)/);
       }
-      assertEquals(hashOf(path), code === 1 ? undefined : setting.sha256());
+      assertEquals(sha256Of(path), code === 1 ? undefined : setting.sha256());
       assertEquals((await setting.save(path)).type, "complete");
-      assertEquals(hashOf(path), setting.sha256());
+      assertEquals(sha256Of(path), setting.sha256());
       assertNothingElse(path);
       return code === 1;
     });

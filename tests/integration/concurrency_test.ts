@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { RestClient, type RestClientOptions } from "@hpcai/rx";
 import { extractArchive$, saveArchive$ } from "@hpcai/rx/fs";
 import { FakeHpcai, type FakeHpcaiOptions } from "@hpcai/rx/testing";
+import { setTimeout as delay } from "node:timers/promises";
 import {
   concatMap,
   count,
@@ -18,10 +19,6 @@ import { serve } from "./loopback_server.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const CHECKPOINT = `hpcai://${RUN}/weights/step_0010`;
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
 
 /**
  * A fake behind a socket that counts the requests in flight, and delays each chunk by `chunkMs`.

@@ -10,8 +10,8 @@ import {
 } from "@hpcai/rx";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { lastValueFrom, take, toArray } from "rxjs";
-import { TestScheduler } from "rxjs/testing";
 import { deleteCheckpoints$ } from "../../src/listing/delete_checkpoints.ts";
+import { runMarbles } from "../marbles.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const PATH = `hpcai://${RUN}/weights/step_0010`;
@@ -99,7 +99,7 @@ Deno.test("deleteCheckpoints$ with dryRun emits planned results and sends no req
 });
 
 Deno.test("deleteCheckpoints$ runs four deletions concurrently and emits results as they complete", () => {
-  new TestScheduler((actual, expected) => assertEquals(actual, expected)).run(
+  runMarbles(
     ({ cold, expectObservable, expectSubscriptions }) => {
       const ids = ["a", "b", "c", "d", "e"];
       const paths = ids.map((id) => `hpcai://r/weights/${id}`);

@@ -1,9 +1,9 @@
-import { assertEquals, assertInstanceOf } from "@std/assert";
+import { assertInstanceOf } from "@std/assert";
 import { catchError } from "rxjs";
-import { TestScheduler } from "rxjs/testing";
 import { InvalidArgumentError } from "../../src/errors.ts";
 import { latestCheckpoint } from "../../src/listing/latest_checkpoint.ts";
 import type { Checkpoint, CheckpointType } from "../../src/types.ts";
+import { runMarbles } from "../marbles.ts";
 
 function checkpoint(
   checkpointId: string,
@@ -30,26 +30,22 @@ const pages = {
   n: { checkpoints: [] },
 };
 
-function run(test: Parameters<TestScheduler["run"]>[0]): void {
-  new TestScheduler((actual, expected) => assertEquals(actual, expected)).run(test);
-}
-
 Deno.test("latestCheckpoint emits the checkpoint with the latest time of each listing, of any type", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     expectObservable(cold("-l-n|", pages).pipe(latestCheckpoint()))
       .toBe("-l-n|", { l: c, n: undefined });
   });
 });
 
 Deno.test("latestCheckpoint with a type emits the latest of that type, or undefined", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     expectObservable(cold("lm|", pages).pipe(latestCheckpoint("sampler")))
       .toBe("lm|", { l: c, m: undefined });
   });
 });
 
 Deno.test("latestCheckpoint emits the checkpoint whose id sorts last of those with the same time", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     expectObservable(cold("lm|", pages).pipe(latestCheckpoint("training")))
       .toBe("lm|", { l: d, m: d });
   });
@@ -57,7 +53,7 @@ Deno.test("latestCheckpoint emits the checkpoint whose id sorts last of those wi
 
 Deno.test("latestCheckpoint emits a checkpoint without a time only if none has a time", () => {
   const [x, y] = [checkpoint("x", null, "training"), checkpoint("y", null, "training")];
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const some = { l: { checkpoints: [y, a, x] }, m: { checkpoints: [x, y] } };
     expectObservable(cold("lm|", some).pipe(latestCheckpoint())).toBe("lm|", { l: a, m: y });
   });
@@ -65,7 +61,7 @@ Deno.test("latestCheckpoint emits a checkpoint without a time only if none has a
 
 Deno.test("latestCheckpoint accepts an unknown type", () => {
   const e = checkpoint("e", 1, "external");
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     expectObservable(
       cold("l|", { l: { checkpoints: [a, e, d] } }).pipe(latestCheckpoint("external")),
     ).toBe("l|", { l: e });
@@ -73,7 +69,7 @@ Deno.test("latestCheckpoint accepts an unknown type", () => {
 });
 
 Deno.test("latestCheckpoint rejects an empty type before it subscribes", () => {
-  run(({ cold, expectObservable, expectSubscriptions }) => {
+  runMarbles(({ cold, expectObservable, expectSubscriptions }) => {
     const listing$ = cold("l|", pages);
     const { message } = new InvalidArgumentError(
       "type",

@@ -2,11 +2,11 @@ import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { InvalidArgumentError, PermissionDeniedError, RestClient } from "@hpcai/rx";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { firstValueFrom, lastValueFrom, map, take, toArray } from "rxjs";
-import { TestScheduler } from "rxjs/testing";
 import { NotFoundError } from "../../src/errors.ts";
 import { listAllCheckpoints$ } from "../../src/listing/list_all_checkpoints.ts";
 import type { Checkpoint } from "../../src/types.ts";
 import { trainingRun } from "./changing_listing.ts";
+import { runMarbles } from "../marbles.ts";
 
 function createClient(trainingRuns: number) {
   const fake = new FakeHpcai({ trainingRuns });
@@ -36,7 +36,7 @@ function assertEmits(
   expected: string,
   error?: unknown,
 ): void {
-  new TestScheduler((actual, expected) => assertEquals(actual, expected)).run(
+  runMarbles(
     ({ cold, expectObservable }) => {
       const paths$ = listAllCheckpoints$(
         cold(runs).pipe(map(trainingRun)),

@@ -18,7 +18,6 @@ import {
   throwError,
   toArray,
 } from "rxjs";
-import { TestScheduler } from "rxjs/testing";
 import { InconsistentListingError, InvalidArgumentError } from "../../src/errors.ts";
 import {
   type FetchPage,
@@ -27,6 +26,7 @@ import {
 } from "../../src/listing/list_all_training_runs.ts";
 import type { TrainingRunsResponse } from "../../src/types.ts";
 import { ChangingListing, type ListChange, trainingRun } from "./changing_listing.ts";
+import { runMarbles } from "../marbles.ts";
 
 function listedIds(
   fetchPage: FetchPage,
@@ -527,8 +527,7 @@ for (
 }
 
 Deno.test("listAllTrainingRuns$ emits the first page, then requests four pages concurrently", () => {
-  const scheduler = new TestScheduler((actual, expected) => assertEquals(actual, expected));
-  scheduler.run(({ cold, expectObservable, expectSubscriptions }) => {
+  runMarbles(({ cold, expectObservable, expectSubscriptions }) => {
     const listing = new ChangingListing(6);
     // Pages of two runs that overlap by one.
     const pages = [0, 1, 2, 3, 4, 5].map((offset) =>
@@ -546,8 +545,7 @@ Deno.test("listAllTrainingRuns$ emits the first page, then requests four pages c
 });
 
 Deno.test("listAllTrainingRuns$ aborts every request in flight on unsubscribe", () => {
-  const scheduler = new TestScheduler((actual, expected) => assertEquals(actual, expected));
-  scheduler.run(({ cold, expectObservable, expectSubscriptions }) => {
+  runMarbles(({ cold, expectObservable, expectSubscriptions }) => {
     const first = cold("-(p|)", { p: new ChangingListing(100).page(10, 0) });
     const never = cold<never>("-");
     const runs$ = listAllTrainingRuns$(({ offset }) => offset === 0 ? first : never).pipe(

@@ -1,10 +1,10 @@
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { defer, firstValueFrom, map, merge, type Observable, of, retry, take, toArray } from "rxjs";
-import { TestScheduler } from "rxjs/testing";
 import { ApiConnectionError, apiStatusError, InvalidArgumentError } from "../../src/errors.ts";
 import type { WatchEvent, WatchOptions } from "../../src/listing/watch_event.ts";
 import type { Pollers } from "../../src/listing/pollers.ts";
 import { watch$, type WatchTarget } from "../../src/listing/watch.ts";
+import { runMarbles } from "../marbles.ts";
 
 /** An item of the watched list: an id, and a state that can change. */
 interface Item {
@@ -34,10 +34,6 @@ function format(event: WatchEvent<Item>): string {
   const name = ({ id, state }: Item) => `${id}${state}`;
   if (event.type === "changed") return `${name(event.previous)}>${name(event.value)}`;
   return `${event.type === "added" ? "+" : "-"}${name(event.value)}`;
-}
-
-function run(test: Parameters<TestScheduler["run"]>[0]): void {
-  new TestScheduler((actual, expected) => assertEquals(actual, expected)).run(test);
 }
 
 /** Makes a target whose polls return these lists in turn, then the last one forever. */
@@ -83,14 +79,14 @@ const lists = {
 };
 
 Deno.test("watch$ emits the items of the first poll as added, then the differences", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const { target } = createTarget(cold("(w|)", lists), cold("(w|)", lists), cold("(W|)", lists));
     expectObservable(changes$(target), "30ms !").toBe("(pq) 16ms (cdr)", values);
   });
 });
 
 Deno.test("watch$ emits the removed items of a poll first, then the others in the server's order", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const { target } = createTarget(
       cold("(n|)", { n: listing("a1 b1 c1 d1") }),
       cold("(n|)", { n: listing("e1 d2 b1") }),
@@ -101,7 +97,7 @@ Deno.test("watch$ emits the removed items of a poll first, then the others in th
 });
 
 Deno.test("watch$ with emitInitial: false emits only differences from the first poll", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const { target } = createTarget(cold("(a|)", lists), cold("(W|)", lists));
     const options = { intervalMs: 10, emitInitial: false };
     const changed = { c: "a1>a2", q: "+b2", r: "+c1" };
@@ -119,7 +115,7 @@ Deno.test("watch$ compares items by value, including dates and nested members", 
   for (
     const [after, count] of [[item(1, 2), 0], [item(2, 2), 1], [item(1, 3), 1], [item(1, null), 1]]
   ) {
-    run(({ cold, expectObservable }) => {
+    runMarbles(({ cold, expectObservable }) => {
       const { target } = createTarget(
         cold("(n|)", { n: [item(1, 2)] }),
         cold("(n|)", { n: [after as Item] }),
@@ -132,7 +128,7 @@ Deno.test("watch$ compares items by value, including dates and nested members", 
 });
 
 Deno.test("watch$ starts a poll one interval after the previous poll has ended", () => {
-  run(({ cold, expectObservable, expectSubscriptions }) => {
+  runMarbles(({ cold, expectObservable, expectSubscriptions }) => {
     const slow = cold("30ms (a|)", lists);
     const { target } = createTarget(slow);
     expectObservable(changes$(target), "100ms !").toBe("30ms p", values);
@@ -145,14 +141,14 @@ Deno.test("watch$ starts a poll one interval after the previous poll has ended",
 });
 
 Deno.test("watch$ polls every ten seconds by default", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const { target } = createTarget(cold("(a|)", lists), cold("(A|)", lists));
     expectObservable(changes$(target, {}), "15s !").toBe("p 9999ms c", values);
   });
 });
 
 Deno.test("watch$ emits nothing for a failed poll and compares with the last successful one", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const { target } = createTarget(
       cold("(a|)", lists),
       cold("#", lists, offline),
@@ -171,7 +167,7 @@ Deno.test("watch$ waits the interval plus an exponential backoff with jitter aft
       [0, [0, 10, 20, 30, 40]],
     ] as const
   ) {
-    run(({ cold, expectObservable, expectSubscriptions }) => {
+    runMarbles(({ cold, expectObservable, expectSubscriptions }) => {
       const failing = cold("#", lists, offline);
       const { target } = createTarget(failing, failing, failing, failing, cold("(a|)", lists));
       expectObservable(changes$(target, undefined, { random: () => random }).pipe(take(1)))
@@ -183,7 +179,7 @@ Deno.test("watch$ waits the interval plus an exponential backoff with jitter aft
 });
 
 Deno.test("watch$ limits the backoff after errors to five minutes", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const failing = Array<Observable<Item[]>>(20).fill(cold("#", lists, offline));
     const { target } = createTarget(...failing, cold("(a|)", lists));
     // 10 + 10, … 10 + 163 840 ms: fifteen waits; then five of 10 + 300 000.
@@ -193,7 +189,7 @@ Deno.test("watch$ limits the backoff after errors to five minutes", () => {
 });
 
 Deno.test("watch$ resets the backoff after a successful poll", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const [failing, ok] = [cold("#", lists, offline), cold("(a|)", lists)];
     const { target } = createTarget(failing, failing, ok, failing, cold("(A|)", lists));
     // 20 and 30 ms, the interval, and 20 ms.
@@ -202,11 +198,11 @@ Deno.test("watch$ resets the backoff after a successful poll", () => {
 });
 
 Deno.test("watch$ waits at least as long as Retry-After", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const { target } = createTarget(cold("#", lists, status(429, 7_000)), cold("(a|)", lists));
     expectObservable(changes$(target), "8s !").toBe("7s p", values);
   });
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     // Longer than the maximum of a timer.
     const { target } = createTarget(cold("#", lists, status(429, 2 ** 40)), cold("(a|)", lists));
     expectObservable(changes$(target).pipe(take(1))).toBe(`${2 ** 31 - 1}ms (p|)`, values);
@@ -214,7 +210,7 @@ Deno.test("watch$ waits at least as long as Retry-After", () => {
 });
 
 Deno.test("watch$ with maxConsecutiveErrors: n fails with the n-th consecutive error", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const [failing, ok] = [cold("#", lists, offline), cold("(a|)", lists)];
     const options = { intervalMs: 10, maxConsecutiveErrors: 2 };
     // The first error is followed by a success.
@@ -231,7 +227,7 @@ for (
 ) {
   Deno.test(`watch$ fails at once with "${error.message}"`, () => {
     const pollers: Pollers<Item> = new Map();
-    run(({ cold, expectObservable }) => {
+    runMarbles(({ cold, expectObservable }) => {
       const { target } = createTarget(cold("(a|)", lists), cold("#", lists, error));
       expectObservable(changes$(target, undefined, { pollers })).toBe("p 9ms #", values, error);
     });
@@ -241,7 +237,7 @@ for (
 
 for (const error of [status(404), status(422), status(500), new Error("the key store is locked")]) {
   Deno.test(`watch$ polls again after "${error.message}"`, () => {
-    run(({ cold, expectObservable }) => {
+    runMarbles(({ cold, expectObservable }) => {
       const { target } = createTarget(cold("#", lists, error), cold("(a|)", lists));
       expectObservable(changes$(target), "25ms !").toBe("20ms p", values);
     });
@@ -249,7 +245,7 @@ for (const error of [status(404), status(422), status(500), new Error("the key s
 }
 
 Deno.test("watch$ stops polling and aborts the poll in flight on unsubscribe", () => {
-  run(({ cold, expectObservable, expectSubscriptions }) => {
+  runMarbles(({ cold, expectObservable, expectSubscriptions }) => {
     const slow = cold("20ms (a|)", lists);
     const pollers: Pollers<Item> = new Map();
     expectObservable(changes$(createTarget(slow).target, undefined, { pollers }), "35ms !")
@@ -259,7 +255,7 @@ Deno.test("watch$ stops polling and aborts the poll in flight on unsubscribe", (
 });
 
 Deno.test("watch$ shares one poller among subscribers; a late one begins with the last poll", () => {
-  run(({ cold, expectObservable, expectSubscriptions }) => {
+  runMarbles(({ cold, expectObservable, expectSubscriptions }) => {
     const slow = cold("5ms (a|)", lists);
     const { target } = createTarget(slow, cold("(w|)", lists));
     const pollers: Pollers<Item> = new Map();
@@ -275,7 +271,7 @@ Deno.test("watch$ shares one poller among subscribers; a late one begins with th
 });
 
 Deno.test("watch$ uses separate pollers for other options and other targets", () => {
-  run(({ cold, expectObservable, flush }) => {
+  runMarbles(({ cold, expectObservable, flush }) => {
     const { target, counts } = createTarget(cold("(a|)", lists));
     const pollers: Pollers<Item> = new Map();
     expectObservable(
@@ -294,7 +290,7 @@ Deno.test("watch$ uses separate pollers for other options and other targets", ()
 
 Deno.test("watch$ keeps the poller until the last subscriber leaves", () => {
   const pollers: Pollers<Item> = new Map();
-  run(({ cold, expectObservable, flush }) => {
+  runMarbles(({ cold, expectObservable, flush }) => {
     const { target, counts } = createTarget(cold("(a|)", lists), cold("(A|)", lists));
     const watching = () => changes$(target, { intervalMs: 10 }, { pollers });
     expectObservable(watching(), "5ms !").toBe("p", values);
@@ -309,7 +305,7 @@ Deno.test("watch$ keeps the poller until the last subscriber leaves", () => {
 
 Deno.test("watch$ sends a fatal error to all subscribers and starts a new poller for the next", () => {
   const pollers: Pollers<Item> = new Map();
-  run(({ cold, expectObservable, flush }) => {
+  runMarbles(({ cold, expectObservable, flush }) => {
     const denied = status(401);
     const { target, counts } = createTarget(cold("5ms #", lists, denied), cold("(a|)", lists));
     const watching = () => changes$(target, { intervalMs: 10 }, { pollers });
@@ -355,7 +351,7 @@ for (
   Deno.test(`watch$ does not poll while the page is hidden, then polls ${what}`, () => {
     using page = stubPage();
     if (polls[0] > 0) page.visibilityState = "hidden";
-    run(({ cold, expectObservable, expectSubscriptions }) => {
+    runMarbles(({ cold, expectObservable, expectSubscriptions }) => {
       const list$ = cold("(a|)", lists);
       const { target } = createTarget(list$);
       const visibility$ = setVisibility(page, cold(states));

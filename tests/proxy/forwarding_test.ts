@@ -148,6 +148,18 @@ Deno.test("apiProxy responds with 502 where the API cannot be reached", async ()
   assertMatch(message, /^The connection failed/);
 });
 
+Deno.test("apiProxy responds with 502 to a status that a Response cannot have", async () => {
+  const { request } = createProxy(() => {
+    // As `fetch` in Deno and Node returns it for the status line `HTTP/1.1 700`.
+    const response = Response.json({ error: "e" });
+    Object.defineProperties(response, { status: { value: 700 }, ok: { value: false } });
+    return response;
+  });
+  const response = await request("/api/v1/training_runs");
+  assertEquals(response.status, 502);
+  assertMatch((await response.json()).message, /status 700/);
+});
+
 Deno.test("apiProxy responds with 502 where the storage refuses the signed URL", async () => {
   const { fake, request } = createFakeProxy({ archiveResponse: "redirect", signedUrlTtlMs: 0 });
   const response = await request(ARCHIVE);

@@ -1,5 +1,6 @@
 /** What apiProxy keeps from the page: scripts of other servers, the key and signed URLs. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { ApiResponseValidationError } from "@hpcai/rx";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { API_KEY, ARCHIVE, createFakeProxy, createProxy, redirect } from "./proxy_fixture.ts";
 
 const SCRIPT = "<!DOCTYPE html><script>alert(1)</script>";
@@ -120,6 +121,36 @@ for (
     });
   }
 }
+
+for (const type of ["text/plain", "image/svg+xml", "application/gzip"]) {
+  for (let cut = 0; cut <= API_KEY.length; cut += 5) {
+    Deno.test(`apiProxy ends an archive of type ${type} at the key, cut after ${cut} characters`, async () => {
+      const { request } = createProxy(() =>
+        new Response(
+          ReadableStream.from([`sk-X-API-Key: ${API_KEY.slice(0, cut)}`, API_KEY.slice(cut), "\n"])
+            .pipeThrough(new TextEncoderStream()),
+          { headers: { "Content-Type": type } },
+        )
+      );
+      const { body } = await request(ARCHIVE);
+      let text = "";
+      await assertRejects(async () => {
+        for await (const chunk of body ?? []) text += new TextDecoder().decode(chunk);
+      }, ApiResponseValidationError);
+      assertEquals("sk-X-API-Key: ".startsWith(text), true, text);
+    });
+  }
+}
+
+Deno.test("apiProxy returns an archive with parts of the key byte for byte", async () => {
+  const parts = [API_KEY.slice(0, -1), "sk-", "s", "k", API_KEY.slice(1), API_KEY.slice(0, 5)];
+  const { request } = createProxy(() =>
+    new Response(ReadableStream.from(parts).pipeThrough(new TextEncoderStream()), {
+      headers: { "Content-Type": "application/gzip" },
+    })
+  );
+  assertEquals(await (await request(ARCHIVE)).text(), parts.join(""));
+});
 
 Deno.test("apiProxy drops a header that repeats the key", async () => {
   const { request } = createProxy(() =>

@@ -1,14 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { EMPTY, merge, mergeMap, NEVER, Observable } from "rxjs";
-import { TestScheduler } from "rxjs/testing";
 import { concurrencyLimit } from "../../src/transport/concurrency_limit.ts";
-
-function run(test: Parameters<TestScheduler["run"]>[0]): void {
-  new TestScheduler((actual, expected) => assertEquals(actual, expected)).run(test);
-}
+import { runMarbles } from "../marbles.ts";
 
 Deno.test("concurrencyLimit subscribes to at most `max` Observables, first in, first out", () => {
-  run(({ cold, expectObservable, expectSubscriptions }) => {
+  runMarbles(({ cold, expectObservable, expectSubscriptions }) => {
     const limit = concurrencyLimit(2);
     const [a, b, c, d] = [cold("---a|"), cold("-b|"), cold("--c|"), cold("-d|")] as const;
     expectObservable(merge(limit(a), limit(b), limit(c), limit(d))).toBe("-b-acd|");
@@ -20,7 +16,7 @@ Deno.test("concurrencyLimit subscribes to at most `max` Observables, first in, f
 });
 
 Deno.test("concurrencyLimit frees the slot of an Observable that fails, and passes its error on", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const limit = concurrencyLimit(1);
     expectObservable(limit(cold("--#"))).toBe("--#");
     expectObservable(limit(cold("-b|"))).toBe("---b|");
@@ -45,7 +41,7 @@ Deno.test("concurrencyLimit frees a slot after the teardown of an Observable tha
 });
 
 Deno.test("concurrencyLimit starts no waiting Observable while many are unsubscribed from", () => {
-  run(({ cold, expectObservable, expectSubscriptions }) => {
+  runMarbles(({ cold, expectObservable, expectSubscriptions }) => {
     const limit = concurrencyLimit(1);
     const [first, second, other] = [cold("----a|"), cold("-b|"), cold("-c|")] as const;
     expectObservable(merge(limit(first), limit(second)), "^-!").toBe("--");
@@ -56,7 +52,7 @@ Deno.test("concurrencyLimit starts no waiting Observable while many are unsubscr
 });
 
 Deno.test("concurrencyLimit starts none of many merged Observables after one of them fails", () => {
-  run(({ cold, expectObservable, expectSubscriptions }) => {
+  runMarbles(({ cold, expectObservable, expectSubscriptions }) => {
     const limit = concurrencyLimit(2);
     const [failing, long, waiting] = [cold("-#"), cold("----a|"), cold("-b|")] as const;
     expectObservable(merge(limit(failing), limit(long), limit(waiting))).toBe("-#");
@@ -66,7 +62,7 @@ Deno.test("concurrencyLimit starts none of many merged Observables after one of 
 });
 
 Deno.test("concurrencyLimit never subscribes to an Observable that is unsubscribed from while it waits", () => {
-  run(({ cold, expectObservable, expectSubscriptions }) => {
+  runMarbles(({ cold, expectObservable, expectSubscriptions }) => {
     const limit = concurrencyLimit(1);
     const [left, last] = [cold("-b|"), cold("-c|")] as const;
     expectObservable(limit(cold("---a|"))).toBe("---a|");
@@ -78,7 +74,7 @@ Deno.test("concurrencyLimit never subscribes to an Observable that is unsubscrib
 });
 
 Deno.test("concurrencyLimit puts a resubscription at the end of the queue", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const limit = concurrencyLimit(1);
     const again$ = limit(cold("-a|")).pipe(mergeMap(() => limit(cold("-c|"))));
     expectObservable(again$).toBe("-----c|");
@@ -87,7 +83,7 @@ Deno.test("concurrencyLimit puts a resubscription at the end of the queue", () =
 });
 
 Deno.test("concurrencyLimit lets kinds take turns, so that many of one kind do not delay another", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const limit = concurrencyLimit(1);
     const one = (name: string, kind: string) => limit(cold(`-${name}|`), kind);
     expectObservable(
@@ -98,7 +94,7 @@ Deno.test("concurrencyLimit lets kinds take turns, so that many of one kind do n
 });
 
 Deno.test("concurrencyLimit frees a slot once for each teardown", () => {
-  run(({ cold, expectObservable }) => {
+  runMarbles(({ cold, expectObservable }) => {
     const limit = concurrencyLimit(1);
     const first = limit(cold("a|")).subscribe();
     first.unsubscribe();

@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { defer, type Observable, tap } from "rxjs";
-import { TestScheduler } from "rxjs/testing";
 import { ApiConnectionError, apiStatusError, type HpcaiError } from "../../src/errors.ts";
 import type { RetryOptions } from "../../src/options.ts";
 import { retryWithBackoff } from "../../src/transport/retry.ts";
 import { archivePolicy, callPolicy } from "../../src/transport/retry_policy.ts";
+import { runMarbles } from "../marbles.ts";
 
 const request = { method: "GET", requestUrl: "https://api.example/x" };
 const connection = new ApiConnectionError("The connection failed", request);
@@ -29,19 +29,15 @@ function failing(error: unknown, times: number): Observable<string> {
   });
 }
 
-function run(test: Parameters<TestScheduler["run"]>[0]): void {
-  new TestScheduler((actual, expected) => assertEquals(actual, expected)).run(test);
-}
-
 Deno.test("retryWithBackoff waits a random part of a ceiling that doubles up to maxDelayMs", () => {
-  run(({ expectObservable }) => {
+  runMarbles(({ expectObservable }) => {
     // With 1 for the random number the waits are the ceilings: 0.5, 1, 2, 4 and 8 s.
     const result$ = failing(connection, 5).pipe(
       retryWithBackoff(options, { policy: callPolicy(), random: () => 1 }),
     );
     expectObservable(result$).toBe("15500ms (v|)");
   });
-  run(({ expectObservable }) => {
+  runMarbles(({ expectObservable }) => {
     const result$ = failing(connection, 7).pipe(
       retryWithBackoff({ ...options, maxRetries: 7, maxElapsedMs: 60_000 }, {
         policy: callPolicy(),
@@ -53,7 +49,7 @@ Deno.test("retryWithBackoff waits a random part of a ceiling that doubles up to 
 });
 
 Deno.test("retryWithBackoff can wait 0 ms, as full jitter allows", () => {
-  run(({ expectObservable }) => {
+  runMarbles(({ expectObservable }) => {
     const result$ = failing(connection, 5).pipe(
       retryWithBackoff(options, { policy: callPolicy(), random: () => 0 }),
     );
@@ -62,7 +58,7 @@ Deno.test("retryWithBackoff can wait 0 ms, as full jitter allows", () => {
 });
 
 Deno.test("retryWithBackoff fails with the error of the last attempt", () => {
-  run(({ expectObservable }) => {
+  runMarbles(({ expectObservable }) => {
     const result$ = failing(connection, 6).pipe(
       retryWithBackoff(options, { policy: callPolicy(), random: () => 1 }),
     );
@@ -72,14 +68,14 @@ Deno.test("retryWithBackoff fails with the error of the last attempt", () => {
 
 Deno.test("retryWithBackoff retries until maxElapsedMs after the first failure, and a last time then", () => {
   const unlimited = { ...options, maxRetries: Infinity };
-  run(({ expectObservable }) => {
+  runMarbles(({ expectObservable }) => {
     // 0.5, 1, 2, 4, 8 and 10 s are 25.5 s: the next wait is cut to what is left of 30.
     const result$ = failing(connection, 7).pipe(
       retryWithBackoff(unlimited, { policy: callPolicy(), random: () => 1 }),
     );
     expectObservable(result$).toBe("30s (v|)");
   });
-  run(({ expectObservable }) => {
+  runMarbles(({ expectObservable }) => {
     const result$ = failing(connection, 8).pipe(
       retryWithBackoff(unlimited, { policy: callPolicy(), random: () => 1 }),
     );
@@ -88,7 +84,7 @@ Deno.test("retryWithBackoff retries until maxElapsedMs after the first failure, 
 });
 
 Deno.test("retryWithBackoff counts the time from the last progress, where there was some", () => {
-  run(({ expectObservable, cold }) => {
+  runMarbles(({ expectObservable, cold }) => {
     let attempts = 0;
     const result$ = defer(() =>
       attempts++ === 0
@@ -107,7 +103,7 @@ Deno.test("retryWithBackoff counts the time from the last progress, where there 
 });
 
 Deno.test("retryWithBackoff waits for a Retry-After that ends after maxElapsedMs", () => {
-  run(({ expectObservable }) => {
+  runMarbles(({ expectObservable }) => {
     const error = status(429, 45_000);
     const result$ = failing(error, 9).pipe(
       retryWithBackoff({ ...options, maxRetries: Infinity }, {
@@ -120,13 +116,13 @@ Deno.test("retryWithBackoff waits for a Retry-After that ends after maxElapsedMs
 });
 
 Deno.test("retryWithBackoff ignores a Retry-After of 0", () => {
-  run(({ expectObservable }) => {
+  runMarbles(({ expectObservable }) => {
     const result$ = failing(status(503, 0), 2).pipe(
       retryWithBackoff(options, { policy: callPolicy(), random: () => 1 }),
     );
     expectObservable(result$).toBe("1500ms (v|)");
   });
-  run(({ expectObservable }) => {
+  runMarbles(({ expectObservable }) => {
     const waits: number[] = [];
     const preparation = {
       limitMs: 10_000,
@@ -141,7 +137,7 @@ Deno.test("retryWithBackoff ignores a Retry-After of 0", () => {
 });
 
 Deno.test("retryWithBackoff counts attempts with a Retry-After too", () => {
-  run(({ expectObservable }) => {
+  runMarbles(({ expectObservable }) => {
     const error = status(503, 10);
     const result$ = failing(error, 9).pipe(
       retryWithBackoff({ ...options, maxRetries: 2 }, { policy: callPolicy() }),
@@ -151,7 +147,7 @@ Deno.test("retryWithBackoff counts attempts with a Retry-After too", () => {
 });
 
 Deno.test("retryWithBackoff waits exactly as long as Retry-After", () => {
-  run(({ expectObservable }) => {
+  runMarbles(({ expectObservable }) => {
     const result$ = failing(status(429, 14_000), 2).pipe(
       retryWithBackoff(options, { policy: callPolicy(), random: () => 1 }),
     );
@@ -161,7 +157,7 @@ Deno.test("retryWithBackoff waits exactly as long as Retry-After", () => {
 
 Deno.test("retryWithBackoff fails at once if Retry-After exceeds maxRetryAfterMs", () => {
   const error = status(503, 60_001);
-  run(({ expectObservable }) => {
+  runMarbles(({ expectObservable }) => {
     const result$ = failing(error, 1).pipe(
       retryWithBackoff(options, { policy: callPolicy(), random: () => 1 }),
     );
@@ -170,7 +166,7 @@ Deno.test("retryWithBackoff fails at once if Retry-After exceeds maxRetryAfterMs
 });
 
 Deno.test("retryWithBackoff fails at once with an error that the policy does not retry", () => {
-  run(({ expectObservable }) => {
+  runMarbles(({ expectObservable }) => {
     const error = status(404);
     const result$ = failing(error, 1).pipe(
       retryWithBackoff(options, { policy: callPolicy(), random: () => 1 }),
@@ -180,7 +176,7 @@ Deno.test("retryWithBackoff fails at once with an error that the policy does not
 });
 
 Deno.test("retryWithBackoff ends its wait when it is unsubscribed from", () => {
-  run(({ expectObservable, cold, expectSubscriptions }) => {
+  runMarbles(({ expectObservable, cold, expectSubscriptions }) => {
     const source$ = cold<string>("#", undefined, connection);
     const result$ = source$.pipe(
       retryWithBackoff(options, { policy: callPolicy(), random: () => 1 }),
@@ -191,7 +187,7 @@ Deno.test("retryWithBackoff ends its wait when it is unsubscribed from", () => {
 });
 
 Deno.test("retryWithBackoff calls onRetry with each error and the wait after it", () => {
-  run(({ flush }) => {
+  runMarbles(({ flush }) => {
     const retries: [HpcaiError, number][] = [];
     failing(connection, 2).pipe(
       retryWithBackoff(options, {
