@@ -16,7 +16,7 @@ const LARGE_ARCHIVE_BYTES = 2048 * MIB;
 const PAIRS = 10;
 const GOAL = 1.3;
 
-/** The peak memory of a new process, in MiB. */
+/** Measures the peak memory of a new process, in MiB. */
 function measurePeak(api: FakeApi, directory: string): Promise<number> {
   const permissions = ["--allow-read", `--allow-write=${directory}`];
   const args = [`${directory}/peak`, JSON.stringify(api)];

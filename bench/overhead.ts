@@ -12,7 +12,7 @@ const MIB = 1024 ** 2;
 const ARCHIVE_BYTES = 512 * MIB;
 const RUNS = 100;
 
-const discard = () => new WritableStream<Uint8Array>();
+const discardingStream = () => new WritableStream<Uint8Array>();
 
 async function compareListing({ baseUrl, apiKey }: FakeApi): Promise<PairedComparison> {
   const client = new RestClient({ apiKey, baseUrl });
@@ -28,8 +28,9 @@ async function compareListing({ baseUrl, apiKey }: FakeApi): Promise<PairedCompa
 async function compareDownload(api: FakeApi): Promise<PairedComparison> {
   const client = new RestClient({ apiKey: api.apiKey, baseUrl: api.baseUrl });
   return await comparePaired(
-    async () => void await lastValueFrom(client.download$(api.checkpoint, { to: discard() })),
-    async () => await (await fetchArchive(api)).body?.pipeTo(discard()),
+    async () =>
+      void await lastValueFrom(client.download$(api.checkpoint, { to: discardingStream() })),
+    async () => await (await fetchArchive(api)).body?.pipeTo(discardingStream()),
     { pairs: 30, warmUps: 2 },
   );
 }

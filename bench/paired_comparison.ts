@@ -31,23 +31,23 @@ export async function comparePaired(
   peer: Run,
   { pairs, warmUps, callsPerRun = 1 }: PairingOptions,
 ): Promise<PairedComparison> {
-  const time = async (run: Run) => {
+  const measure = async (run: Run) => {
     const startedAt = performance.now();
     for (let call = 0; call < callsPerRun; call++) await run();
     return (performance.now() - startedAt) / callsPerRun;
   };
-  const measured: { readonly oursMs: number; readonly peerMs: number }[] = [];
+  const times: { readonly oursMs: number; readonly peerMs: number }[] = [];
   for (let pair = -warmUps; pair < pairs; pair++) {
     const isPeerFirst = pair % 2 === 0;
-    const before = isPeerFirst ? await time(peer) : undefined;
-    const oursMs = await time(ours);
-    const peerMs = before ?? await time(peer);
-    if (pair >= 0) measured.push({ oursMs, peerMs });
+    const before = isPeerFirst ? await measure(peer) : undefined;
+    const oursMs = await measure(ours);
+    const peerMs = before ?? await measure(peer);
+    if (pair >= 0) times.push({ oursMs, peerMs });
   }
-  const ratios = measured.map(({ oursMs, peerMs }) => oursMs / peerMs);
+  const ratios = times.map(({ oursMs, peerMs }) => oursMs / peerMs);
   return {
-    oursMs: quantile(measured.map(({ oursMs }) => oursMs), 0.5),
-    peerMs: quantile(measured.map(({ peerMs }) => peerMs), 0.5),
+    oursMs: quantile(times.map(({ oursMs }) => oursMs), 0.5),
+    peerMs: quantile(times.map(({ peerMs }) => peerMs), 0.5),
     ratio: {
       lower: quantile(ratios, 0.25),
       median: quantile(ratios, 0.5),

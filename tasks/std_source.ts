@@ -35,7 +35,7 @@ export async function stdFlags(
       return { flags: await mapFlags(modules, directory), args: rest };
     }
     default: {
-      const flags = await reachesJsr()
+      const flags = await canReachJsr()
         ? await jsrFlags("it can be reached", directory)
         : await localFlags("JSR cannot be reached", directory);
       return { flags, args: [...args] };
@@ -43,7 +43,7 @@ export async function stdFlags(
   }
 }
 
-async function reachesJsr(): Promise<boolean> {
+async function canReachJsr(): Promise<boolean> {
   const probe = new Deno.Command(Deno.execPath(), {
     args: ["info", "--no-lock", config.imports["@std/assert"]],
     stdout: "null",

@@ -84,7 +84,7 @@ for (
   ] as const
 ) {
   Deno.test(`parseCheckpointPath rejects ${Deno.inspect(path)}`, () => {
-    // From JavaScript anything may come.
+    // JavaScript callers can pass any value.
     const error = assertThrows(() => parseCheckpointPath(path as string));
     assertInstanceOf(error, InvalidCheckpointPathError);
     assertStringIncludes(error.message, problem);
@@ -106,7 +106,7 @@ for (
 ) {
   Deno.test(`formatCheckpointPath rejects ${JSON.stringify(parts)}`, () => {
     assertThrows(
-      () => formatCheckpointPath(parts as ParsedCheckpointPath), // As a program without types may.
+      () => formatCheckpointPath(parts as ParsedCheckpointPath), // JavaScript callers can pass any value.
       InvalidArgumentError,
     );
   });

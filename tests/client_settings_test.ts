@@ -7,12 +7,12 @@ import { stubGlobal } from "./stub_global.ts";
 
 const apiKey = "sk-secret";
 
-function refused(options: RestClientOptions): InvalidArgumentError {
+function settingsError(options: RestClientOptions): InvalidArgumentError {
   return assertThrows(() => toClientSettings(options), InvalidArgumentError);
 }
 
 /** Sets environment variables until the end of the block. */
-function environment(variables: Readonly<Record<string, string>>): Disposable {
+function setEnvironment(variables: Readonly<Record<string, string>>): Disposable {
   const names = ["HPCAI_API_KEY", "HPCAI_BASE_URL"];
   const before = names.map((name) => [name, Deno.env.get(name)] as const);
   const set = (name: string, value: string | undefined) =>
@@ -21,8 +21,8 @@ function environment(variables: Readonly<Record<string, string>>): Disposable {
   return { [Symbol.dispose]: () => before.forEach(([name, value]) => set(name, value)) };
 }
 
-Deno.test("toClientSettings has the defaults of the API's reference", () => {
-  using _ = environment({});
+Deno.test("toClientSettings has the documented defaults", () => {
+  using _ = setEnvironment({});
   const options = toClientSettings({ apiKey });
   assertEquals(options.baseUrl.href, "https://www.hpc-ai.com/finetunesdk");
   assertEquals(options.timeoutMs, 60_000);
@@ -38,32 +38,35 @@ Deno.test("toClientSettings has the defaults of the API's reference", () => {
   });
 });
 
-Deno.test("HPCAI_API_KEY and HPCAI_BASE_URL are the defaults of missing options", () => {
-  using _ = environment({ HPCAI_API_KEY: "from-env", HPCAI_BASE_URL: "http://localhost:8000/x" });
+Deno.test("toClientSettings reads missing options from HPCAI_API_KEY and HPCAI_BASE_URL", () => {
+  using _ = setEnvironment({
+    HPCAI_API_KEY: "from-env",
+    HPCAI_BASE_URL: "http://localhost:8000/x",
+  });
   const fromEnvironment = toClientSettings({});
   assertEquals(fromEnvironment.apiKey, "from-env");
   assertEquals(fromEnvironment.baseUrl.href, "http://localhost:8000/x");
-  const given = toClientSettings({ apiKey, baseUrl: "https://h.example" });
-  assertEquals(given.apiKey, apiKey);
-  assertEquals(given.baseUrl.href, "https://h.example/");
+  const passed = toClientSettings({ apiKey, baseUrl: "https://h.example" });
+  assertEquals(passed.apiKey, apiKey);
+  assertEquals(passed.baseUrl.href, "https://h.example/");
 });
 
 Deno.test("toClientSettings ignores an empty environment variable", () => {
-  using _ = environment({ HPCAI_API_KEY: "", HPCAI_BASE_URL: "" });
-  assertEquals(refused({}).argument, "apiKey");
+  using _ = setEnvironment({ HPCAI_API_KEY: "", HPCAI_BASE_URL: "" });
+  assertEquals(settingsError({}).argument, "apiKey");
   assertEquals(toClientSettings({ apiKey }).baseUrl.href, "https://www.hpc-ai.com/finetunesdk");
 });
 
 Deno.test("toClientSettings without a key names the option and the environment variable", () => {
-  using _ = environment({});
-  const { message } = refused({});
+  using _ = setEnvironment({});
+  const { message } = settingsError({});
   assertEquals(
     message,
     "apiKey is missing. Pass the option apiKey, or set the environment variable HPCAI_API_KEY.",
   );
 });
 
-/** What a program with a key in its environment gets for its options, given permissions. */
+/** Runs toClientSettings in Deno with a key in the environment; returns the base URL or the error. */
 async function outcomeWith(permissions: readonly string[], options: string): Promise<string> {
   const program = `import { toClientSettings } from ${
     JSON.stringify(import.meta.resolve("../src/client_settings.ts"))
@@ -114,19 +117,19 @@ Deno.test("apiKey as an option needs no permission to read the environment", asy
   );
 });
 
-Deno.test("environmentVariable reads `process.env` in Node", () => {
+Deno.test("toClientSettings reads `process.env` in Node", () => {
   using _deno = stubGlobal("Deno", undefined);
   using _process = stubGlobal("process", { env: { HPCAI_API_KEY: "from-node" } });
   assertEquals(toClientSettings({}).apiKey, "from-node");
 });
 
-Deno.test("environmentVariable finds none in a browser", () => {
+Deno.test("toClientSettings reads no environment in a browser", () => {
   using _deno = stubGlobal("Deno", undefined);
   using _process = stubGlobal("process", undefined);
-  assertEquals(refused({}).argument, "apiKey");
+  assertEquals(settingsError({}).argument, "apiKey");
 });
 
-Deno.test("baseUrl may be relative in a page, and needs no key then", () => {
+Deno.test("baseUrl may be relative in a page, and then requires no key", () => {
   using _deno = stubGlobal("Deno", undefined);
   using _process = stubGlobal("process", undefined);
   using _location = stubGlobal("location", { href: "https://app.example/runs/7" });
@@ -147,8 +150,8 @@ for (
   ] as const
 ) {
   Deno.test(`apiKey ${what} is invalid, and the error does not repeat it`, () => {
-    // From JavaScript anything may come.
-    const error = refused({ apiKey: key as string });
+    // JavaScript callers can pass any value.
+    const error = settingsError({ apiKey: key as string });
     assertEquals(error.argument, "apiKey");
     assertNotMatch(Deno.inspect(error), /secret/);
   });
@@ -169,8 +172,8 @@ for (
   ] as const
 ) {
   Deno.test(`baseUrl ${JSON.stringify(baseUrl)} is invalid, and the error names the reason`, () => {
-    using _ = environment({});
-    const error = refused({ apiKey, baseUrl });
+    using _ = setEnvironment({});
+    const error = settingsError({ apiKey, baseUrl });
     assertEquals(error.argument, "baseUrl");
     assertEquals(problem.test(error.message), true, error.message);
     assertNotMatch(error.message, /pass/);
@@ -222,7 +225,7 @@ for (
   ] as const
 ) {
   Deno.test(`${argument} of ${Deno.inspect(options)} is invalid`, () => {
-    const error = refused({ apiKey, ...options } as RestClientOptions);
+    const error = settingsError({ apiKey, ...options } as RestClientOptions);
     assertEquals(error.argument, argument);
     assertNotMatch(error.message, /sk-secret/);
   });
@@ -230,11 +233,11 @@ for (
 
 for (const options of [null, "key", 7, []]) {
   Deno.test(`toClientSettings rejects ${Deno.inspect(options)}`, () => {
-    assertEquals(refused(options as RestClientOptions).argument, "options");
+    assertEquals(settingsError(options as RestClientOptions).argument, "options");
   });
 }
 
-Deno.test("apiKey is used without white space around it", () => {
+Deno.test("apiKey is trimmed", () => {
   assertEquals(toClientSettings({ apiKey: " sk-secret " }).apiKey, "sk-secret");
 });
 
@@ -252,7 +255,7 @@ Deno.test("retry: false turns retries off", () => {
 
 Deno.test("fetch defaults to the global one, looked up at each call", async () => {
   const { fetch } = toClientSettings({ apiKey });
-  using fetched = stub(globalThis, "fetch", () => Promise.resolve(new Response("stubbed")));
+  using fetchStub = stub(globalThis, "fetch", () => Promise.resolve(new Response("stubbed")));
   assertEquals(await (await fetch("https://h.example/")).text(), "stubbed");
-  assertEquals(fetched.calls.length, 1);
+  assertEquals(fetchStub.calls.length, 1);
 });

@@ -46,12 +46,16 @@ function findViolations(graph: ImportGraph): string[] {
   return [...unplaced, ...upward];
 }
 
-/** What a module imports, directly or through others, on demand too. */
-function reach(graph: ImportGraph, module: string, found = new Set<string>()): Set<string> {
+/** Collects all modules that a module imports, directly or through others, on demand too. */
+function collectImports(
+  graph: ImportGraph,
+  module: string,
+  found = new Set<string>(),
+): Set<string> {
   for (const imported of graph.get(module) ?? []) {
     if (found.has(imported)) continue;
     found.add(imported);
-    reach(graph, imported, found);
+    collectImports(graph, imported, found);
   }
   return found;
 }
@@ -111,41 +115,41 @@ async function readImportGraph(): Promise<ImportGraph> {
 
 const graph = await readImportGraph();
 
-Deno.test("imports in mod.ts and src/ only point down the layers", () => {
+Deno.test("mod.ts and src/ import only from their own layer and those below", () => {
   assertEquals([...graph.keys()].toSorted(), ["mod.ts", ...sourcesIn("src/")].toSorted());
   assertEquals(findViolations(graph), []);
 });
 
-Deno.test("mod.ts reaches neither a module of Node nor the fake API", () => {
-  const reached = [...reach(graph, "mod.ts")];
-  assertEquals(reached.filter((name) => /^node:|^src\/testing\//.test(name)), []);
-  assertEquals(reached.includes("src/rest_client.ts"), true);
+Deno.test("mod.ts imports neither a module of Node nor the fake API, directly or through others", () => {
+  const imports = [...collectImports(graph, "mod.ts")];
+  assertEquals(imports.filter((name) => /^node:|^src\/testing\//.test(name)), []);
+  assertEquals(imports.includes("src/rest_client.ts"), true);
 });
 
 Deno.test("mod.ts consists of re-exports", async () => {
   assertEquals(findOwnCode(await Deno.readTextFile(new URL("mod.ts", ROOT))), "");
 });
 
-Deno.test("an upward import, a type import too, is a violation", () => {
-  const made = new Map([
+Deno.test("findViolations reports imports of a layer above", () => {
+  const upwardGraph = new Map([
     ["src/rest_client.ts", ["src/wire.ts", "rxjs"]],
     ["src/wire.ts", ["src/types.ts", "src/rest_client.ts"]],
     ["src/types.ts", []],
     ["src/testing/mod.ts", ["src/types.ts"]],
   ]);
-  assertEquals(findViolations(made), [
+  assertEquals(findViolations(upwardGraph), [
     "src/wire.ts imports src/rest_client.ts, which is above it",
     "src/testing/mod.ts imports src/types.ts, which is above it",
   ]);
 });
 
-Deno.test("a module outside the layers is a violation", () => {
+Deno.test("findViolations reports a module outside the layers", () => {
   assertEquals(findViolations(new Map([["src/utils.ts", []]])), [
     "src/utils.ts belongs to no layer",
   ]);
 });
 
-Deno.test("a declaration in mod.ts is not a re-export", () => {
+Deno.test("findOwnCode returns a declaration, without comments and re-exports", () => {
   const source = `/** Documentation. */\nexport { a } from "./src/a.ts";\nexport const b = 1;\n`;
   assertEquals(findOwnCode(source), "export const b = 1;");
 });

@@ -68,19 +68,22 @@ Deno.test("listCheckpoints$ emits the run's checkpoints", async () => {
 });
 
 for (
-  const [how, remove] of [
-    ["by ids", (client: RestClient) => client.deleteCheckpoint$(RUN, "step_0010")],
-    ["by path", (client: RestClient) => client.deleteCheckpointByCheckpointPath$(PATH)],
+  const [name, remove] of [
+    ["deleteCheckpoint$", (client: RestClient) => client.deleteCheckpoint$(RUN, "step_0010")],
+    [
+      "deleteCheckpointByCheckpointPath$",
+      (client: RestClient) => client.deleteCheckpointByCheckpointPath$(PATH),
+    ],
   ] as const
 ) {
-  Deno.test(`deletion ${how} emits undefined once, and the checkpoint no longer exists`, async () => {
+  Deno.test(`${name} emits undefined once and deletes the checkpoint`, async () => {
     const { fake, client } = fakeAndClient();
     assertEquals(await lastValueFrom(remove(client).pipe(toArray())), [undefined]);
     assertEquals(fake.checkpoints(RUN).some((c) => c.checkpointId === "step_0010"), false);
   });
 }
 
-Deno.test("a DELETE retried after a lost response treats 404 as success", async () => {
+Deno.test("deleteCheckpoint$ treats a 404 after a lost response as success", async () => {
   for (
     const fault of [
       { type: "connection-error", afterEffect: true },
@@ -100,7 +103,7 @@ Deno.test("deleteCheckpoint$ of an unknown checkpoint fails with a NotFoundError
   assertInstanceOf(error, NotFoundError);
 });
 
-Deno.test("a 404 after a 429, which the server did not act on, is a NotFoundError", async () => {
+Deno.test("deleteCheckpoint$ fails with a NotFoundError for a 404 after a 429", async () => {
   const { fake, client } = fakeAndClient();
   fake.faults.add({ type: "status", status: 429 });
   const error = await assertRejects(() => firstValueFrom(client.deleteCheckpoint$(RUN, "none")));
@@ -126,7 +129,7 @@ Deno.test("BadRequestError contains the server's hint", async () => {
 
 Deno.test("RestClient uses the global fetch by default", async () => {
   const run = { training_run_id: RUN, base_model: "b", model_owner: "o", is_lora: false };
-  using fetched = stub(
+  using fetchStub = stub(
     globalThis,
     "fetch",
     () => Promise.resolve(Response.json({ ...run, last_request_time: "2026-01-07T10:19:18" })),
@@ -134,10 +137,10 @@ Deno.test("RestClient uses the global fetch by default", async () => {
   const client = new RestClient({ apiKey: "k" });
   const { lastRequestTime } = await firstValueFrom(client.getTrainingRun$(RUN));
   assertEquals(lastRequestTime?.toISOString(), "2026-01-07T10:19:18.000Z");
-  assertSpyCalls(fetched, 1);
+  assertSpyCalls(fetchStub, 1);
 });
 
-Deno.test("RestClient emits invalid options as the error of every operation, and throws none", async () => {
+Deno.test("RestClient reports invalid options on the error channel of every operation", async () => {
   const client = new RestClient({ apiKey: "k", baseUrl: "ftp://h.example" });
   const operations: Observable<unknown>[] = [
     client.listTrainingRuns$(),
@@ -158,8 +161,8 @@ Deno.test("RestClient emits invalid options as the error of every operation, and
   }
 });
 
-/** From JavaScript anything may come. */
-const anything = (value: unknown) => value as never;
+/** JavaScript callers can pass any value. */
+const toNever = (value: unknown) => value as never;
 
 const badIds = ["", " ", ".", "..", "a/b", "\ud800", undefined, null, 7, {}];
 const badCheckpointIds = ["", ".", "..", "a/../b", "/a", "a/", "a//b", undefined, 7];
@@ -173,7 +176,7 @@ const badPaths = [
   7,
 ];
 
-const refusals: readonly (readonly [
+const rejections: readonly (readonly [
   name: string,
   call: (client: RestClient, value: never) => Observable<unknown>,
   values: readonly unknown[],
@@ -210,11 +213,11 @@ const refusals: readonly (readonly [
   ["listTrainingRuns$", (c, v) => c.listTrainingRuns$({ offset: v }), [-1, 0.5, Infinity, "7"]],
 ];
 
-for (const [name, call, values] of refusals) {
+for (const [name, call, values] of rejections) {
   Deno.test(`${name} rejects ${Deno.inspect(values)} before any request`, async () => {
     const { fake, client } = fakeAndClient();
     for (const value of values) {
-      const error = await assertRejects(() => firstValueFrom(call(client, anything(value))));
+      const error = await assertRejects(() => firstValueFrom(call(client, toNever(value))));
       assertInstanceOf(error, InvalidArgumentError);
       assertEquals(error instanceof InvalidCheckpointPathError, values === badPaths);
       assertMatch(error.message, /expected|must be/);

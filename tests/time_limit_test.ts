@@ -27,7 +27,7 @@ Deno.test("waits in virtual time", async () => {
 });
 `;
 
-Deno.test("a test that does not end fails by name, and the tests after it run", async () => {
+Deno.test("time_limit.ts fails a test that does not end by name, and the tests after it run", async () => {
   const directory = await Deno.makeTempDir();
   const file = `${directory}/endless_test.ts`;
   await Deno.writeTextFile(file, TESTS);

@@ -83,14 +83,14 @@ for (const absent of [null, undefined]) {
   });
 }
 
-function parsedCheckpoint(wire: unknown): Checkpoint | undefined {
+function decodeCheckpoint(wire: unknown): Checkpoint | undefined {
   return checkpointsPage("run")({ checkpoints: [wire] }).checkpoints[0];
 }
 
 Deno.test("checkpointsPage decodes a checkpoint without a time, and adds the run's id", () => {
   for (const time of [null, undefined]) {
     const { time: _, ...rest } = wireCheckpoint;
-    assertEquals(parsedCheckpoint(time === null ? { ...rest, time } : rest), {
+    assertEquals(decodeCheckpoint(time === null ? { ...rest, time } : rest), {
       trainingRunId: "run",
       checkpointId: "step_0010",
       checkpointType: "training",
@@ -103,19 +103,19 @@ Deno.test("checkpointsPage decodes a checkpoint without a time, and adds the run
 Deno.test("checkpointsPage reads tinker_path where checkpoint_path is absent or null", () => {
   const { checkpoint_path, ...rest } = wireCheckpoint;
   const tinker_path = "tinker://r/weights/step_0010";
-  assertEquals(parsedCheckpoint({ ...rest, tinker_path })?.checkpointPath, tinker_path);
+  assertEquals(decodeCheckpoint({ ...rest, tinker_path })?.checkpointPath, tinker_path);
   const nulled = { ...rest, checkpoint_path: null, tinker_path };
-  assertEquals(parsedCheckpoint(nulled)?.checkpointPath, tinker_path);
+  assertEquals(decodeCheckpoint(nulled)?.checkpointPath, tinker_path);
   const both = { ...rest, checkpoint_path, tinker_path: 7 };
-  assertEquals(parsedCheckpoint(both)?.checkpointPath, checkpoint_path);
+  assertEquals(decodeCheckpoint(both)?.checkpointPath, checkpoint_path);
   const none = { checkpoints: [wireCheckpoint, rest] };
   assertEquals(faultPath(none, checkpointsPage("run")), "checkpoints[1].checkpoint_path");
 });
 
-Deno.test("trainingRun keeps extras that the server sends", () => {
+Deno.test("trainingRun and checkpointsPage keep extras that the server sends", () => {
   const extras = { size_bytes: 2048, expires_at: "2026-02-01T00:00:00+00:00", public: false };
   const { sizeBytes, expiresAt, public: isPublic } =
-    parsedCheckpoint({ ...wireCheckpoint, ...extras }) ?? {};
+    decodeCheckpoint({ ...wireCheckpoint, ...extras }) ?? {};
   assertEquals({ sizeBytes, expiresAt, isPublic }, {
     sizeBytes: 2048,
     expiresAt: new Date("2026-02-01T00:00:00Z"),
@@ -125,15 +125,15 @@ Deno.test("trainingRun keeps extras that the server sends", () => {
   assertEquals(trainingRun({ ...wireRun, user_metadata }).userMetadata, user_metadata);
 });
 
-Deno.test("trainingRun drops malformed extras", () => {
-  const plain = Object.keys(parsedCheckpoint(wireCheckpoint) ?? {});
+Deno.test("trainingRun and checkpointsPage drop malformed extras", () => {
+  const plain = Object.keys(decodeCheckpoint(wireCheckpoint) ?? {});
   const malformed = [
     ...[-1, 0.5, "2048", null, {}].map((size_bytes) => ({ size_bytes })),
     ...["soon", true, {}, "2026-02-30T00:00:00Z"].map((expires_at) => ({ expires_at })),
     ...["yes", 1, null].map((isPublic) => ({ public: isPublic })),
   ];
   for (const extra of malformed) {
-    assertEquals(Object.keys(parsedCheckpoint({ ...wireCheckpoint, ...extra }) ?? {}), plain);
+    assertEquals(Object.keys(decodeCheckpoint({ ...wireCheckpoint, ...extra }) ?? {}), plain);
   }
   for (const user_metadata of ["text", 7, [], null]) {
     assertEquals("userMetadata" in trainingRun({ ...wireRun, user_metadata }), false);
@@ -167,7 +167,7 @@ for (
     [1767781158123, "2026-01-07T10:19:18.123Z"],
   ] as const
 ) {
-  Deno.test(`the timestamp ${time} is ${utc} in every field`, () => {
+  Deno.test(`trainingRun decodes the timestamp ${time} as ${utc}`, () => {
     const { lastRequestTime } = trainingRun({ ...wireRun, last_request_time: time });
     assertEquals(lastRequestTime?.toISOString(), utc);
   });
@@ -207,7 +207,7 @@ for (
   });
 }
 
-/** Where a fraction of a second has so many digits. */
+/** A time whose fraction of a second has this number of digits. */
 function withFraction(iso: string, digits: number): string {
   return iso.replace(
     /\.(\d{3})Z$/,
@@ -317,7 +317,7 @@ function wirePage(training_runs: readonly unknown[]) {
 Deno.test("checkpointsPage keeps an unknown type of checkpoint", () => {
   fc.assert(fc.property(word, (checkpoint_type) => {
     const checkpoint = { ...wireCheckpoint, checkpoint_type };
-    assertEquals(parsedCheckpoint(checkpoint)?.checkpointType, checkpoint_type);
+    assertEquals(decodeCheckpoint(checkpoint)?.checkpointType, checkpoint_type);
     const run = trainingRun({ ...wireRun, last_checkpoint: checkpoint });
     assertEquals(run.lastCheckpoint?.checkpointType, checkpoint_type);
   }));
@@ -397,7 +397,7 @@ Deno.test("trainingRunsResponse rejects a page with one malformed run, with its 
   );
 });
 
-Deno.test("trainingRunsResponse rejects an element that is no object, with its path", () => {
+Deno.test("trainingRunsResponse rejects an element that is not an object, with its path", () => {
   fc.assert(
     fc.property(
       fc.array(wireCheckpoints),
@@ -405,7 +405,7 @@ Deno.test("trainingRunsResponse rejects an element that is no object, with its p
       fc.constantFrom(null, 7, "text", true),
       (checkpoints, index, element) => {
         const odd = index % (checkpoints.length + 1);
-        const list = checkpoints.toSpliced(odd, 0, element as never); // As a server may send it.
+        const list = checkpoints.toSpliced(odd, 0, element as never); // A server can send any JSON.
         assertEquals(faultPath({ checkpoints: list }, checkpointsPage("r")), `checkpoints[${odd}]`);
       },
     ),

@@ -1,8 +1,9 @@
 import type { Command } from "commander";
-import { realpath, stat } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { isAbsolute, join, relative, sep } from "node:path";
 import { concatMap, defer, filter, take, tap, throwIfEmpty } from "rxjs";
 import { isSameEntryName } from "../download/archive_entries.ts";
+import { isDirectory } from "../fs/directory.ts";
 import { extractArchive$ } from "../fs/extract_archive.ts";
 import type { ExtractCompleteEvent } from "../fs/extract_event.ts";
 import { formatOfName } from "../fs/file_format.ts";
@@ -102,9 +103,8 @@ function archiveName({ trainingRunId, checkpointId }: CheckpointIds): string {
 async function archivePath(ids: CheckpointIds, output: string | undefined): Promise<string> {
   const name = `${archiveName(ids)}.tar.gz`;
   if (output === undefined) return name;
-  const isDirectory = /[/\\]$/.test(output) ||
-    await stat(output).then((found) => found.isDirectory(), () => false);
-  return isDirectory ? join(output, name) : output;
+  const isInDirectory = /[/\\]$/.test(output) || await isDirectory(output).catch(() => false);
+  return isInDirectory ? join(output, name) : output;
 }
 
 /** Throws if a directory contains the working directory or the home directory. */

@@ -11,6 +11,7 @@
 
 import { CommanderError } from "commander";
 import process from "node:process";
+import { isErrno } from "../fs/errno.ts";
 import { createTerminal, type GlobalOptions } from "./command.ts";
 import { describeCauses, EXIT_CODES, toFailure } from "./failure.ts";
 import type { CliHost } from "./host.ts";
@@ -47,7 +48,8 @@ export async function main(args: readonly string[], host: CliHost = process): Pr
     return EXIT_CODES.success;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_CODES.usage;
-    if (isClosedPipe(error)) return EXIT_CODES.success;
+    // The reader has closed the pipe, as `head` does.
+    if (isErrno(error, "EPIPE")) return EXIT_CODES.success;
     const options = program.opts<Partial<GlobalOptions>>();
     const terminal = createTerminal(host, options);
     const failure = toFailure(error);
@@ -60,10 +62,5 @@ export async function main(args: readonly string[], host: CliHost = process): Pr
 
 /** Ignores the event, since the write itself rejects with the error. */
 function ignore(): void {}
-
-/** Whether the reader has closed the pipe, as `head` does. */
-function isClosedPipe(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EPIPE";
-}
 
 if (import.meta.main) process.exitCode = await main(process.argv.slice(2));

@@ -1,17 +1,14 @@
 import { concat, concatMap, defer, map, type Observable, of } from "rxjs";
-import { requireOptions } from "../arguments.ts";
-import { checkpointIds, parseCheckpointPath } from "../checkpoint_path.ts";
-import { transportOf } from "../transport/client_transport.ts";
-import { transferSettings } from "../download/transfer_settings.ts";
+import { parseCheckpointPath } from "../checkpoint_path.ts";
 import { HpcaiError } from "../errors.ts";
 import type { RestClient } from "../rest_client.ts";
 import type { Checkpoint, CheckpointIds, CheckpointRef, CheckpointType } from "../types.ts";
 import {
-  requireFilePath,
   saveArchive$,
   type SaveCompleteEvent,
   type SaveEvent,
   type SaveOptions,
+  validateSave,
 } from "./save_archive.ts";
 
 /** How to save the backup; it is always verified. */
@@ -98,11 +95,7 @@ export function deleteWithBackup$(
 ): Observable<DeleteWithBackupEvent> {
   return defer(() => {
     // Fails like saving, but before any request.
-    requireOptions("options", options);
-    const ids = checkpointIds(checkpoint);
-    transportOf(client);
-    transferSettings(options);
-    requireFilePath(path);
+    const { ids } = validateSave(client, checkpoint, path, options);
     const { trainingRunId, checkpointId } = ids;
     return client.listCheckpoints$(trainingRunId).pipe(
       map(({ checkpoints }) => {

@@ -39,6 +39,7 @@ export async function makeDirectory(path: string): Promise<void> {
   await syncDirectory(dirname(path));
 }
 
-async function isDirectory(path: string): Promise<boolean> {
+/** Whether a path is that of a directory, or of a link to one. */
+export async function isDirectory(path: string): Promise<boolean> {
   return (await statusOfTarget(path))?.kind === "directory";
 }

@@ -1,5 +1,5 @@
 import { catchError, concatMap, defer, Observable, throwError } from "rxjs";
-import { requireInteger, requireOptions, show } from "../arguments.ts";
+import { requireBoolean, requireInteger, requireOptions, show } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
 import { transportOf } from "../transport/client_transport.ts";
 import type { ArchiveEntry } from "../download/archive_entry.ts";
@@ -104,6 +104,7 @@ function extractSettings(options: ExtractOptions): ExtractSettings {
     maxRatio = DEFAULT_MAX_RATIO,
     ...transfer
   } = options;
+  requireBoolean("overwrite", overwrite);
   requireInteger("strip", strip, 0);
   requireInteger("maxEntries", maxEntries, 0);
   requireInteger("maxBytes", maxBytes, 0);

@@ -1,8 +1,8 @@
 import { catchError, defer, finalize, Observable, switchMap } from "rxjs";
-import { requireOptions, show } from "../arguments.ts";
+import { requireBoolean, requireOptions, show } from "../arguments.ts";
 import { checkpointIds } from "../checkpoint_path.ts";
 import { transportOf } from "../transport/client_transport.ts";
-import { transferSettings } from "../download/transfer_settings.ts";
+import { type TransferSettings, transferSettings } from "../download/transfer_settings.ts";
 import type {
   ArchiveFormat,
   DownloadPreparingEvent,
@@ -15,7 +15,9 @@ import { toDownloadEvents } from "../download/progress.ts";
 import { transfer$ } from "../download/transfer.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import type { RestClient } from "../rest_client.ts";
-import type { CheckpointRef } from "../types.ts";
+import type { Transport } from "../transport/transport.ts";
+import type { CheckpointIds, CheckpointRef } from "../types.ts";
+import type { SaveSettings } from "./commit_part.ts";
 import { openSavedFile, type SavedFile } from "./saved_file.ts";
 
 /** How to save an archive. */
@@ -114,13 +116,12 @@ export function saveArchive$(
   options: SaveOptions = {},
 ): Observable<SaveEvent> {
   return defer(() => {
-    requireOptions("options", options);
-    const ids = checkpointIds(checkpoint);
-    const transport = transportOf(client);
-    const settings = transferSettings(options);
-    requireFilePath(path);
-    const { overwrite = false, sha256 = true, verify = false } = options;
-    const saveSettings = { overwrite, sha256, verify };
+    const { transport, ids, settings, saveSettings } = validateSave(
+      client,
+      checkpoint,
+      path,
+      options,
+    );
     const save$ = openFile$((signal) => openSavedFile(path, ids, saveSettings, signal)).pipe(
       switchMap((file) =>
         lockSink$(
@@ -147,6 +148,37 @@ export function saveArchive$(
   });
 }
 
+/** The validated arguments of a save with their defaults. */
+interface SaveArguments {
+  readonly transport: Transport;
+  readonly ids: CheckpointIds;
+  readonly settings: TransferSettings;
+  readonly saveSettings: SaveSettings;
+}
+
+/**
+ * Validates the arguments of {@linkcode saveArchive$} and adds the defaults.
+ *
+ * @throws {InvalidArgumentError} if one is invalid.
+ */
+export function validateSave(
+  client: RestClient,
+  checkpoint: CheckpointRef,
+  path: string,
+  options: SaveOptions,
+): SaveArguments {
+  requireOptions("options", options);
+  const ids = checkpointIds(checkpoint);
+  const transport = transportOf(client);
+  const settings = transferSettings(options);
+  requireFilePath(path);
+  const { overwrite = false, sha256 = true, verify = false } = options;
+  requireBoolean("overwrite", overwrite);
+  requireBoolean("sha256", sha256);
+  requireBoolean("verify", verify);
+  return { transport, ids, settings, saveSettings: { overwrite, sha256, verify } };
+}
+
 /** Opens a file, and releases it if it is opened only after the unsubscription. */
 function openFile$(open: (signal: AbortSignal) => Promise<SavedFile>): Observable<SavedFile> {
   return new Observable((subscriber) => {
@@ -162,6 +194,6 @@ function openFile$(open: (signal: AbortSignal) => Promise<SavedFile>): Observabl
 
 /** Throws unless `path` can be that of a file. */
 export function requireFilePath(path: unknown): void {
-  if (typeof path === "string" && /[^/\\]$/.test(path)) return;
+  if (typeof path === "string" && /[^/\\]$/.test(path) && !path.includes("\0")) return;
   throw new InvalidArgumentError("path", `must be the path of a file, got ${show(path)}`);
 }

@@ -51,11 +51,9 @@ const DEFAULT_TYPES: readonly CheckpointType[] = ["training", "sampler"];
  * @example
  * ```ts
  * import { expiredCheckpoints, RestClient } from "@hpcai/rx";
- * import { FakeHpcai } from "@hpcai/rx/testing";
  * import { concatMap, toArray } from "rxjs";
  *
- * const fake = new FakeHpcai();
- * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+ * const client = new RestClient();
  * const rule = { keepLast: 2, maxAgeMs: 30 * 24 * 60 * 60 * 1000 };
  *
  * await client.listAllCheckpoints$().pipe(

@@ -15,19 +15,15 @@ import { compareLatestFirst } from "./compare_latest_first.ts";
  * @example
  * ```ts
  * import { latestCheckpoint, RestClient } from "@hpcai/rx";
- * import { FakeHpcai } from "@hpcai/rx/testing";
- * import { assertEquals } from "@std/assert";
  * import { firstValueFrom } from "rxjs";
  *
- * const fake = new FakeHpcai();
- * const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
- *
+ * const client = new RestClient();
  * const latest = await firstValueFrom(
  *   client.listCheckpoints$("eb78693b-380d-40f8-a709-ffe0da185718").pipe(
  *     latestCheckpoint("sampler"),
  *   ),
  * );
- * assertEquals(latest?.checkpointId, "step_0010-sampler");
+ * console.log(latest?.checkpointPath);
  * ```
  */
 export function latestCheckpoint(

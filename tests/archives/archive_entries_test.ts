@@ -55,7 +55,7 @@ Deno.test("archiveEntries$ emits the entries in the order of the archive, even i
   assertEquals(entries.map(({ type }) => type), NAMES.map(() => "file"));
 });
 
-Deno.test("archiveEntries$ emits bodies of the announced sizes, read one after the other", async () => {
+Deno.test("archiveEntries$ emits bodies of the sizes in their headers, read one after the other", async () => {
   const lengths = await lastValueFrom(
     fakeOf().client.archiveEntries$(CHECKPOINT).pipe(
       concatMap(async ({ size, body }) => [
@@ -78,7 +78,7 @@ Deno.test("archiveEntries$ emits the next entry only when the body before is rea
   const notes: string[] = [];
   await lastValueFrom(
     fakeOf().client.archiveEntries$(CHECKPOINT).pipe(
-      // The callback itself waits for nothing.
+      // mergeMap does not wait for the previous body.
       mergeMap(({ path, body }) => {
         notes.push(path);
         const close = () => void notes.push(`read ${path}`);
@@ -102,7 +102,7 @@ Deno.test("archiveEntries$ skips the rest of a body that is cancelled", async ()
   assertEquals(paths, NAMES);
 });
 
-Deno.test("archiveEntries$ that is unsubscribed aborts the transfer", async () => {
+Deno.test("archiveEntries$ aborts the transfer when it is unsubscribed", async () => {
   const archive = await tarOf("a.txt", "hello".repeat(10_000));
   let isCancelled = false;
   const client = new RestClient({
@@ -187,7 +187,7 @@ Deno.test("readArchiveEntry$ rejects an empty name before any request", async ()
   assertEquals(fake.requests.length, 0);
 });
 
-Deno.test("archiveEntries$ rejects bytes that are no archive", async () => {
+Deno.test("archiveEntries$ rejects bytes that are not an archive", async () => {
   const client = clientOf(new TextEncoder().encode("no archive ".repeat(100)));
   await assertRejects(
     () => lastValueFrom(client.archiveEntries$(CHECKPOINT)),
@@ -224,7 +224,7 @@ Deno.test("archiveEntries$ resumes after a lost connection", async () => {
   assertEquals(fake.requests.length, 2);
 });
 
-/** The header of a file of that many bytes, zeros. */
+/** An archive of one file of zeros. */
 async function tarOfZeros(byteLength: number): Promise<Uint8Array<ArrayBuffer>> {
   return await tarOf("zeros", "\0".repeat(byteLength));
 }
@@ -252,7 +252,7 @@ Deno.test("readArchiveEntry$ reads a file of as many bytes as maxBytes, after la
   await assertRejects(() => read(maxBytes - 1), UnsafeArchiveError);
 });
 
-Deno.test("readArchiveEntry$ reads 64 MiB by default, and not one byte more", async () => {
+Deno.test("readArchiveEntry$ reads 64 MiB by default, and rejects one byte more", async () => {
   const read = async (byteLength: number) => {
     const client = clientOf(await tarOfZeros(byteLength));
     return await firstValueFrom(client.readArchiveEntry$(CHECKPOINT, "zeros"));
@@ -323,7 +323,7 @@ for (const options of [{ maxBytes: -1 }, { maxBytes: 0.5 }, { maxRatio: 0 }, { m
   });
 }
 
-Deno.test("archiveEntries$ fails a read of a skipped body with advice", async () => {
+Deno.test("archiveEntries$ fails the read of a skipped body with advice", async () => {
   const entries = await lastValueFrom(fakeOf().client.archiveEntries$(CHECKPOINT).pipe(toArray()));
   const [first, second] = entries;
   assert(first !== undefined && second !== undefined);
@@ -354,7 +354,7 @@ Deno.test("archiveEntries$ emits complete entries after a body that was cancelle
 
 Deno.test("archiveEntries$ reads an archive of several gzip members", async () => {
   const tar = await tarOf("a.txt", "hello");
-  const members = [tar.slice(0, 600), tar.slice(600)].map((part) => gzipSync(part));
+  const members = [tar.slice(0, 600), tar.slice(600)].map((bytes) => gzipSync(bytes));
   const client = clientOf(Uint8Array.from(members.flatMap((member) => [...member])));
   const bytes = await firstValueFrom(client.readArchiveEntry$(CHECKPOINT, "a.txt"));
   assertEquals(new TextDecoder().decode(bytes), "hello");

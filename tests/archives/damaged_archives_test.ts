@@ -8,7 +8,7 @@ import { namesIn } from "../temporary_directory.ts";
 import { CHECKPOINT, clientOf, extract } from "./corpus.ts";
 import { withCorpus } from "./with_corpus.ts";
 
-/** How many damaged archives are read; thousands on demand. */
+/** The number of damaged archives. */
 const RUNS = Number(Deno.env.get("DAMAGED_ARCHIVES") ?? 400);
 const EXTRACTIONS = Math.ceil(RUNS / 8);
 const MAX_TAR_BYTES = 20_000;
@@ -72,18 +72,18 @@ const damage: fc.Arbitrary<Damage> = fc.oneof(
   }),
 );
 
-function latin1(text: string): Uint8Array {
+function latin1Bytes(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
 /** Writes the checksum of a header, so that its other fields are read. */
-function sign(header: Uint8Array): void {
-  header.set(latin1(" ".repeat(8)), 148);
+function writeChecksum(header: Uint8Array): void {
+  header.set(latin1Bytes(" ".repeat(8)), 148);
   const sum = header.reduce((sum, byte) => sum + byte, 0);
-  header.set(latin1(`${sum.toString(8).padStart(6, "0")}\0 `), 148);
+  header.set(latin1Bytes(`${sum.toString(8).padStart(6, "0")}\0 `), 148);
 }
 
-function damaged(bytes: Uint8Array, damage: Damage): Uint8Array<ArrayBuffer> {
+function applyDamage(bytes: Uint8Array, damage: Damage): Uint8Array<ArrayBuffer> {
   const at = Math.floor(damage.at * bytes.byteLength);
   const splice = (removed: number, inserted: Uint8Array) =>
     new Uint8Array([...bytes.subarray(0, at), ...inserted, ...bytes.subarray(at + removed)]);
@@ -100,8 +100,8 @@ function damaged(bytes: Uint8Array, damage: Damage): Uint8Array<ArrayBuffer> {
       const copy = new Uint8Array(bytes);
       const block = Math.floor(at / 512) * 512;
       const place = copy.subarray(block + damage.field);
-      place.set(latin1(damage.text).subarray(0, place.byteLength));
-      if (block + 512 <= copy.byteLength) sign(copy.subarray(block, block + 512));
+      place.set(latin1Bytes(damage.text).subarray(0, place.byteLength));
+      if (block + 512 <= copy.byteLength) writeChecksum(copy.subarray(block, block + 512));
       return copy;
     }
   }
@@ -110,11 +110,11 @@ function damaged(bytes: Uint8Array, damage: Damage): Uint8Array<ArrayBuffer> {
 /** The outcome of a promise that must settle: its value, or the name of an HpcaiError. */
 async function outcome<T>(run: () => Promise<T>): Promise<T | HpcaiError> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no end after ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not settled after ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
   });
   try {
-    return await Promise.race([run(), late]);
+    return await Promise.race([run(), timeout]);
   } catch (error) {
     if (error instanceof HpcaiError) return error;
     throw error;
@@ -123,7 +123,7 @@ async function outcome<T>(run: () => Promise<T>): Promise<T | HpcaiError> {
   }
 }
 
-/** The entries of an archive; bodies as text, every third of them cancelled or skipped. */
+/** The entries of an archive; every third body as text, the others cancelled or skipped. */
 function entriesOf(archive: Uint8Array<ArrayBuffer>, chunkBytes: number) {
   let index = 0;
   return outcome(() =>
@@ -156,7 +156,7 @@ async function smallTars(root: string): Promise<ReadonlyMap<string, Uint8Array>>
   const tars = new Map<string, Uint8Array>();
   for (const kind of ["odd", "hostile", "broken"]) {
     for (const file of await namesIn(`${root}/${kind}`)) {
-      // Those that decompress to many bytes.
+      // These decompress to many bytes.
       if (/bomb|too-many|too-long|gzip-|cut-/.test(file)) continue;
       const bytes = await Deno.readFile(`${root}/${kind}/${file}`);
       const tar = file.endsWith(".tar")
@@ -185,17 +185,17 @@ Deno.test("archiveEntries$ and extractArchive$ read a damaged archive correctly,
           chunkBytes,
           async (file, damage, chunkBytes) => {
             const archive = new Uint8Array(gzipSync(tarOf(file)));
-            const broken = damaged(archive, damage);
-            const entries = await entriesOf(broken, chunkBytes);
+            const damaged = applyDamage(archive, damage);
+            const entries = await entriesOf(damaged, chunkBytes);
             if (!(entries instanceof HpcaiError)) {
               assertEquals(entries, await entriesOf(archive, 4096));
             }
-            const whole = await isComplete(broken, chunkBytes);
+            const completeness = await isComplete(damaged, chunkBytes);
             if (!(entries instanceof HpcaiError)) {
-              assertEquals(whole, true);
+              assertEquals(completeness, true);
             }
             // A complete archive may have unsupported entries, but its gzip is valid.
-            if (whole === true) {
+            if (completeness === true) {
               assert(!(entries instanceof InvalidArchiveError && /gzip/.test(entries.message)));
             }
           },
@@ -211,15 +211,18 @@ Deno.test("archiveEntries$ and extractArchive$ read a damaged archive correctly,
           fc.array(damage, { minLength: 1, maxLength: 3 }),
           chunkBytes,
           async (file, damages, chunkBytes) => {
-            const broken = damages.reduce<Uint8Array<ArrayBuffer>>(damaged, tarOf(file).slice());
-            const entries = await entriesOf(broken, chunkBytes);
+            const damaged = damages.reduce<Uint8Array<ArrayBuffer>>(
+              applyDamage,
+              tarOf(file).slice(),
+            );
+            const entries = await entriesOf(damaged, chunkBytes);
             // The size of the chunks makes no difference.
-            const others = await entriesOf(broken, 4096);
+            const others = await entriesOf(damaged, 4096);
             if (entries instanceof HpcaiError) assertEquals(`${others}`, `${entries}`);
             else assertEquals(others, entries);
             // archiveEnd rejects a tar that begins with its end.
-            if (!(entries instanceof HpcaiError) && broken[0] !== 0) {
-              assertEquals(await isComplete(broken, chunkBytes), true);
+            if (!(entries instanceof HpcaiError) && damaged[0] !== 0) {
+              assertEquals(await isComplete(damaged, chunkBytes), true);
             }
           },
         ),
@@ -233,7 +236,7 @@ Deno.test("archiveEntries$ and extractArchive$ read a damaged archive correctly,
           const parent = await Deno.makeTempDir({ dir: root });
           const extraction = await outcome(() =>
             // Deno creates links only with the permission to write everywhere.
-            extract(damaged(tarOf(file), damage), `${parent}/a/target`, {
+            extract(applyDamage(tarOf(file), damage), `${parent}/a/target`, {
               filter: ({ type }) => type !== "symlink",
             })
           );

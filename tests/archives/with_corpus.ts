@@ -1,12 +1,12 @@
 import { assert } from "@std/assert";
 
-/** Runs a program; fails if that fails. */
+/** Runs a program; fails unless it succeeds. */
 export async function run(program: string, ...args: string[]): Promise<void> {
   const { success, stderr } = await new Deno.Command(program, { args }).output();
   assert(success, `${program}: ${new TextDecoder().decode(stderr)}`);
 }
 
-/** Creates the corpus, uses it, and removes it. */
+/** Creates the corpus, calls a function with its directory, and removes it. */
 export async function withCorpus(use: (root: string) => Promise<void>): Promise<void> {
   const root = await Deno.makeTempDir();
   try {

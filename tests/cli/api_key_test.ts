@@ -24,7 +24,7 @@ Deno.test("--api-key-file reads the key and ignores the line break", async () =>
   assertEquals(await listWithKeyFile(0o600, () => ({})), { code: 0, stderr: "" });
 });
 
-Deno.test("--api-key-file warns of a file that other users can read", async () => {
+Deno.test("--api-key-file warns about a file that other users can read", async () => {
   const { code, stderr } = await listWithKeyFile(0o644, () => ({}));
   assertEquals(code, 0);
   assertEquals(

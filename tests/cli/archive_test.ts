@@ -3,8 +3,8 @@ import { Buffer } from "node:buffer";
 import { stripVTControlCharacters } from "node:util";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { serve } from "../integration/loopback_server.ts";
-import { CapturedHost, environmentOf, runCli } from "./cli_host.ts";
 import { inTemporaryDirectory } from "../temporary_directory.ts";
+import { CapturedHost, environmentOf, runCli } from "./cli_host.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const PATH = `hpcai://${RUN}/weights/final`;
@@ -53,7 +53,7 @@ Deno.test("checkpoint download replaces an existing file only with --force", () 
     assertEquals((await Deno.stat(file)).size, 2 ** 20);
   }));
 
-Deno.test("checkpoint download and extract do not advise --force for what it does not replace", () =>
+Deno.test("checkpoint download and extract do not advise --force for a path that it does not replace", () =>
   inTemporaryDirectory(async (directory) => {
     const file = `${directory}/file`;
     await Deno.writeTextFile(file, "mine");

@@ -162,7 +162,7 @@ Deno.test("toFailure takes the problem from the error's field", () => {
   for (const [error, problem] of problems) assertEquals(toFailure(error).problem, problem);
 });
 
-Deno.test("no module of the command reads a part of a message", async () => {
+Deno.test("src/cli/ has no module that parses a message", async () => {
   const directory = new URL("../../src/cli/", import.meta.url);
   const partOfMessage =
     /\b(?:message|problem|reason|advice)\s*\)?\s*[?!]?\.(?!length)\w+\(|(?:match|exec|test|split|replace)\w*\(\s*[\w.]*\.(?:message|problem|reason|advice)\b/;

@@ -17,14 +17,14 @@ const eventBase = {
   url: "https://api.example/v1/x",
   attempt: 1,
 } as const;
-const refused = new ApiConnectionError("The connection failed: refused", {
+const connectionRefused = new ApiConnectionError("The connection failed: refused", {
   method: "GET",
   requestUrl: eventBase.url,
 });
 const events: Readonly<Record<string, ClientEvent>> = {
   q: { ...eventBase, type: "request" },
   r: { ...eventBase, type: "response", status: 503, durationMs: 5 },
-  t: { ...eventBase, type: "retry", error: refused, delayMs: 500 },
+  t: { ...eventBase, type: "retry", error: connectionRefused, delayMs: 500 },
 };
 
 /** Returns the notifications of a command whose client emits these events. */
@@ -53,7 +53,7 @@ Deno.test("timeoutFirstResponse fails 15 s after the first request with the erro
   assertEquals([end?.frame, end?.kind], [15_000, "error"]);
   assertInstanceOf(end?.error, Failure);
   assertEquals(end.error.exitCode, 5);
-  assertEquals(end.error.cause, refused);
+  assertEquals(end.error.cause, connectionRefused);
   assertEquals(
     end.error.problem,
     "The connection failed: refused; no response from https://api.example within 15 s",

@@ -87,7 +87,7 @@ LoRA           rank 32
   );
 });
 
-Deno.test("tables show unknown for missing values, and JSON has null", async () => {
+Deno.test("hpcai-rx writes unknown for missing values in tables, and null in JSON", async () => {
   const fake = new FakeHpcai({ trainingRuns: 0 });
   fake.addTrainingRun({
     trainingRunId: "run",
@@ -114,7 +114,7 @@ Deno.test("tables show unknown for missing values, and JSON has null", async () 
   assertEquals(watch.stdout, `added    ${path}  unknown\n`);
 });
 
-Deno.test("headings are bold on a terminal, unless NO_COLOR, --no-color or TERM=dumb", async () => {
+Deno.test("run list writes bold headings on a terminal, unless NO_COLOR, --no-color or TERM=dumb", async () => {
   const fake = new FakeHpcai({ trainingRuns: 1 });
   await using server = serve(fake.handler);
   const stdout = async (env: Record<string, string>, ...args: string[]) => {
@@ -129,7 +129,7 @@ Deno.test("headings are bold on a terminal, unless NO_COLOR, --no-color or TERM=
   assertMatch(await stdout({}, "--no-color"), /^Run ID/);
 });
 
-Deno.test("control characters of a server are replaced in tables, and escaped in JSON", async () => {
+Deno.test("hpcai-rx replaces control characters of a server in tables, and escapes them in JSON", async () => {
   const baseModel = "\u001b]0;owned\u0007\u009b31m\u202emodel\n";
   const fake = new FakeHpcai({ trainingRuns: 0 });
   fake.addTrainingRun({ baseModel, trainingRunId: "run" });

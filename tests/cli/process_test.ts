@@ -22,14 +22,14 @@ function start(env: Record<string, string>, ...args: string[]): Deno.ChildProces
   }).spawn();
 }
 
-Deno.test("hpcai-rx writes nothing but one JSON document to a pipe", async () => {
+Deno.test("hpcai-rx writes only one JSON document to a pipe", async () => {
   const { code, stdout, stderr } = await start({}, "--demo", "--format", "json", "run", "list")
     .output();
   assertEquals([code, JSON.parse(new TextDecoder().decode(stdout)).length], [0, 20]);
   assertMatch(new TextDecoder().decode(stderr), /^Showing the first 20 training runs;/);
 });
 
-Deno.test("hpcai-rx writes each line of JSON as soon as it is known", async () => {
+Deno.test("hpcai-rx writes each line of JSON before the listing is complete", async () => {
   const fake = new FakeHpcai();
   // The checkpoints of the second run never arrive.
   fake.faults.add({ type: "delay", ms: Infinity }, {
@@ -50,7 +50,7 @@ Deno.test("hpcai-rx writes each line of JSON as soon as it is known", async () =
   assertEquals((await process.status).code, 143);
 });
 
-Deno.test("hpcai-rx exits with 0 if the reader closes the pipe, such as head", async () => {
+Deno.test("hpcai-rx exits with 0 if the reader closes the pipe early, as head does", async () => {
   const path = `hpcai://${RUN}/weights/final`;
   const process = start({}, "--demo", "checkpoint", "cat", path, "adapter_model.safetensors");
   const reader = process.stdout.getReader();

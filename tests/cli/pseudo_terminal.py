@@ -20,7 +20,7 @@ if pid == 0:
 fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
 
 output = b""
-seen = 0
+matched_to = 0
 steps = list(job["steps"])
 while True:
     try:
@@ -30,9 +30,9 @@ while True:
     if not data:
         break
     output += data
-    while steps and steps[0][0].encode() in output[seen:]:
+    while steps and steps[0][0].encode() in output[matched_to:]:
         until, send = steps.pop(0)
-        seen = output.index(until.encode(), seen) + len(until.encode())
+        matched_to = output.index(until.encode(), matched_to) + len(until.encode())
         if send.startswith("<"):
             os.kill(pid, getattr(signal, send[1:-1]))
         else:

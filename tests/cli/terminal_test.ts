@@ -3,9 +3,9 @@ import { assert, assertEquals, assertMatch, assertNotMatch } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { stateFiles } from "../fs/path_state.ts";
 import { serve } from "../integration/loopback_server.ts";
+import { inTemporaryDirectory } from "../temporary_directory.ts";
 import { environmentOf } from "./cli_host.ts";
 import { runInTerminal } from "./cli_process.ts";
-import { inTemporaryDirectory } from "../temporary_directory.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const PATH = `hpcai://${RUN}/weights/step_0010`;

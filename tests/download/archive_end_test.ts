@@ -10,7 +10,7 @@ import { namesIn } from "../temporary_directory.ts";
 /** The archives of the corpus that lack bytes of an entry, or the end. */
 const ENDLESS = ["size-absurd", "no-end", "cut-in-a-file", "cut-in-a-header", "nine-gib-missing"];
 const TRUNCATED_GZIP = ["gzip-cut"];
-/** At how many bytes an archive is truncated: large ones take a while to decompress. */
+/** How often each archive is truncated: large ones take long to decompress. */
 const CUTS = 60;
 const CUTS_OF_LARGE = 4;
 const LARGE = ["bomb", "bomb-after-the-end", "too-many-entries"];
@@ -28,7 +28,7 @@ async function feed(end: ArchiveEnd, bytes: Uint8Array, chunkBytes = 16_384): Pr
 }
 
 /** The outcome of an archive. */
-async function verdict(bytes: Uint8Array, chunkBytes?: number): Promise<boolean | string> {
+async function outcomeOf(bytes: Uint8Array, chunkBytes?: number): Promise<boolean | string> {
   try {
     return await feed(archiveEnd(), bytes, chunkBytes);
   } catch (error) {
@@ -36,7 +36,7 @@ async function verdict(bytes: Uint8Array, chunkBytes?: number): Promise<boolean 
   }
 }
 
-/** How many bytes a tar needs to be complete, as GNU tar reports it. */
+/** The number of bytes after which a tar is complete, as GNU tar reports it. */
 async function endOfTar(path: string): Promise<number> {
   const tar = new Deno.Command("tar", { args: ["--block-number", "-tf", path] });
   const listing = new TextDecoder().decode((await tar.output()).stdout);
@@ -45,18 +45,18 @@ async function endOfTar(path: string): Promise<number> {
   return (Number(block) + 1) * 512;
 }
 
-/** How many of its bytes an archive needs to be complete. */
+/** The number of bytes after which an archive is complete. */
 async function endOf(path: string, bytes: Uint8Array): Promise<number> {
   if (path.endsWith(".tar")) return await endOfTar(path);
   if (path.includes("zeros-after-the-gzip")) return bytes.byteLength - 5000;
-  // The last one has only zeros after the end of the tar.
+  // The last member has only zeros after the end of the tar.
   if (path.includes("several-gzip-members")) {
     return new TextDecoder("latin1").decode(bytes).lastIndexOf("\x1f\x8b\b");
   }
   return bytes.byteLength;
 }
 
-Deno.test("archiveEnd reports each archive of the corpus as complete at its last byte, and at none before", async (t) => {
+Deno.test("archiveEnd reports each archive of the corpus as complete at its last byte, and not before", async (t) => {
   await withCorpus(async (root) => {
     for (const kind of ["odd", "hostile"]) {
       for (const file of await namesIn(`${root}/${kind}`)) {
@@ -68,8 +68,8 @@ Deno.test("archiveEnd reports each archive of the corpus as complete at its last
           const [name = ""] = file.split(".");
           const isComplete = !ENDLESS.includes(name);
           const end = await endOf(path, bytes);
-          assertEquals(await verdict(bytes), isComplete);
-          assertEquals(await verdict(bytes, 1 + Math.floor(Math.random() * 4096)), isComplete);
+          assertEquals(await outcomeOf(bytes), isComplete);
+          assertEquals(await outcomeOf(bytes, 1 + Math.floor(Math.random() * 4096)), isComplete);
           const cuts = Array.from(
             { length: LARGE.includes(name) ? CUTS_OF_LARGE : CUTS },
             () => Math.floor(Math.random() * end),
@@ -78,7 +78,7 @@ Deno.test("archiveEnd reports each archive of the corpus as complete at its last
           for (const cut of [0, 1, 2, 9, 17, end - 8, end - 1, ...cuts]) {
             // The first bytes of a tar are only a name, which may be anything.
             if (isTar && cut > 0 && cut <= 100) continue;
-            assertEquals(await verdict(bytes.subarray(0, cut), 4099), false, `cut at ${cut}`);
+            assertEquals(await outcomeOf(bytes.subarray(0, cut), 4099), false, `cut at ${cut}`);
           }
         });
       }
@@ -89,8 +89,8 @@ Deno.test("archiveEnd reports each archive of the corpus as complete at its last
         const isTruncated = ENDLESS.includes(name) || TRUNCATED_GZIP.includes(name);
         const expected = isTruncated ? false : "InvalidArchiveError";
         const bytes = await Deno.readFile(`${root}/broken/${file}`);
-        assertEquals(await verdict(bytes), expected);
-        assertEquals(await verdict(bytes, 1 + Math.floor(Math.random() * 300)), expected);
+        assertEquals(await outcomeOf(bytes), expected);
+        assertEquals(await outcomeOf(bytes, 1 + Math.floor(Math.random() * 300)), expected);
       });
     }
   });
@@ -98,7 +98,7 @@ Deno.test("archiveEnd reports each archive of the corpus as complete at its last
 
 for (
   const [what, bytes, expected] of [
-    ["a tar of nothing but zeros", "\0".repeat(10_240), "InvalidArchiveError"],
+    ["a tar of zeros", "\0".repeat(10_240), "InvalidArchiveError"],
     ["nothing", "", false],
     ["the first byte of a gzip", "\x1f", false],
     ["any other byte", "a", "InvalidArchiveError"],
@@ -111,9 +111,9 @@ for (
   ] as const
 ) {
   for (const chunkBytes of [1, 1000]) {
-    Deno.test(`archiveEnd resolves to ${expected} for ${what} in chunks of ${chunkBytes} bytes`, async () => {
+    Deno.test(`archiveEnd has the outcome ${expected} for ${what} in chunks of ${chunkBytes} bytes`, async () => {
       const archive = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
-      assertEquals(await verdict(archive, chunkBytes), expected);
+      assertEquals(await outcomeOf(archive, chunkBytes), expected);
     });
   }
 }
@@ -136,7 +136,7 @@ Deno.test("archiveEnd rejects a write after a gzip without a tar, with the reaso
   assertStringIncludes(error.message, "neither gzip nor tar");
 });
 
-Deno.test("archiveEnd leaves nothing behind when it is aborted before, during and after the bytes", async () => {
+Deno.test("archiveEnd releases its decompressor when it is aborted before, during and after the bytes", async () => {
   const archive = gzipSync(new Uint8Array(2 ** 20));
   archiveEnd().abort();
   const idle = archiveEnd();
@@ -152,7 +152,7 @@ Deno.test("archiveEnd leaves nothing behind when it is aborted before, during an
 });
 
 for (
-  const [what, make] of [
+  const [what, decompressor] of [
     ["zlib", undefined],
     ["a DecompressionStream", decompressionStream],
   ] as const
@@ -163,13 +163,13 @@ for (
       fake.archive("eb78693b-380d-40f8-a709-ffe0da185718", "step_0010").slice(0),
     );
     const archive = gzipSync(tar);
-    assertEquals(await feed(archiveEnd(make), archive), true);
+    assertEquals(await feed(archiveEnd(decompressor), archive), true);
     for (const cut of [2, 11, 1000, archive.length - 8, archive.length - 1]) {
-      assertEquals(await feed(archiveEnd(make), archive.subarray(0, cut)), false);
+      assertEquals(await feed(archiveEnd(decompressor), archive.subarray(0, cut)), false);
     }
     const corrupt = new Uint8Array(archive);
     // A block of a type that does not exist.
     corrupt[10] = 7;
-    await assertRejects(() => feed(archiveEnd(make), corrupt), InvalidArchiveError);
+    await assertRejects(() => feed(archiveEnd(decompressor), corrupt), InvalidArchiveError);
   });
 }

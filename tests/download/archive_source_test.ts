@@ -29,11 +29,11 @@ async function open(position: ArchivePosition, ...responses: Response[]): Promis
     retry: false,
     fetch: (input, init) => {
       const headers = new Headers(init?.headers);
-      const shown = ["Range", "If-Range", "X-API-Key"].flatMap((name) => {
+      const recorded = ["Range", "If-Range", "X-API-Key"].flatMap((name) => {
         const value = headers.get(name);
         return value === null ? [] : [[name, value]];
       });
-      requests.push([String(input), Object.fromEntries(shown)]);
+      requests.push([String(input), Object.fromEntries(recorded)]);
       return Promise.resolve(responses[requests.length - 1] ?? Response.error());
     },
   });
@@ -44,30 +44,30 @@ async function open(position: ArchivePosition, ...responses: Response[]): Promis
   return { source, requests, body: await new Response(source.body ?? null).text() };
 }
 
-function part(contentRange: string, headers: Record<string, string> = TAG): Response {
+function partialResponse(contentRange: string, headers: Record<string, string> = TAG): Response {
   return new Response("56789", {
     status: 206,
     headers: { "Content-Range": contentRange, ...headers },
   });
 }
 
-function whole(headers: Record<string, string> = {}): Response {
+function completeResponse(headers: Record<string, string> = {}): Response {
   return new Response("0123456789", {
     headers: { "Content-Type": "application/gzip", "Content-Length": "10", ...headers },
   });
 }
 
 /** The position of a source, and the length and entity tag of its archive. */
-function known({ loaded, total, etag, announcedTotal }: ArchiveSource) {
+function toFacts({ loaded, total, etag, announcedTotal }: ArchiveSource) {
   return { loaded, total, etag, announcedTotal };
 }
 
 const URL_OF_ARCHIVE = "https://api.example/api/v1/training_runs/run/checkpoints/a/b%20c/archive";
 
 Deno.test("openArchive$ requests the whole archive without a range, with the key", async () => {
-  const { source, requests, body } = await open(BEGINNING, whole({ "ETag": '"a"' }));
+  const { source, requests, body } = await open(BEGINNING, completeResponse({ "ETag": '"a"' }));
   assertEquals(requests, [[URL_OF_ARCHIVE, { "X-API-Key": "k" }]]);
-  assertEquals(known(source), { loaded: 0, total: 10, etag: '"a"', announcedTotal: 10 });
+  assertEquals(toFacts(source), { loaded: 0, total: 10, etag: '"a"', announcedTotal: 10 });
   assertEquals(body, "0123456789");
 });
 
@@ -75,43 +75,46 @@ for (
   const [what, headers, total, etag] of [
     ["a weak entity tag", { "ETag": 'W/"a"' }, 10, undefined],
     ["an entity tag without quotes", { "ETag": "a" }, 10, undefined],
-    ["a length that is none", { "ETag": '"a"', "Content-Length": "ten" }, undefined, '"a"'],
+    ["an invalid length", { "ETag": '"a"', "Content-Length": "ten" }, undefined, '"a"'],
     ["a content coding", { "ETag": '"a"', "Content-Encoding": "GZIP" }, undefined, undefined],
     [
-      "the content coding that is none",
+      "the content coding identity",
       { "ETag": '"a"', "Content-Encoding": "identity" },
       10,
       '"a"',
     ],
   ] as const
 ) {
-  Deno.test(`openArchive$ accepts only the rest of an archive with ${what}`, async () => {
-    const { source } = await open(BEGINNING, whole(headers));
-    assertEquals(known(source), { loaded: 0, total, etag, announcedTotal: total });
+  Deno.test(`openArchive$ reads length and entity tag of a response with ${what}`, async () => {
+    const { source } = await open(BEGINNING, completeResponse(headers));
+    assertEquals(toFacts(source), { loaded: 0, total, etag, announcedTotal: total });
   });
 }
 
 Deno.test("openArchive$ requests the rest by range and entity tag, and begins at the requested byte", async () => {
-  const { source, requests, body } = await open(HALF, part("bytes 5-9/10"));
+  const { source, requests, body } = await open(HALF, partialResponse("bytes 5-9/10"));
   assertEquals(requests, [[URL_OF_ARCHIVE, { ...RANGE, "X-API-Key": "k" }]]);
-  assertEquals(known(source), { ...HALF, announcedTotal: 10 });
+  assertEquals(toFacts(source), { ...HALF, announcedTotal: 10 });
   assertEquals(body, "56789");
 });
 
 Deno.test("openArchive$ does not resume bytes without an entity tag", async () => {
-  const { requests } = await open({ ...HALF, etag: undefined }, whole());
+  const { requests } = await open({ ...HALF, etag: undefined }, completeResponse());
   assertEquals(requests, [[URL_OF_ARCHIVE, { "X-API-Key": "k" }]]);
 });
 
-Deno.test("openArchive$ reports a length that only a range announces as announced, not as certain", async () => {
-  const { source } = await open({ ...HALF, total: undefined }, part("BYTES 5-9/10"));
-  assertEquals(known(source), { ...HALF, total: undefined, announcedTotal: 10 });
+Deno.test("openArchive$ reports the length in a Content-Range as announcedTotal only", async () => {
+  const { source } = await open({ ...HALF, total: undefined }, partialResponse("BYTES 5-9/10"));
+  assertEquals(toFacts(source), { ...HALF, total: undefined, announcedTotal: 10 });
 });
 
-Deno.test("openArchive$ keeps a certain length if a later response with the same entity tag has none", async () => {
-  const { source } = await open(HALF, whole({ "ETag": '"a"', "Content-Length": "" }));
-  assertEquals(known(source), { loaded: 0, total: 10, etag: '"a"', announcedTotal: 10 });
-  const { source: other } = await open(HALF, whole({ "ETag": '"b"', "Content-Length": "" }));
+Deno.test("openArchive$ keeps the total if a later response with the same entity tag has no length", async () => {
+  const { source } = await open(HALF, completeResponse({ "ETag": '"a"', "Content-Length": "" }));
+  assertEquals(toFacts(source), { loaded: 0, total: 10, etag: '"a"', announcedTotal: 10 });
+  const { source: other } = await open(
+    HALF,
+    completeResponse({ "ETag": '"b"', "Content-Length": "" }),
+  );
   assertEquals(other.total, undefined);
 });
 
@@ -121,7 +124,7 @@ Deno.test("openArchive$ requests the archive without a content coding", async ()
     apiKey: "k",
     fetch: (_input, init) => {
       encoding = new Headers(init?.headers).get("Accept-Encoding");
-      return Promise.resolve(whole());
+      return Promise.resolve(completeResponse());
     },
   });
   const ids = { trainingRunId: "run", checkpointId: "c" };
@@ -133,32 +136,35 @@ Deno.test("openArchive$ requests the archive without a content coding", async ()
 
 for (
   const [what, response] of [
-    ["begins elsewhere", part("bytes 4-9/10")],
-    ["is of another length", part("bytes 5-9/11")],
-    ["is of an unknown length", part("bytes 5-9/*")],
-    ["is counted in another unit", part("lines 5-9/10")],
-    ["is of another tag", part("bytes 5-9/10", { "ETag": '"b"' })],
-    ["has no tag", part("bytes 5-9/10", {})],
-    ["ends before it begins", part("bytes 5-3/10")],
-    ["ends after the archive", part("bytes 5-10/10")],
-    ["has a weak tag", part("bytes 5-9/10", { "ETag": 'W/"a"' })],
-    ["is encoded", part("bytes 5-9/10", { ...TAG, "Content-Encoding": "br" })],
-    ["has several ranges", part("", { "Content-Type": "multipart/byteranges; boundary=x" })],
-    ["cannot be had", new Response(null, { status: 416 })],
+    ["begins at another byte", partialResponse("bytes 4-9/10")],
+    ["has another length", partialResponse("bytes 5-9/11")],
+    ["has an unknown length", partialResponse("bytes 5-9/*")],
+    ["has another unit", partialResponse("lines 5-9/10")],
+    ["has another entity tag", partialResponse("bytes 5-9/10", { "ETag": '"b"' })],
+    ["has no entity tag", partialResponse("bytes 5-9/10", {})],
+    ["ends before it begins", partialResponse("bytes 5-3/10")],
+    ["ends after the archive", partialResponse("bytes 5-10/10")],
+    ["has a weak entity tag", partialResponse("bytes 5-9/10", { "ETag": 'W/"a"' })],
+    ["has a content coding", partialResponse("bytes 5-9/10", { ...TAG, "Content-Encoding": "br" })],
     [
-      "cannot be had, since another archive is that long",
+      "has several ranges",
+      partialResponse("", { "Content-Type": "multipart/byteranges; boundary=x" }),
+    ],
+    ["is not satisfiable", new Response(null, { status: 416 })],
+    [
+      "is not satisfiable, in another archive of that length",
       new Response(null, {
         status: 416,
         headers: { "Content-Range": "bytes */5", "ETag": '"b"' },
       }),
     ],
     [
-      "cannot be had, since the archive is longer",
+      "is not satisfiable, in a longer archive",
       new Response(null, { status: 416, headers: { "Content-Range": "bytes */11" } }),
     ],
   ] as const
 ) {
-  Deno.test(`openArchive$ requests the whole archive from the same URL after a rest that ${what}`, async () => {
+  Deno.test(`openArchive$ requests the whole archive from the same URL after a range that ${what}`, async () => {
     const redirect = new Response(null, {
       status: 307,
       headers: { "Location": "https://storage.example/a?signature=s" },
@@ -167,14 +173,14 @@ for (
       HALF,
       redirect,
       response,
-      whole({ "ETag": '"a"' }),
+      completeResponse({ "ETag": '"a"' }),
     );
     assertEquals(requests, [
       [URL_OF_ARCHIVE, { ...RANGE, "X-API-Key": "k" }],
       ["https://storage.example/a?signature=s", RANGE],
       ["https://storage.example/a?signature=s", {}],
     ]);
-    assertEquals(known(source), { loaded: 0, total: 10, etag: '"a"', announcedTotal: 10 });
+    assertEquals(toFacts(source), { loaded: 0, total: 10, etag: '"a"', announcedTotal: 10 });
     assertEquals(body, "0123456789");
   });
 }
@@ -185,30 +191,40 @@ Deno.test("openArchive$ reads a 416 at the end of the archive as an archive with
     new Response(null, { status: 416, headers: { "Content-Range": "bytes */10" } }),
   );
   assertEquals(source.body, undefined);
-  assertEquals(known(source), { loaded: 10, total: 10, etag: '"a"', announcedTotal: 10 });
+  assertEquals(toFacts(source), { loaded: 10, total: 10, etag: '"a"', announcedTotal: 10 });
 });
 
 Deno.test("openArchive$ resolves a relative signed URL, and sends it the range, and the key only on the API's origin", async () => {
-  const { requests } = await open(HALF, Response.json({ url: "/signed" }), part("bytes 5-9/10"));
+  const { requests } = await open(
+    HALF,
+    Response.json({ url: "/signed" }),
+    partialResponse("bytes 5-9/10"),
+  );
   assertEquals(requests[1], ["https://api.example/signed", { ...RANGE, "X-API-Key": "k" }]);
-  const away = await open(HALF, Response.json({ url: "https://s.example/" }), part("bytes 5-9/10"));
+  const away = await open(
+    HALF,
+    Response.json({ url: "https://s.example/" }),
+    partialResponse("bytes 5-9/10"),
+  );
   assertEquals(away.requests[1], ["https://s.example/", RANGE]);
 });
 
-Deno.test("openArchive$ does not follow a signed URL that falls back to http:", async () => {
+Deno.test("openArchive$ does not follow a signed URL from https: to http:", async () => {
   const error = await assertRejects(() => open(HALF, Response.json({ url: "http://s.example/" })));
   assertInstanceOf(error, ApiRedirectError);
 });
 
 Deno.test("openArchive$ rejects a 206 in response to a request for the whole archive", async () => {
-  const error = await assertRejects(() => open(HALF, part("bytes 4-9/10"), part("bytes 4-9/10")));
+  const error = await assertRejects(() =>
+    open(HALF, partialResponse("bytes 4-9/10"), partialResponse("bytes 4-9/10"))
+  );
   assertInstanceOf(error, ApiResponseValidationError);
   assertEquals(error.excerpt, "a range of it, with status 206");
 });
 
 for (
   const [what, response] of [
-    ["HTML", whole({ "Content-Type": "Text/HTML; charset=utf-8" })],
+    ["HTML", completeResponse({ "Content-Type": "Text/HTML; charset=utf-8" })],
     ["nothing", new Response(null)],
   ] as const
 ) {

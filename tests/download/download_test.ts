@@ -24,7 +24,7 @@ import { LoraArchive } from "../../src/testing/lora_archive.ts";
 const CHECKPOINT = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010";
 const HELLO = new TextEncoder().encode("hello");
 const HELLO_LENGTH = { "Content-Length": "5" };
-/** The length of bodies that do not end. */
+/** A length that no body of a test reaches. */
 const HUGE_LENGTH = { "Content-Length": String(2 ** 50) };
 /** A real archive of 20 000 bytes. */
 const ARCHIVE = new LoraArchive({
@@ -198,8 +198,8 @@ Deno.test("download$ fails at once if the stream is closed already", async () =>
         controller.enqueue(HELLO);
       },
     });
-  const failed = () => events(clientOf(() => archive(endless(), HUGE_LENGTH)), { to });
-  assertInstanceOf((await assertRejects(failed, HpcaiError)).cause, TypeError);
+  const download = () => events(clientOf(() => archive(endless(), HUGE_LENGTH)), { to });
+  assertInstanceOf((await assertRejects(download, HpcaiError)).cause, TypeError);
   assertEquals(pulled < 10, true);
 });
 

@@ -5,14 +5,14 @@ import { asyncScheduler } from "rxjs";
 import { stallWatch } from "../../src/download/stall_watch.ts";
 
 /** A watch with a limit of one second, and the count of its reports. */
-function counted() {
+function countingWatch() {
   let stalls = 0;
   return { watch: stallWatch(1000, () => stalls++), stalls: () => stalls };
 }
 
 Deno.test("stallWatch reports a wait that reaches the limit, once", () => {
   using time = new FakeTime();
-  const { watch, stalls } = counted();
+  const { watch, stalls } = countingWatch();
   watch.begin();
   time.tick(999);
   assertEquals(stalls(), 0);
@@ -24,7 +24,7 @@ Deno.test("stallWatch reports a wait that reaches the limit, once", () => {
 
 Deno.test("stallWatch does not count the time between waits", () => {
   using time = new FakeTime();
-  const { watch, stalls } = counted();
+  const { watch, stalls } = countingWatch();
   for (let waits = 0; waits < 5; waits++) {
     watch.begin();
     time.tick(900);
@@ -37,7 +37,7 @@ Deno.test("stallWatch does not count the time between waits", () => {
 
 Deno.test("stallWatch gives a wait that begins late the whole limit", () => {
   using time = new FakeTime();
-  const { watch, stalls } = counted();
+  const { watch, stalls } = countingWatch();
   time.tick(600);
   watch.begin();
   time.tick(999);
@@ -48,7 +48,7 @@ Deno.test("stallWatch gives a wait that begins late the whole limit", () => {
 
 Deno.test("stallWatch reports nothing once it is stopped", () => {
   using time = new FakeTime();
-  const { watch, stalls } = counted();
+  const { watch, stalls } = countingWatch();
   watch.begin();
   watch.stop();
   time.tick(10_000);
@@ -57,7 +57,7 @@ Deno.test("stallWatch reports nothing once it is stopped", () => {
 
 Deno.test("stallWatch does not lengthen a wait if the clock is set back", () => {
   using time = new FakeTime();
-  const { watch, stalls } = counted();
+  const { watch, stalls } = countingWatch();
   watch.begin();
   const { now } = asyncScheduler; // not `Date.now`, since FakeTime ignores a stub of it
   using _hour = stub(asyncScheduler, "now", () => now() - 3_600_000);

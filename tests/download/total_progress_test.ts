@@ -12,11 +12,11 @@ const progress = (loaded: number, total?: number) => ({ type: "progress", loaded
 const complete = (loaded: number) => ({ type: "complete", loaded });
 
 /** The compared fields as a text. */
-function shown(
+function toTexts(
   totals$: Observable<TotalProgress>,
-  show: (total: TotalProgress) => unknown,
+  format: (total: TotalProgress) => unknown,
 ): Observable<string> {
-  return totals$.pipe(map((total) => `${show(total)}`));
+  return totals$.pipe(map((total) => `${format(total)}`));
 }
 
 const bytes = ({ loaded, total }: TotalProgress) => `${loaded}/${total}`;
@@ -26,7 +26,7 @@ Deno.test("totalProgress adds up bytes, and has a total once the last download h
   runMarbles(({ cold, expectObservable }) => {
     const one = cold("a-b|", { a: progress(0, 10), b: complete(10) });
     const other = cold("-a-b|", { a: progress(5, 20), b: complete(20) });
-    expectObservable(shown(of(one, other).pipe(totalProgress()), bytes)).toBe("abcd|", {
+    expectObservable(toTexts(of(one, other).pipe(totalProgress()), bytes)).toBe("abcd|", {
       a: "0/undefined",
       b: "5/30",
       c: "15/30",
@@ -39,7 +39,7 @@ Deno.test("totalProgress runs `concurrency` downloads, and counts those that wai
   runMarbles(({ cold, expectObservable, expectSubscriptions }) => {
     const downloads = [10, 20, 30].map((size) => cold("--a|", { a: complete(size) }));
     const [one, two, three] = downloads;
-    expectObservable(shown(of(...downloads).pipe(totalProgress(1)), archives))
+    expectObservable(toTexts(of(...downloads).pipe(totalProgress(1)), archives))
       .toBe("--a--b--c|", { a: "1/3", b: "2/3", c: "3/3" });
     expectSubscriptions(one?.subscriptions ?? []).toBe("^--!");
     expectSubscriptions(two?.subscriptions ?? []).toBe("---^--!");
@@ -67,7 +67,7 @@ Deno.test("totalProgress adds up the rates, and derives the remaining time", () 
     const failing = other.pipe(catchError(() => EMPTY));
     const last = cold("-----a", { a: at(0, 100) });
     expectObservable(
-      shown(
+      toTexts(
         of(one, failing, last).pipe(totalProgress()),
         ({ bytesPerSecond, remainingMs }) => `${bytesPerSecond} ${remainingMs}`,
       ),
@@ -84,7 +84,7 @@ Deno.test("totalProgress adds up the rates, and derives the remaining time", () 
 Deno.test("totalProgress has a remaining time of 0 once all downloads are complete", () => {
   runMarbles(({ cold, expectObservable }) => {
     const download = cold("a|", { a: complete(5) });
-    expectObservable(shown(of(download).pipe(totalProgress()), ({ remainingMs }) => remainingMs))
+    expectObservable(toTexts(of(download).pipe(totalProgress()), ({ remainingMs }) => remainingMs))
       .toBe("a|", { a: "0" });
   });
 });
@@ -97,7 +97,10 @@ Deno.test("totalProgress keeps its counts at events without counts, such as `ent
       c: { type: "complete" },
     });
     expectObservable(
-      shown(of(extraction).pipe(totalProgress()), (total) => `${bytes(total)} ${archives(total)}`),
+      toTexts(
+        of(extraction).pipe(totalProgress()),
+        (total) => `${bytes(total)} ${archives(total)}`,
+      ),
     ).toBe("abc|", { a: "10/10 0/1", b: "10/10 0/1", c: "10/10 1/1" });
   });
 });
@@ -106,15 +109,15 @@ Deno.test("totalProgress keeps a download complete that emits events after `comp
   runMarbles(({ cold, expectObservable }) => {
     const deletion = cold("ab|", { a: complete(5), b: { type: "deleted", loaded: 5 } });
     expectObservable(
-      shown(of(deletion).pipe(totalProgress()), (total) => `${bytes(total)} ${archives(total)}`),
+      toTexts(of(deletion).pipe(totalProgress()), (total) => `${bytes(total)} ${archives(total)}`),
     ).toBe("ab|", { a: "5/5 1/1", b: "5/5 1/1" });
   });
 });
 
-Deno.test("totalProgress learns an unknown length at the end of the download", () => {
+Deno.test("totalProgress counts a download of unknown length in the total once it is complete", () => {
   runMarbles(({ cold, expectObservable }) => {
     const unknown = cold("ab|", { a: progress(0), b: complete(7) });
-    expectObservable(shown(of(unknown).pipe(totalProgress()), bytes))
+    expectObservable(toTexts(of(unknown).pipe(totalProgress()), bytes))
       .toBe("ab|", { a: "0/undefined", b: "7/7" });
   });
 });
@@ -122,7 +125,7 @@ Deno.test("totalProgress learns an unknown length at the end of the download", (
 Deno.test("totalProgress has no remaining time for a download that exceeds its announced length", () => {
   runMarbles(({ cold, expectObservable }) => {
     const more = cold("a", { a: { ...progress(30, 20), bytesPerSecond: 10 } });
-    expectObservable(shown(of(more).pipe(totalProgress()), ({ remainingMs }) => remainingMs))
+    expectObservable(toTexts(of(more).pipe(totalProgress()), ({ remainingMs }) => remainingMs))
       .toBe("a", { a: "undefined" });
   });
 });
@@ -139,14 +142,14 @@ Deno.test("totalProgress does not count a download whose error is caught as comp
   runMarbles(({ cold, expectObservable }) => {
     const failing = cold<TransferEvent>("--#").pipe(catchError(() => EMPTY));
     const other = cold("---a|", { a: complete(5) });
-    expectObservable(shown(of(failing, other).pipe(totalProgress()), archives))
+    expectObservable(toTexts(of(failing, other).pipe(totalProgress()), archives))
       .toBe("---a|", { a: "1/2" });
   });
 });
 
 Deno.test("totalProgress counts from 0 for each subscription", () => {
   runMarbles(({ cold, expectObservable }) => {
-    const totals$ = shown(of(cold("a|", { a: complete(5) })).pipe(totalProgress()), archives);
+    const totals$ = toTexts(of(cold("a|", { a: complete(5) })).pipe(totalProgress()), archives);
     expectObservable(totals$).toBe("a|", { a: "1/1" });
     expectObservable(totals$, "----^").toBe("----a|", { a: "1/1" });
   });

@@ -95,13 +95,13 @@ function run(responses: readonly (() => Response)[], options: RunOptions = {}): 
   return { event$, ranges, notes };
 }
 
-function whole(text = TEXT, headers: Record<string, string> = TAG): () => Response {
+function completeResponse(text = TEXT, headers: Record<string, string> = TAG): () => Response {
   return () =>
     new Response(text, { headers: { "Content-Length": String(text.length), ...headers } });
 }
 
 /** The archive up to `end`, then the connection is lost. */
-function cut(end: number, headers: Record<string, string> = TAG): () => Response {
+function interruptedResponse(end: number, headers: Record<string, string> = TAG): () => Response {
   let isSent = false;
   return () =>
     new Response(
@@ -116,17 +116,17 @@ function cut(end: number, headers: Record<string, string> = TAG): () => Response
     );
 }
 
-function rest(start: number): () => Response {
+function restResponse(start: number): () => Response {
   const range = `bytes ${start}-${TEXT.length - 1}/${TEXT.length}`;
   const headers = { "Content-Range": range, ...TAG };
   return () => new Response(TEXT.slice(start), { status: 206, headers });
 }
 
-function preparing(status: number, headers: Record<string, string> = {}): () => Response {
+function statusResponse(status: number, headers: Record<string, string> = {}): () => Response {
   return () => new Response(null, { status, headers });
 }
 
-function all(event$: Observable<TransferUpdate>): Promise<TransferUpdate[]> {
+function allUpdates(event$: Observable<TransferUpdate>): Promise<TransferUpdate[]> {
   return lastValueFrom(event$.pipe(toArray()));
 }
 
@@ -136,8 +136,8 @@ function counts(events: readonly TransferUpdate[]): number[] {
 }
 
 Deno.test("transfer$ resumes from the given position", async () => {
-  const { event$, ranges, notes } = run([rest(8)], { position: POSITION });
-  assertEquals(counts(await all(event$)), [8, TEXT.length]);
+  const { event$, ranges, notes } = run([restResponse(8)], { position: POSITION });
+  assertEquals(counts(await allUpdates(event$)), [8, TEXT.length]);
   assertEquals(ranges, ["bytes=8-"]);
   assertEquals(notes, [TEXT.slice(8), "[close]"]);
 });
@@ -152,7 +152,7 @@ Deno.test("transfer$ of an archive that the sink has in full sends a request and
   const { event$, notes } = run([unsatisfiable], {
     position: { loaded: length, total: length, etag: '"a"' },
   });
-  assertEquals(await all(event$), [
+  assertEquals(await allUpdates(event$), [
     { type: "loaded", loaded: length, total: length, etag: '"a"', announcedTotal: length },
   ]);
   assertEquals(notes, ["[close]"]);
@@ -160,61 +160,61 @@ Deno.test("transfer$ of an archive that the sink has in full sends a request and
 
 Deno.test("transfer$ of an archive that the sink has in full completes if the server ignores the range", async () => {
   const { length } = TEXT;
-  const { event$, notes } = run([whole()], {
+  const { event$, notes } = run([completeResponse()], {
     position: { loaded: length, total: length, etag: '"a"' },
   });
-  assertEquals(counts(await all(event$)), [length]);
+  assertEquals(counts(await allUpdates(event$)), [length]);
   assertEquals(notes, ["[close]"]);
 });
 
 Deno.test("transfer$ does not write bytes again if the server ignores the range", async () => {
-  const { event$, notes } = run([whole()], { position: POSITION });
-  assertEquals(counts(await all(event$)), [8, TEXT.length]);
+  const { event$, notes } = run([completeResponse()], { position: POSITION });
+  assertEquals(counts(await allUpdates(event$)), [8, TEXT.length]);
   assertEquals(notes, [TEXT.slice(8), "[close]"]);
 });
 
 for (
   const [what, position, response] of [
-    ["of another archive", POSITION, whole("quite another archive", { "ETag": '"b"' })],
-    ["without an entity tag", { ...POSITION, etag: undefined }, whole()],
+    ["of another archive", POSITION, completeResponse("quite another archive", { "ETag": '"b"' })],
+    ["without an entity tag", { ...POSITION, etag: undefined }, completeResponse()],
   ] as const
 ) {
   Deno.test(`transfer$ restarts the sink once for a position in the bytes ${what}`, async () => {
     const { event$, notes } = run([response], { position, sink: restartableSink });
-    assertEquals(counts(await all(event$)).at(0), 0);
+    assertEquals(counts(await allUpdates(event$)).at(0), 0);
     assertEquals(notes, ["[restart]", await response().text(), "[close]"]);
   });
 
   Deno.test(`transfer$ is interrupted for a position in the bytes ${what} if the sink cannot restart`, async () => {
     const { event$, notes } = run([response], { position });
-    const error = await assertRejects(() => all(event$), DownloadInterruptedError);
+    const error = await assertRejects(() => allUpdates(event$), DownloadInterruptedError);
     assertEquals([error.loaded, error.total], [8, TEXT.length]);
     assertEquals(notes, ["[abort: DownloadInterruptedError]"]);
   });
 }
 
-Deno.test("transfer$ restarts a sink only when it has taken all writes", async () => {
-  const taking = Promise.withResolvers<void>();
+Deno.test("transfer$ restarts a sink only after all its writes", async () => {
+  const accepting = Promise.withResolvers<void>();
   const requested = Promise.withResolvers<void>();
   const again = () => {
     requested.resolve();
-    return whole(TEXT, {})();
+    return completeResponse(TEXT, {})();
   };
-  const { event$, notes } = run([cut(8, {}), again], {
+  const { event$, notes } = run([interruptedResponse(8, {}), again], {
     sink: (notes) => ({
       // Has room for two chunks, so that the transfer does not wait for the first.
       writable: new WritableStream({
         write: async () => {
-          await taking.promise;
+          await accepting.promise;
           notes.push("[written]");
         },
       }, { highWaterMark: 2 }),
       restart: () => Promise.resolve(void notes.push("[restart]")),
     }),
   });
-  const done = all(event$);
+  const done = allUpdates(event$);
   await requested.promise;
-  taking.resolve();
+  accepting.resolve();
   await done;
   assertEquals(notes, ["[written]", "[restart]", "[written]"]);
 });
@@ -231,24 +231,32 @@ function identityRecordingSink(notes: string[]): ArchiveSink {
 }
 
 Deno.test("transfer$ calls begin once before the first byte, even if it resumes", async () => {
-  const { event$, notes } = run([cut(8), rest(8)], { sink: identityRecordingSink });
-  await all(event$);
+  const { event$, notes } = run([interruptedResponse(8), restResponse(8)], {
+    sink: identityRecordingSink,
+  });
+  await allUpdates(event$);
   const begin = `[begin "a" ${TEXT.length}]`;
   assertEquals(notes, [begin, TEXT.slice(0, 8), TEXT.slice(8), "[close]"]);
 });
 
 Deno.test("transfer$ calls begin before it resumes from a position", async () => {
-  const { event$, notes } = run([rest(8)], { position: POSITION, sink: identityRecordingSink });
-  await all(event$);
+  const { event$, notes } = run([restResponse(8)], {
+    position: POSITION,
+    sink: identityRecordingSink,
+  });
+  await allUpdates(event$);
   assertEquals(notes, [`[begin "a" ${TEXT.length}]`, TEXT.slice(8), "[close]"]);
 });
 
 Deno.test("transfer$ calls begin with the new archive after a restart", async () => {
   const other = "quite another archive";
-  const { event$, notes } = run([cut(8), whole(other, { "ETag": '"b"' })], {
+  const { event$, notes } = run([
+    interruptedResponse(8),
+    completeResponse(other, { "ETag": '"b"' }),
+  ], {
     sink: identityRecordingSink,
   });
-  await all(event$);
+  await allUpdates(event$);
   assertEquals(notes, [
     `[begin "a" ${TEXT.length}]`,
     TEXT.slice(0, 8),
@@ -260,19 +268,21 @@ Deno.test("transfer$ calls begin with the new archive after a restart", async ()
 });
 
 Deno.test("transfer$ calls begin with the same archive after a restart", async () => {
-  const { event$, notes } = run([cut(8, {}), whole(TEXT, {})], { sink: identityRecordingSink });
-  await all(event$);
+  const { event$, notes } = run([interruptedResponse(8, {}), completeResponse(TEXT, {})], {
+    sink: identityRecordingSink,
+  });
+  await allUpdates(event$);
   const begin = `[begin undefined ${TEXT.length}]`;
   assertEquals(notes, [begin, TEXT.slice(0, 8), "[restart]", begin, TEXT, "[close]"]);
 });
 
 Deno.test("transfer$ calls begin again when a later response has the length", async () => {
-  const unmeasured = unannounced(ARCHIVE.slice(0, 8_000));
+  const unmeasured = bodyResponse(ARCHIVE.slice(0, 8_000));
   const { event$, notes } = run([
     unmeasured,
-    unannounced(ARCHIVE, { ...TAG, "Content-Length": "20000" }),
+    bodyResponse(ARCHIVE, { ...TAG, "Content-Length": "20000" }),
   ], { sink: identityRecordingSink });
-  await all(event$);
+  await allUpdates(event$);
   assertEquals(notes.filter((note) => note.startsWith("[")), [
     '[begin "a" undefined]',
     '[begin "a" 20000]',
@@ -282,36 +292,36 @@ Deno.test("transfer$ calls begin again when a later response has the length", as
 
 Deno.test("transfer$ writes nothing if begin fails", async () => {
   const full = new Error("disk full");
-  const { event$, notes } = run([whole()], {
+  const { event$, notes } = run([completeResponse()], {
     sink: (notes) => ({ ...recordingSink(notes), begin: () => Promise.reject(full) }),
   });
-  const error = await assertRejects(() => all(event$), SinkError);
+  const error = await assertRejects(() => allUpdates(event$), SinkError);
   assertEquals(error.cause === full, true);
   assertEquals(notes, ["[abort: HpcaiError]"]);
 });
 
 Deno.test("transfer$ fails with the error of a restart that fails", async () => {
   const locked = new Error("the file is locked");
-  const { event$, notes } = run([cut(8, {}), whole()], {
+  const { event$, notes } = run([interruptedResponse(8, {}), completeResponse()], {
     sink: (notes) => ({ ...recordingSink(notes), restart: () => Promise.reject(locked) }),
   });
-  const error = await assertRejects(() => all(event$), SinkError);
+  const error = await assertRejects(() => allUpdates(event$), SinkError);
   assertEquals(error.cause === locked, true);
   assertEquals(notes, [TEXT.slice(0, 8), "[abort: HpcaiError]"]);
 });
 
 Deno.test("transfer$ does not retry a response that exceeds its own length", async () => {
-  const { event$, ranges } = run([whole(TEXT, { ...TAG, "Content-Length": "8" })]);
-  const error = await assertRejects(() => all(event$), DownloadInterruptedError);
+  const { event$, ranges } = run([completeResponse(TEXT, { ...TAG, "Content-Length": "8" })]);
+  const error = await assertRejects(() => allUpdates(event$), DownloadInterruptedError);
   assertEquals([error.loaded, error.total], [TEXT.length, 8]);
   assertEquals(ranges.length, 1);
 });
 
 Deno.test("transfer$ fails with the error status that follows an interruption", async () => {
-  const { event$, notes } = run([cut(8), preparing(500)], {
+  const { event$, notes } = run([interruptedResponse(8), statusResponse(500)], {
     retry: { maxRetries: 1, initialDelayMs: 0 },
   });
-  assertInstanceOf(await assertRejects(() => all(event$)), InternalServerError);
+  assertInstanceOf(await assertRejects(() => allUpdates(event$)), InternalServerError);
   assertEquals(notes.at(-1), "[abort: InternalServerError]");
 });
 
@@ -332,9 +342,9 @@ Deno.test("transfer$ resumes after a silence of idleTimeoutMs", async () => {
         { headers: { "Content-Length": String(TEXT.length), ...TAG } },
       );
     },
-    rest(8),
+    restResponse(8),
   ]);
-  const done = all(event$);
+  const done = allUpdates(event$);
   await silent.promise;
   await time.tickAsync(999);
   assertEquals(ranges.length, 1);
@@ -348,7 +358,10 @@ Deno.test("transfer$ resumes after a silence of idleTimeoutMs", async () => {
 for (const status of [425, 503]) {
   Deno.test(`transfer$ sends the request again after the Retry-After of a ${status}`, async () => {
     using time = new FakeTime();
-    const { event$, ranges } = run([preparing(status, { "Retry-After": "30" }), whole()]);
+    const { event$, ranges } = run([
+      statusResponse(status, { "Retry-After": "30" }),
+      completeResponse(),
+    ]);
     const preparation = Promise.withResolvers<TransferUpdate>();
     const done = Promise.withResolvers<void>();
     event$.subscribe({ next: preparation.resolve, complete: done.resolve });
@@ -363,7 +376,7 @@ for (const status of [425, 503]) {
 
 Deno.test("transfer$ that is unsubscribed while the server builds the archive sends no more and aborts the sink", async () => {
   using time = new FakeTime();
-  const { event$, ranges, notes } = run([preparing(503, { "Retry-After": "1" })]);
+  const { event$, ranges, notes } = run([statusResponse(503, { "Retry-After": "1" })]);
   const preparation = Promise.withResolvers<void>();
   const subscription = event$.subscribe(() => preparation.resolve());
   await preparation.promise;
@@ -375,7 +388,7 @@ Deno.test("transfer$ that is unsubscribed while the server builds the archive se
 
 Deno.test("transfer$ fails with the status of a server that builds the archive for too long", async () => {
   using time = new FakeTime();
-  const { event$, ranges } = run([preparing(503, { "Retry-After": "30" })]);
+  const { event$, ranges } = run([statusResponse(503, { "Retry-After": "30" })]);
   const preparations: TransferUpdate[] = [];
   const failed = Promise.withResolvers<unknown>();
   event$.subscribe({ next: (event) => preparations.push(event), error: failed.resolve });
@@ -397,12 +410,17 @@ const [ARCHIVE, OTHER] = ["a", "b"].map((name) =>
 ) as [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>];
 
 /** Bytes without an announced length, and without an error at their end. */
-function unannounced(bytes: Uint8Array<ArrayBuffer>, headers: Record<string, string> = TAG) {
+function bodyResponse(bytes: Uint8Array<ArrayBuffer>, headers: Record<string, string> = TAG) {
   return () => new Response(bytes, { headers });
 }
 
 /** A range of the archive, with this total. */
-function partial(start: number, end: number, total: number, headers: Record<string, string> = TAG) {
+function rangeResponse(
+  start: number,
+  end: number,
+  total: number,
+  headers: Record<string, string> = TAG,
+) {
   const range = `bytes ${start}-${end - 1}/${total}`;
   return () =>
     new Response(ARCHIVE.slice(start, end), {
@@ -415,15 +433,15 @@ function partial(start: number, end: number, total: number, headers: Record<stri
 async function transferToMemory(responses: readonly (() => Response)[], options: RunOptions = {}) {
   const sink = memorySink();
   const { event$, ranges } = run(responses, { sink: () => sink, ...options });
-  const events = await all(event$);
+  const events = await allUpdates(event$);
   const restarts = events.flatMap((event) => event.type === "restart" ? [event.reason] : []);
   return { bytes: sink.takeBody(), events, ranges, restarts };
 }
 
 Deno.test("transfer$ resumes a body without a length that ends before its archive does", async () => {
   const { bytes, ranges, restarts } = await transferToMemory([
-    unannounced(ARCHIVE.slice(0, 8_000)),
-    partial(8_000, 20_000, 20_000),
+    bodyResponse(ARCHIVE.slice(0, 8_000)),
+    rangeResponse(8_000, 20_000, 20_000),
   ]);
   assertEquals(bytes, ARCHIVE);
   assertEquals(ranges, [null, "bytes=8000-"]);
@@ -433,23 +451,23 @@ Deno.test("transfer$ resumes a body without a length that ends before its archiv
 Deno.test("transfer$ resumes a body without a length into a stream that cannot be read again", async () => {
   const written: Uint8Array[] = [];
   const { event$, ranges } = run([
-    unannounced(ARCHIVE.slice(0, 8_000)),
-    partial(8_000, 20_000, 20_000),
+    bodyResponse(ARCHIVE.slice(0, 8_000)),
+    rangeResponse(8_000, 20_000, 20_000),
   ], {
     sink: () => ({
       writable: new WritableStream({ write: (chunk) => void written.push(chunk) }),
       chunks: "kept",
     }),
   });
-  await all(event$);
+  await allUpdates(event$);
   assertEquals(new Uint8Array(await new Blob(written as BlobPart[]).arrayBuffer()), ARCHIVE);
   assertEquals(ranges, [null, "bytes=8000-"]);
 });
 
 Deno.test("transfer$ restarts with a reason if a body without a length has no entity tag", async () => {
   const { bytes, restarts, events } = await transferToMemory([
-    unannounced(ARCHIVE.slice(0, 8_000), {}),
-    unannounced(ARCHIVE, {}),
+    bodyResponse(ARCHIVE.slice(0, 8_000), {}),
+    bodyResponse(ARCHIVE, {}),
   ]);
   assertEquals(bytes, ARCHIVE);
   assertEquals(restarts, ["not-resumable"]);
@@ -460,7 +478,7 @@ Deno.test("transfer$ restarts with a reason if a body without a length has no en
 });
 
 Deno.test("transfer$ completes a body without a length once its gzip and tar have ended", async () => {
-  const { bytes, ranges } = await transferToMemory([unannounced(ARCHIVE)]);
+  const { bytes, ranges } = await transferToMemory([bodyResponse(ARCHIVE)]);
   assertEquals(bytes, ARCHIVE);
   assertEquals(ranges.length, 1);
 });
@@ -468,8 +486,8 @@ Deno.test("transfer$ completes a body without a length once its gzip and tar hav
 for (const cutAt of [1, 10, 19_990, 19_999]) {
   Deno.test(`transfer$ restarts a body without a length that ends after ${cutAt} of 20000 bytes`, async () => {
     const { bytes } = await transferToMemory([
-      unannounced(ARCHIVE.slice(0, cutAt), {}),
-      unannounced(ARCHIVE, {}),
+      bodyResponse(ARCHIVE.slice(0, cutAt), {}),
+      bodyResponse(ARCHIVE, {}),
     ]);
     assertEquals(bytes, ARCHIVE);
   });
@@ -482,8 +500,8 @@ Deno.test("transfer$ follows a tar that fetch has decompressed to the tar's end"
   );
   const headers = { "Content-Encoding": "gzip", "Content-Length": "20000", ...TAG };
   const { bytes, restarts } = await transferToMemory([
-    unannounced(tar.slice(0, 9_000), headers),
-    unannounced(tar, headers),
+    bodyResponse(tar.slice(0, 9_000), headers),
+    bodyResponse(tar, headers),
   ]);
   assertEquals(bytes, tar);
   assertEquals(restarts, ["not-resumable"]);
@@ -492,9 +510,9 @@ Deno.test("transfer$ follows a tar that fetch has decompressed to the tar's end"
 Deno.test("transfer$ keeps a length as long as the entity tag is the same", async () => {
   const announced = { "Content-Length": "20000", ...TAG };
   const { bytes, events, ranges } = await transferToMemory([
-    unannounced(ARCHIVE.slice(0, 5_000), announced),
-    unannounced(ARCHIVE.slice(0, 10_000)),
-    partial(10_000, 20_000, 20_000),
+    bodyResponse(ARCHIVE.slice(0, 5_000), announced),
+    bodyResponse(ARCHIVE.slice(0, 10_000)),
+    rangeResponse(10_000, 20_000, 20_000),
   ]);
   assertEquals(bytes, ARCHIVE);
   assertEquals(ranges, [null, "bytes=5000-", "bytes=10000-"]);
@@ -504,8 +522,8 @@ Deno.test("transfer$ keeps a length as long as the entity tag is the same", asyn
 
 Deno.test("transfer$ treats another length under the same entity tag as another archive", async () => {
   const { bytes, restarts } = await transferToMemory([
-    unannounced(ARCHIVE.slice(0, 5_000), { "Content-Length": "20000", ...TAG }),
-    unannounced(ARCHIVE.slice(0, 10_000), { "Content-Length": "10000", ...TAG }),
+    bodyResponse(ARCHIVE.slice(0, 5_000), { "Content-Length": "20000", ...TAG }),
+    bodyResponse(ARCHIVE.slice(0, 10_000), { "Content-Length": "10000", ...TAG }),
   ]);
   assertEquals(bytes, ARCHIVE.slice(0, 10_000));
   assertEquals(restarts, ["archive-changed"]);
@@ -513,9 +531,9 @@ Deno.test("transfer$ treats another length under the same entity tag as another 
 
 Deno.test("transfer$ does not accept a range whose length ends before the archive does", async () => {
   const { bytes, restarts, ranges } = await transferToMemory([
-    unannounced(ARCHIVE.slice(0, 8_000)),
-    partial(8_000, 12_000, 12_000),
-    unannounced(ARCHIVE),
+    bodyResponse(ARCHIVE.slice(0, 8_000)),
+    rangeResponse(8_000, 12_000, 12_000),
+    bodyResponse(ARCHIVE),
   ]);
   assertEquals(bytes, ARCHIVE);
   assertEquals(ranges, [null, "bytes=8000-", null]);
@@ -526,9 +544,9 @@ Deno.test("transfer$ does not accept a 416 before the end of the archive", async
   const unsatisfiable = () =>
     new Response(null, { status: 416, headers: { "Content-Range": "bytes */8000", ...TAG } });
   const { bytes, restarts } = await transferToMemory([
-    unannounced(ARCHIVE.slice(0, 8_000)),
+    bodyResponse(ARCHIVE.slice(0, 8_000)),
     unsatisfiable,
-    unannounced(ARCHIVE),
+    bodyResponse(ARCHIVE),
   ]);
   assertEquals(bytes, ARCHIVE);
   assertEquals(restarts, ["archive-damaged"]);
@@ -536,9 +554,9 @@ Deno.test("transfer$ does not accept a 416 before the end of the archive", async
 
 Deno.test("transfer$ reads a capped range to its end and requests the next", async () => {
   const { bytes, ranges } = await transferToMemory([
-    unannounced(ARCHIVE.slice(0, 8_000)),
-    partial(8_000, 12_000, 20_000),
-    partial(12_000, 20_000, 20_000),
+    bodyResponse(ARCHIVE.slice(0, 8_000)),
+    rangeResponse(8_000, 12_000, 20_000),
+    rangeResponse(12_000, 20_000, 20_000),
   ]);
   assertEquals(bytes, ARCHIVE);
   assertEquals(ranges, [null, "bytes=8000-", "bytes=12000-"]);
@@ -547,30 +565,30 @@ Deno.test("transfer$ reads a capped range to its end and requests the next", asy
 Deno.test("transfer$ drops bytes after the end of a range", async () => {
   const range = { "Content-Range": "bytes 8000-11999/20000", ...TAG };
   const { bytes, ranges } = await transferToMemory([
-    unannounced(ARCHIVE.slice(0, 8_000), { "Content-Length": "20000", ...TAG }),
+    bodyResponse(ARCHIVE.slice(0, 8_000), { "Content-Length": "20000", ...TAG }),
     () => new Response(ARCHIVE.slice(8_000, 15_000).reverse(), { status: 206, headers: range }),
-    partial(12_000, 20_000, 20_000),
+    rangeResponse(12_000, 20_000, 20_000),
   ]);
   assertEquals(ranges, [null, "bytes=8000-", "bytes=12000-"]);
   assertEquals(bytes.slice(12_000), ARCHIVE.slice(12_000));
 });
 
-Deno.test("transfer$ restarts if the bytes of two responses are no archive in total", async () => {
+Deno.test("transfer$ restarts if the bytes of two responses do not form an archive", async () => {
   const { bytes, restarts } = await transferToMemory([
     // The same tag for other bytes, which differ only in the weights.
-    unannounced(OTHER.slice(0, 15_000)),
-    partial(15_000, 20_000, 20_000),
-    unannounced(ARCHIVE),
+    bodyResponse(OTHER.slice(0, 15_000)),
+    rangeResponse(15_000, 20_000, 20_000),
+    bodyResponse(ARCHIVE),
   ]);
   assertEquals(bytes, ARCHIVE);
   assertEquals(restarts, ["archive-damaged"]);
 });
 
-Deno.test("transfer$ treats an archive that ends twice at the same byte as invalid", async () => {
-  const { event$, ranges } = run([unannounced(ARCHIVE.slice(0, 8_000), {})], {
+Deno.test("transfer$ fails with an InvalidArchiveError if the archive ends twice at the same byte", async () => {
+  const { event$, ranges } = run([bodyResponse(ARCHIVE.slice(0, 8_000), {})], {
     sink: restartableSink,
   });
-  await assertRejects(() => all(event$), InvalidArchiveError);
+  await assertRejects(() => allUpdates(event$), InvalidArchiveError);
   assertEquals(ranges.length, 2);
 });
 
@@ -582,25 +600,25 @@ for (
   ] as const
 ) {
   Deno.test(`transfer$ rejects a body without a length that is ${what}, without another request`, async () => {
-    const { event$, ranges, notes } = run([unannounced(body)], { sink: restartableSink });
-    await assertRejects(() => all(event$), InvalidArchiveError);
+    const { event$, ranges, notes } = run([bodyResponse(body)], { sink: restartableSink });
+    await assertRejects(() => allUpdates(event$), InvalidArchiveError);
     assertEquals(ranges.length, 1);
     assertEquals(notes.at(-1), "[abort: InvalidArchiveError]");
   });
 }
 
 Deno.test("transfer$ resumes after an outage of four minutes, and fails after one of more than five", async () => {
-  for (const [outageMs, isSurvived] of [[240_000, true], [330_000, false]] as const) {
+  for (const [outageMs, isResumed] of [[240_000, true], [330_000, false]] as const) {
     using time = new FakeTime(0);
-    const recovers = () => Date.now() < outageMs ? Response.error() : rest(8)();
-    const { event$ } = run([cut(8), recovers], { retry: {} });
+    const respond = () => Date.now() < outageMs ? Response.error() : restResponse(8)();
+    const { event$ } = run([interruptedResponse(8), respond], { retry: {} });
     let outcome: unknown;
     event$.subscribe({
       error: (error) => outcome = error,
       complete: () => outcome = "complete",
     });
     for (let s = 0; s < 350 && outcome === undefined; s++) await time.tickAsync(1_000);
-    if (isSurvived) assertEquals(outcome, "complete");
+    if (isResumed) assertEquals(outcome, "complete");
     else assertInstanceOf(outcome, DownloadInterruptedError);
   }
 });
@@ -618,21 +636,21 @@ Deno.test("transfer$ retries an archive without a byte for no longer than a call
 });
 
 Deno.test("transfer$ rejects an archive whose announced length exceeds maxBytes before its first byte", async () => {
-  const { event$, notes } = run([whole()], { maxBytes: TEXT.length - 1 });
-  const error = await assertRejects(() => all(event$), LimitExceededError);
+  const { event$, notes } = run([completeResponse()], { maxBytes: TEXT.length - 1 });
+  const error = await assertRejects(() => allUpdates(event$), LimitExceededError);
   assertEquals([error.option, error.limit], ["maxBytes", TEXT.length - 1]);
   assertEquals(notes, ["[abort: LimitExceededError]"]);
 });
 
 Deno.test("transfer$ fails at the byte of an archive of unknown length that exceeds maxBytes", async () => {
-  const { event$ } = run([unannounced(ARCHIVE)], { maxBytes: 19_999 });
-  await assertRejects(() => all(event$), LimitExceededError);
-  const { event$: fits } = run([unannounced(ARCHIVE)], { maxBytes: 20_000 });
-  assertEquals(counts(await all(fits)).at(-1), 20_000);
+  const { event$ } = run([bodyResponse(ARCHIVE)], { maxBytes: 19_999 });
+  await assertRejects(() => allUpdates(event$), LimitExceededError);
+  const { event$: fitting$ } = run([bodyResponse(ARCHIVE)], { maxBytes: 20_000 });
+  assertEquals(counts(await allUpdates(fitting$)).at(-1), 20_000);
 });
 
 Deno.test("transfer$ fails below minBytesPerSecond, and not at it", async () => {
-  for (const [minBytesPerSecond, isTaken] of [[11, false], [10, true]] as const) {
+  for (const [minBytesPerSecond, isAccepted] of [[11, false], [10, true]] as const) {
     using time = new FakeTime(0);
     let sent = 0;
     // One byte per 100 ms: never idle, 10 bytes per second.
@@ -654,7 +672,7 @@ Deno.test("transfer$ fails below minBytesPerSecond, and not at it", async () => 
       complete: () => outcome = "complete",
     });
     for (let ticks = 0; ticks < 100 && outcome === undefined; ticks++) await time.tickAsync(25);
-    if (isTaken) {
+    if (isAccepted) {
       assertEquals(outcome, "complete");
     } else {
       assertInstanceOf(outcome, TransferTooSlowError);

@@ -8,7 +8,7 @@ function run(example: string, ...args: string[]) {
   return runTask("example", [`examples/${example}.ts`, ...args]);
 }
 
-Deno.test("delete_checkpoint deletes", async () => {
+Deno.test("delete_checkpoint deletes the checkpoint", async () => {
   const { code, stdout } = await run("delete_checkpoint");
   assertEquals([code, stdout], [0, "Checkpoint step_0010 deleted successfully\n"]);
 });
@@ -22,7 +22,7 @@ Deno.test("delete_checkpoint prints the error of the server", async () => {
   );
 });
 
-Deno.test("delete_checkpoint_by_path deletes", async () => {
+Deno.test("delete_checkpoint_by_path deletes the checkpoint", async () => {
   const { code, stdout } = await run("delete_checkpoint_by_path");
   assertEquals([code, stdout], [0, `Checkpoint ${PATH} deleted successfully\n`]);
 });

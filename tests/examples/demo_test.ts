@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { FakeHpcai, type FakeHpcaiOptions } from "@hpcai/rx/testing";
-import { type Outcome, runTask, taskCommand } from "./run_task.ts";
 import { inTemporaryDirectory } from "../temporary_directory.ts";
 import { serve } from "../integration/loopback_server.ts";
+import { type Outcome, runTask, taskCommand } from "./run_task.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const PATH = `hpcai://${RUN}/weights/final`;
@@ -23,7 +23,7 @@ async function runWithKey(
   return { service, outcome };
 }
 
-Deno.test("the demo runs each command in plain lines where stdout is no terminal", async () => {
+Deno.test("deno task demo runs each command in plain lines where stdout is not a terminal", async () => {
   await inTemporaryDirectory(async (cwd) => {
     const { code, stdout, stderr } = await runTask("demo", [], { cwd });
     assertEquals([code, [...Deno.readDirSync(cwd)]], [0, []], stderr);
@@ -48,7 +48,7 @@ Deno.test("the demo runs each command in plain lines where stdout is no terminal
   });
 });
 
-Deno.test("the demo draws the download's bar in place on a terminal", async () => {
+Deno.test("deno task demo draws the download's bar in place on a terminal", async () => {
   const inTerminal = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
   await inTemporaryDirectory(async (cwd) => {
     const { code, stdout } = await runTask("demo", [], {
@@ -63,7 +63,7 @@ Deno.test("the demo draws the download's bar in place on a terminal", async () =
   });
 });
 
-Deno.test("the demo aborts the download at Ctrl-C, exits with 130 and leaves no file", async () => {
+Deno.test("deno task demo aborts the download at Ctrl-C, exits with 130 and leaves no file", async () => {
   await inTemporaryDirectory(async (cwd) => {
     const demo = taskCommand("demo", [], { cwd }).spawn();
     let output = "";
@@ -79,7 +79,7 @@ Deno.test("the demo aborts the download at Ctrl-C, exits with 130 and leaves no 
   });
 });
 
-Deno.test("the demo with a key reads from the service and deletes nothing", async () => {
+Deno.test("deno task demo with a key reads from the service and deletes nothing", async () => {
   const { service, outcome } = await runWithKey({ trainingRuns: 30 });
   assertEquals(outcome.code, 0, outcome.stderr);
   assertStringIncludes(outcome.stdout, `$ hpcai-rx checkpoint list ${RUN}\n`);
@@ -88,19 +88,19 @@ Deno.test("the demo with a key reads from the service and deletes nothing", asyn
   assertEquals(service.requests.filter(({ method }) => method !== "GET"), []);
 });
 
-Deno.test("the demo with a key stops the download of a large archive", async () => {
+Deno.test("deno task demo with a key stops the download of a large archive", async () => {
   const { outcome } = await runWithKey({ archiveBytes: 20 * 1024 ** 3 });
   assertEquals(outcome.code, 0, outcome.stderr);
   assertMatch(outcome.stdout, /The demo stops here, after 64 MiB or 10 seconds\.\n$/);
 });
 
-Deno.test("the demo with a key ends where no training run has a checkpoint", async () => {
+Deno.test("deno task demo with a key ends where no training run has a checkpoint", async () => {
   const { outcome } = await runWithKey({ trainingRuns: 0 });
   assertEquals(outcome.code, 0, outcome.stderr);
   assertStringIncludes(outcome.stdout, "None of the first 0 training runs has a checkpoint");
 });
 
-Deno.test("the demo ends with the first command that fails, and with its exit code", async () => {
+Deno.test("deno task demo ends with the first command that fails, and with its exit code", async () => {
   await inTemporaryDirectory(async (cwd) => {
     const env = { HPCAI_API_KEY: "key", HPCAI_BASE_URL: "ftp://127.0.0.1" };
     const { code, stdout, stderr } = await runTask("demo", [], { cwd, env });

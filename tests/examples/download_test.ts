@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { FakeHpcai } from "@hpcai/rx/testing";
-import { type Outcome, runTask, taskCommand } from "./run_task.ts";
 import { inTemporaryDirectory, namesIn } from "../temporary_directory.ts";
+import { type Outcome, runTask, taskCommand } from "./run_task.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 

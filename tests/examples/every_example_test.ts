@@ -1,9 +1,9 @@
 /** Runs every example one after another in one directory, against a service behind a socket. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { FakeHpcai } from "@hpcai/rx/testing";
-import { type ExampleTask, runTask } from "./run_task.ts";
 import { inTemporaryDirectory } from "../temporary_directory.ts";
 import { serve } from "../integration/loopback_server.ts";
+import { type ExampleTask, runTask } from "./run_task.ts";
 
 const EXAMPLES = new URL("../../examples/", import.meta.url);
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
@@ -57,12 +57,12 @@ async function examples(): Promise<{ name: string; task: ExampleTask }[]> {
   }));
 }
 
-Deno.test("every example of the API reference has a program", async () => {
+Deno.test("examples/ has a program for each example of the API reference", async () => {
   const names = (await examples()).map(({ name }) => name);
   assertEquals(REFERENCE_EXAMPLES.filter((name) => !names.includes(name)), []);
 });
 
-Deno.test("every example runs with HPCAI_BASE_URL, and again in the same directory", async () => {
+Deno.test("examples/ has programs that run with HPCAI_BASE_URL, and again in the same directory", async () => {
   await inTemporaryDirectory(async (cwd) => {
     for (let round = 1; round <= 2; round++) {
       const service = new FakeHpcai({ archiveResponse: "redirect" });

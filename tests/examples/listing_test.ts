@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { FakeHpcai } from "@hpcai/rx/testing";
-import { runTask } from "./run_task.ts";
 import { serve } from "../integration/loopback_server.ts";
+import { runTask } from "./run_task.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 
@@ -116,7 +116,7 @@ added: training step_0030
   assertEquals(polls, 3);
 });
 
-Deno.test("an example with a key reads from the service instead of the embedded API", async () => {
+Deno.test("list_training_runs with a key reads from the service instead of the embedded API", async () => {
   const service = new FakeHpcai({ trainingRuns: 3 });
   await using server = serve(service.handler);
   const { stdout } = await runTask("example", ["examples/list_training_runs.ts"], {

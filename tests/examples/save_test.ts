@@ -2,9 +2,9 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { createHash } from "node:crypto";
 import { stateOf } from "../fs/path_state.ts";
-import { runTask, taskCommand } from "./run_task.ts";
 import { inTemporaryDirectory } from "../temporary_directory.ts";
 import { sha256 } from "../sha256.ts";
+import { runTask, taskCommand } from "./run_task.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const NAME = `hpcai_${RUN}_weights_step_0010.tar.gz`;

@@ -25,7 +25,7 @@ export type ChildLine =
   | { readonly done: true };
 
 /** The exit code after an uncaught exception. */
-export const UNCAUGHT_EXIT_CODE = 70;
+const UNCAUGHT_EXIT_CODE = 70;
 
 function print(line: ChildLine): void {
   console.log(JSON.stringify(line));

@@ -103,7 +103,7 @@ Deno.test("archiveSets makes archives that gzip and GNU tar read", async () => {
   }
 });
 
-Deno.test("scheduleOf gives the same schedule for the same numbers", () => {
+Deno.test("scheduleOf returns the same schedule for the same numbers", () => {
   assertEquals(scheduleOf(3, 17, 4), scheduleOf(3, 17, 4));
 });
 

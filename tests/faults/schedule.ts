@@ -5,7 +5,7 @@ import { FAULT_KINDS } from "./fault_kinds.ts";
 import type { Framing } from "./wire_response.ts";
 
 /** The operation of the client. */
-export type Operation =
+export type ScheduledOperation =
   | "save"
   | "save, cancel"
   | "save, cancel, save"
@@ -46,7 +46,7 @@ export interface Schedule {
   readonly number: number;
   /** The kind that the schedule tests; the other faults vary what precedes and follows it. */
   readonly subject: FaultKind;
-  readonly operation: Operation;
+  readonly operation: ScheduledOperation;
   readonly traits: ServerTraits;
   /** In their order. Correct responses follow, unless the faults are endless. */
   readonly faults: readonly ScheduledFault[];
@@ -66,7 +66,7 @@ const COMBINATIONS = 8;
 /** The number of schedules in sequence that contain each kind with each combination. */
 export const ALL_COMBINATIONS: number = COMBINATIONS * FAULT_KINDS.length;
 
-const SAVES: [Operation, ...Operation[]] = [
+const SAVES: [ScheduledOperation, ...ScheduledOperation[]] = [
   "save",
   "save",
   "save",
@@ -74,30 +74,30 @@ const SAVES: [Operation, ...Operation[]] = [
   "delete with backup",
 ];
 
-const OPERATIONS: [Operation, ...Operation[]] = [
-  ...Array<Operation>(10).fill("save"),
+const OPERATIONS: [ScheduledOperation, ...ScheduledOperation[]] = [
+  ...Array<ScheduledOperation>(10).fill("save"),
   "save, cancel",
-  ...Array<Operation>(3).fill("save, cancel, save"),
-  ...Array<Operation>(3).fill("save twice"),
-  ...Array<Operation>(2).fill("download into memory"),
+  ...Array<ScheduledOperation>(3).fill("save, cancel, save"),
+  ...Array<ScheduledOperation>(3).fill("save twice"),
+  ...Array<ScheduledOperation>(2).fill("download into memory"),
   "download into a stream",
   "download into a slow stream",
   "download, cancel",
-  ...Array<Operation>(2).fill("extract"),
+  ...Array<ScheduledOperation>(2).fill("extract"),
   "extract, cancel, extract",
-  ...Array<Operation>(2).fill("delete with backup"),
-] as [Operation, ...Operation[]];
+  ...Array<ScheduledOperation>(2).fill("delete with backup"),
+] as [ScheduledOperation, ...ScheduledOperation[]];
 
-const kindNamed = (name: string): FaultKind => {
+const faultKindOf = (name: string): FaultKind => {
   const kind = FAULT_KINDS.find((kind) => kind.name === name);
   if (kind === undefined) throw new Error(`No kind ${name}`);
   return kind;
 };
 
 const CUTS: [FaultKind, ...FaultKind[]] = [
-  kindNamed("cut by FIN"),
-  kindNamed("cut by RST"),
-  kindNamed("a stall within the body"),
+  faultKindOf("cut by FIN"),
+  faultKindOf("cut by RST"),
+  faultKindOf("a stall within the body"),
 ];
 
 /**
@@ -130,7 +130,7 @@ export function scheduleOf(seed: number, number: number, archiveSets: number): S
   };
 }
 
-function operationFor(random: SeededRandom, kind: FaultKind): Operation {
+function operationFor(random: SeededRandom, kind: FaultKind): ScheduledOperation {
   if (kind.isForSlowReader && random.int(2) === 0) return "download into a slow stream";
   return kind.defect === undefined ? random.pick(OPERATIONS) : random.pick(SAVES);
 }
@@ -154,22 +154,22 @@ function traitsFor(random: SeededRandom, kind: FaultKind, combination: number): 
 function faultsFor(
   random: SeededRandom,
   kind: FaultKind,
-  operation: Operation,
+  operation: ScheduledOperation,
   { delivery }: ServerTraits,
 ): ScheduledFault[] {
-  const scheduled = (kind: FaultKind): ScheduledFault => {
+  const toScheduledFault = (kind: FaultKind): ScheduledFault => {
     const isApiFault = kind.isApiFault || delivery === "bytes" ||
       kind.defect === undefined && !kind.isAfterCut && random.int(6) === 0;
     return { kind, seed: random.int(2 ** 31), at: isApiFault ? "api" : "store" };
   };
   const faults = kind.isAfterCut
-    ? [scheduled(random.pick(CUTS)), scheduled(kind)]
-    : [scheduled(kind)];
+    ? [toScheduledFault(random.pick(CUTS)), toScheduledFault(kind)]
+    : [toScheduledFault(kind)];
   // Only the subject can have a hidden defect, which permits a wrong file.
   const others = FAULT_KINDS.filter(({ defect }) => defect === undefined);
   const more = operation === "save twice" ? 1 + random.int(3) : random.int(4);
   for (let count = 0; kind.defect === undefined && count < more; count++) {
-    faults.push(scheduled(others[random.int(others.length)] ?? kind));
+    faults.push(toScheduledFault(others[random.int(others.length)] ?? kind));
   }
   return faults;
 }

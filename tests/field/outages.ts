@@ -1,7 +1,7 @@
 /**
- * `deno task test:outages [SECONDS …]`: ten calls and ten transfers for each outage of a server, which
- * closes its socket and all connections. Calls have to succeed despite an outage of 20 s, transfers
- * despite one of 60 s.
+ * `deno task test:outages [SECONDS …]`: runs ten calls and ten transfers for each outage of a server,
+ * which closes its socket and all connections. Calls have to succeed despite an outage of 20 s,
+ * transfers despite one of 60 s.
  */
 import { ApiConnectionError, RestClient } from "@hpcai/rx";
 import { saveArchive$ } from "@hpcai/rx/fs";
@@ -24,10 +24,10 @@ interface Outcome {
 
 /** A server that can stop and start again at the same port. */
 function startServer(handler: (request: Request) => Promise<Response>) {
-  let stopping = new AbortController();
+  let controller = new AbortController();
   const listen = (port: number) => {
-    stopping = new AbortController();
-    const { signal } = stopping;
+    controller = new AbortController();
+    const { signal } = controller;
     return Deno.serve({ hostname: "127.0.0.1", port, signal, onListen() {} }, handler);
   };
   let server = listen(0);
@@ -35,7 +35,7 @@ function startServer(handler: (request: Request) => Promise<Response>) {
   return {
     url: `http://127.0.0.1:${port}`,
     async stop() {
-      stopping.abort();
+      controller.abort();
       await server.finished;
     },
     start: () => void (server = listen(port)),

@@ -150,31 +150,31 @@ async function testProxy(proxy: ReverseProxy, origin: Origin): Promise<Result> {
   const [first, second, ...others] = cut.ranges;
   const isResumed = first?.range === null && second?.range?.startsWith("bytes=") === true &&
     second.ifRange === origin.etag && others.length === 0;
-  const isKnown = complete.total === ARCHIVE_BYTES && cut.total === ARCHIVE_BYTES;
+  const isLengthKnown = complete.total === ARCHIVE_BYTES && cut.total === ARCHIVE_BYTES;
   const isEqual = [complete, cut].every(({ error, sha256 }) =>
     error === undefined && sha256 === origin.sha256
   );
-  const isExpected: Record<string, boolean> = {
-    "compresses when asked": isCompressing,
-    "length known": isKnown,
+  const checks: Record<string, boolean> = {
+    "compresses on request": isCompressing,
+    "length known": isLengthKnown,
     "resumed": isResumed,
     "sha256 equal": isEqual,
   };
-  const problems = Object.entries(isExpected).filter(([, ok]) => !ok).map(([name]) => name);
+  const problems = Object.entries(checks).filter(([, ok]) => !ok).map(([name]) => name);
   const errors = [complete, cut].flatMap(({ error }) => error === undefined ? [] : [`${error}`]);
   return {
     row: {
-      ...Object.fromEntries(Object.entries(isExpected).map(([name, ok]) => [name, yesNo(ok)])),
+      ...Object.fromEntries(Object.entries(checks).map(([name, ok]) => [name, toYesNo(ok)])),
       "MB/s": megabytes(complete),
-      "header off: length known": yesNo(compressed.total === ARCHIVE_BYTES),
-      "header off: resumed": yesNo(compressedCut.error === undefined),
+      "header off: length known": toYesNo(compressed.total === ARCHIVE_BYTES),
+      "header off: resumed": toYesNo(compressedCut.error === undefined),
       "header off: MB/s": megabytes(compressed),
     },
     problems: [...problems, ...errors],
   };
 }
 
-const yesNo = (is: boolean) => is ? "yes" : "no";
+const toYesNo = (is: boolean) => is ? "yes" : "no";
 const megabytes = ({ bytesPerSecond }: Outcome) => (bytesPerSecond / 1e6).toFixed(0);
 
 await using origin = await startOrigin();

@@ -16,8 +16,8 @@ import {
 } from "@hpcai/rx/fs";
 import { FakeHpcai, type Fault } from "@hpcai/rx/testing";
 import { firstValueFrom, lastValueFrom, takeWhile, tap, toArray } from "rxjs";
-import { whenReleased } from "./path_state.ts";
 import { sha256 } from "../sha256.ts";
+import { whenReleased } from "./path_state.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const PATH = `hpcai://${RUN}/weights/step_0010`;
@@ -51,12 +51,12 @@ class Setting implements AsyncDisposable {
     return sha256(this.fake.archive(RUN, "step_0010").slice());
   }
 
-  get isThere(): boolean {
+  get isListed(): boolean {
     return this.fake.checkpoints(RUN).some(({ checkpointId }) => checkpointId === "step_0010");
   }
 
   assertNothingDeleted(): void {
-    assert(this.isThere);
+    assert(this.isListed);
     assert(!this.operations.includes("deleteCheckpoint"));
   }
 
@@ -87,7 +87,7 @@ Deno.test("deleteWithBackup$ emits progress, then `complete`, then `deleted`", a
     { type: "complete", ...saved },
     { type: "deleted", ...saved, checkpoint: listing.checkpoints[0] },
   ]);
-  assert(!setting.isThere);
+  assert(!setting.isListed);
   assertEquals(sha256(Deno.readFileSync(path)), expected);
 });
 
@@ -111,7 +111,7 @@ Deno.test("deleteWithBackup$ neither saves nor deletes a checkpoint that its run
   assertEquals(setting.files(), []);
 });
 
-Deno.test("deleteWithBackup$ neither saves nor deletes a checkpoint that its run lists with the other type", async () => {
+Deno.test("deleteWithBackup$ neither saves nor deletes a checkpoint that its run lists with another type", async () => {
   await using setting = new Setting();
   const listing = await firstValueFrom(setting.client.listCheckpoints$(RUN));
   const [listed] = listing.checkpoints;
@@ -152,11 +152,11 @@ Deno.test("deleteWithBackup$ of a run that does not exist fails like the listing
   assertEquals(setting.files(), []);
 });
 
-const BROKEN: readonly (readonly [string, Fault])[] = [
-  ["another thing", { type: "status", status: 200, body: "gzip" }],
-  ["no archive at all", { type: "status", status: 200, body: "<html>Welcome</html>" }],
+const INVALID_ARCHIVES: readonly (readonly [string, Fault])[] = [
+  ["plain text", { type: "status", status: 200, body: "gzip" }],
+  ["an HTML page", { type: "status", status: 200, body: "<html>Welcome</html>" }],
 ];
-for (const [what, fault] of BROKEN) {
+for (const [what, fault] of INVALID_ARCHIVES) {
   Deno.test(`deleteWithBackup$ deletes nothing and leaves no file if the archive is ${what}`, async () => {
     await using setting = new Setting();
     setting.fake.faults.add(fault, { on: "archive", times: Infinity });
@@ -173,7 +173,7 @@ Deno.test("deleteWithBackup$ resumes a truncated archive to its end before it de
   const expected = setting.sha256;
   await setting.run();
   assertEquals(sha256(Deno.readFileSync(setting.path)), expected);
-  assert(!setting.isThere);
+  assert(!setting.isListed);
 });
 
 Deno.test("deleteWithBackup$ deletes nothing if no byte arrives", async () => {
@@ -210,9 +210,9 @@ Deno.test("deleteWithBackup$ deletes nothing if the backup on disk is damaged", 
   const bytes = Deno.readFileSync(setting.path);
   bytes.fill(0, 1000, 2000);
   Deno.writeFileSync(setting.path, bytes);
-  Deno.utimeSync(setting.path, mtime ?? 0, mtime ?? 0); // As a failing disk leaves it.
+  Deno.utimeSync(setting.path, mtime ?? 0, mtime ?? 0); // A failing disk changes no time.
   await assertRejects(() => setting.run(), InvalidArchiveError);
-  assert(setting.isThere);
+  assert(setting.isListed);
 });
 
 Deno.test("deleteWithBackup$ deletes nothing if the path exists", async () => {
@@ -234,7 +234,7 @@ Deno.test("deleteWithBackup$ whose deletion fails keeps the backup, and does not
 
   const [first] = await setting.run();
   assertEquals(first?.loaded, ARCHIVE_BYTES);
-  assert(!setting.isThere);
+  assert(!setting.isListed);
 });
 
 for (const last of ["progress", "complete"]) {
@@ -265,7 +265,7 @@ Deno.test("deleteWithBackup$ applies the options of saving", async () => {
   assert(deleted?.type === "deleted");
   assertEquals(deleted.sha256, undefined);
   assertEquals(sha256(Deno.readFileSync(setting.path)), expected);
-  assert(!setting.isThere);
+  assert(!setting.isListed);
 });
 
 for (
@@ -275,6 +275,7 @@ for (
     ["path", PATH, "directory/", {}],
     ["options", PATH, "a.tar.gz", null],
     ["idleTimeoutMs", PATH, "a.tar.gz", { idleTimeoutMs: 0 }],
+    ["overwrite", PATH, "a.tar.gz", { overwrite: "false" }],
   ] as const
 ) {
   Deno.test(`deleteWithBackup$ rejects an invalid ${argument} (${Deno.inspect([path, options])}) before any request`, async () => {
@@ -283,7 +284,7 @@ for (
       setting.client,
       checkpoint,
       path,
-      options as DeleteWithBackupOptions, // Null is what a program without types may pass.
+      options as DeleteWithBackupOptions, // JavaScript callers can pass other values.
     );
     const error = await assertRejects(() => lastValueFrom(failing$));
     assertInstanceOf(error, InvalidArgumentError);

@@ -16,7 +16,7 @@ const SETTINGS: DirectorySettings = {
   maxBytes: 1000,
 };
 
-/** A file as a source of single files offers it, such as one signed URL each. */
+/** A file, as from a source with a signed URL for each file. */
 function file(path: string, text: string, mode = 0o644): DirectoryEntry {
   const body = new Blob([text]).stream();
   return { path, type: "file", size: text.length, mode, body };
@@ -46,7 +46,7 @@ async function write(
   return written;
 }
 
-Deno.test("writeDirectory writes files that come from no archive", () =>
+Deno.test("writeDirectory writes files from any source", () =>
   inTemporaryDirectory(async (parent) => {
     const written = await write(
       `${parent}/model`,
@@ -70,7 +70,7 @@ Deno.test("writeDirectory writes files that come from no archive", () =>
     assertEquals(await namesIn(parent), ["model"]);
   }));
 
-Deno.test("writeDirectory requests the next file of its source once the previous one is read", () =>
+Deno.test("writeDirectory requests the next entry once the previous body is read", () =>
   inTemporaryDirectory(async (parent) => {
     const log: string[] = [];
     async function* source(): AsyncGenerator<DirectoryEntry> {
@@ -89,7 +89,7 @@ Deno.test("writeDirectory requests the next file of its source once the previous
     assertEquals(log, ["a written", "a read", "b written", "b read"]);
   }));
 
-const refused: Record<string, readonly [DirectoryEntry, Partial<DirectorySettings>?]> = {
+const unsafeEntries: Record<string, readonly [DirectoryEntry, Partial<DirectorySettings>?]> = {
   "leads out of the directory": [file("../outside", "x")],
   "is absolute": [file("/outside", "x")],
   "is a device": [entry("device", "character-device")],
@@ -98,7 +98,7 @@ const refused: Record<string, readonly [DirectoryEntry, Partial<DirectorySetting
   "exceeds maxBytes": [file("large", "12345"), { maxBytes: 8 }],
   "exceeds maxEntries": [file("a/b/c/d", "x"), { maxEntries: 3 }],
 };
-for (const [what, [entry, settings]] of Object.entries(refused)) {
+for (const [what, [entry, settings]] of Object.entries(unsafeEntries)) {
   Deno.test(`writeDirectory refuses an entry that ${what}, and leaves nothing`, () =>
     inTemporaryDirectory(async (parent) => {
       const entries = sourceOf(file("first", "first"), entry);
@@ -120,7 +120,7 @@ for (const size of [2, 4]) {
     }));
 }
 
-Deno.test("writeDirectory that fails with its source keeps the directory that it was to replace", () =>
+Deno.test("writeDirectory keeps the old directory if its source fails", () =>
   inTemporaryDirectory(async (parent) => {
     await write(`${parent}/model`, sourceOf(file("old", "old")));
     const lost = new Error("connection lost");
@@ -137,7 +137,7 @@ Deno.test("writeDirectory that fails with its source keeps the directory that it
     assertEquals(await namesIn(parent), ["model"]);
   }));
 
-Deno.test("writeDirectory replaces a directory with overwrite only", () =>
+Deno.test("writeDirectory replaces a directory only with overwrite", () =>
   inTemporaryDirectory(async (parent) => {
     const directory = `${parent}/model`;
     await write(directory, sourceOf(file("old", "old")));

@@ -27,7 +27,7 @@ Deno.test("makeDirectory creates the directories of concurrent calls once", asyn
 // In procfs mkdir(2) fails with ENOENT although the parent exists. A process of its own has the permission
 // to write there.
 Deno.test({
-  name: "makeDirectory fails where the file system makes no directories, and does not loop",
+  name: "makeDirectory fails where the file system cannot create a directory, without a loop",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     const module = new URL("../../src/fs/directory.ts", import.meta.url);

@@ -201,7 +201,7 @@ Deno.test("extractArchive$ reports the directory if the file system fails", asyn
   });
 });
 
-Deno.test("extractArchive$ rejects a directory that is no path, and a filter that is no function", async () => {
+Deno.test("extractArchive$ rejects a directory that is not a path, and a filter that is not a function", async () => {
   await inTemporaryDirectory(async (parent) => {
     for (const directory of ["", "a\0b", 7 as never]) {
       const error = await assertRejects(() => extract(directory), InvalidArgumentError);
@@ -216,7 +216,15 @@ Deno.test("extractArchive$ rejects a directory that is no path, and a filter tha
   });
 });
 
-for (const options of [{ strip: -1 }, { maxEntries: 1.5 }, { maxBytes: NaN }, { maxRatio: 0 }]) {
+for (
+  const options of [
+    { strip: -1 },
+    { maxEntries: 1.5 },
+    { maxBytes: NaN },
+    { maxRatio: 0 },
+    { overwrite: "false" as never },
+  ]
+) {
   const [name] = Object.keys(options);
   Deno.test(`extractArchive$ rejects an invalid ${name}`, async () => {
     await inTemporaryDirectory(async (parent) => {

@@ -88,7 +88,7 @@ Deno.test("fileSink has backpressure: it is ready again once the disk has the by
   await writer.abort();
 });
 
-Deno.test("fileSink gives a file its name once it is complete", async () => {
+Deno.test("fileSink gives a file its name only once it is complete", async () => {
   using directory = new Directory();
   const writer = fileSink(directory.file).getWriter();
   await writer.write(bytes(2 * MIB));
@@ -132,7 +132,7 @@ Deno.test("fileSink leaves no file of a download that is unsubscribed from or fa
   await lastValueFrom(download$().pipe(take(10)));
   fake.faults.add({ type: "cut", afterBytes: 1_500_000 });
   await assertRejects(() => lastValueFrom(download$()), HpcaiError);
-  for (let looks = 0; looks < 200 && directory.names().length > 0; looks++) {
+  for (let polls = 0; polls < 200 && directory.names().length > 0; polls++) {
     await new Promise((resolve) => setTimeout(resolve, 5)); // an abort is not awaited
   }
   assertEquals(directory.names(), []);
@@ -161,7 +161,7 @@ Deno.test("fileSink keeps a file that another process created during the downloa
   assertEquals(directory.names(), ["final.tar.gz"]);
 });
 
-Deno.test("fileSink gives a path to one of several sinks that are closed at the same time", async () => {
+Deno.test("fileSink gives a path to only one of several sinks that are closed concurrently", async () => {
   for (let round = 0; round < 20; round++) {
     using directory = new Directory();
     const contents = Array.from({ length: 8 }, (_, seed) => bytes(1000, seed));
@@ -187,7 +187,7 @@ Deno.test("fileSink replaces a file with `overwrite`, once the new one is comple
   assertEquals(directory.names(), ["final.tar.gz"]);
 });
 
-const irregular: Record<string, (path: string) => Promise<void>> = {
+const irregularFiles: Record<string, (path: string) => Promise<void>> = {
   "a directory": (path) => Deno.mkdir(path),
   "a link": async (path) => {
     await Deno.writeTextFile(`${path}.target`, "mine");
@@ -200,7 +200,7 @@ const irregular: Record<string, (path: string) => Promise<void>> = {
     await new Deno.Command("bash", { args: ["-c", 'mkfifo "$0"', path] }).output();
   },
 };
-for (const [name, create] of Object.entries(irregular)) {
+for (const [name, create] of Object.entries(irregularFiles)) {
   for (const overwrite of [false, true]) {
     Deno.test(`fileSink with overwrite: ${overwrite} keeps ${name}`, async () => {
       using directory = new Directory();
@@ -253,7 +253,7 @@ Deno.test("fileSink reports invalid arguments as the error of the stream", async
   assertEquals(directory.names(), []);
 });
 
-Deno.test("fileSink rejects chunks that are no bytes, and leaves no file", async () => {
+Deno.test("fileSink rejects chunks that are not bytes, and leaves no file", async () => {
   using directory = new Directory();
   const chunks: unknown[] = ["text", null, [1], new ArrayBuffer(1)];
   for (const chunk of chunks) {

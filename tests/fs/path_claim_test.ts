@@ -6,7 +6,7 @@ import { lockOf, plantState, stateFiles, stateOf } from "./path_state.ts";
 
 const LEASE_MS = 120;
 
-/** Longer than any claim here may wait. */
+/** The time limit of a claim. */
 const LIMIT_MS = 10_000;
 
 /** A directory that is removed with the block, and a path in it. */
@@ -24,7 +24,7 @@ class Setting implements Disposable {
     Deno.writeTextFileSync(lockOf(this.path), "");
   }
 
-  /** Renews the lock as a process that lives does, until the block ends. */
+  /** Renews the lock, as a live process does, until the block ends. */
   renewLock(): Disposable {
     const timer = setInterval(() => Deno.utimeSync(lockOf(this.path), new Date(), new Date()), 10);
     return { [Symbol.dispose]: () => clearInterval(timer) };
@@ -80,7 +80,7 @@ Deno.test("claimPath that is aborted while it waits leaves the lock", async () =
   assertEquals(stateFiles(setting.path), ["lock", "part"]);
 });
 
-Deno.test("a claim keeps its lock for longer than a lease", async () => {
+Deno.test("claimPath returns a claim that keeps its lock for longer than a lease", async () => {
   using setting = new Setting();
   const claim = await setting.claim();
   await delay(2 * LEASE_MS);
@@ -89,7 +89,7 @@ Deno.test("a claim keeps its lock for longer than a lease", async () => {
   await claim.release();
 });
 
-Deno.test("a claim whose lock another process has taken over fails, and leaves the other lock", async () => {
+Deno.test("claimPath returns a claim that fails if another process has its lock, and leaves that lock", async () => {
   using setting = new Setting();
   const claim = await setting.claim();
   Deno.removeSync(lockOf(setting.path));

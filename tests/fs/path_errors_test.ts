@@ -10,7 +10,7 @@ function systemError(code: string, message: string, name = "Error"): Error {
 
 const FAILED = "Cannot save final.tar.gz";
 
-/** For each cause the words of two runtimes, and those of this package. */
+/** For each cause the errors of two runtimes, and the problem and advice of this package. */
 const causes: Record<string, readonly [errors: Error[], problem: string, advice: RegExp]> = {
   "a full disk": [
     [
@@ -56,7 +56,7 @@ const causes: Record<string, readonly [errors: Error[], problem: string, advice:
   ],
 };
 for (const [what, [errors, problem, advice]] of Object.entries(causes)) {
-  Deno.test(`toPathError reports ${what} in the same words in every runtime`, () => {
+  Deno.test(`toPathError reports ${what} with the same message in every runtime`, () => {
     for (const cause of errors) {
       const error = toPathError(FAILED, cause);
       assertInstanceOf(error, HpcaiError);

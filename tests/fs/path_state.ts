@@ -45,7 +45,7 @@ export function plantState(
 
 /**
  * Removes the lock of a process that was killed or stopped, as another process does after the lease, so
- * that a test need not wait for that.
+ * that a test does not wait for it.
  */
 export function expireLock(path: string): void {
   rmSync(lockOf(path), { force: true });

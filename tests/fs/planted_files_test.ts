@@ -3,17 +3,17 @@ import { HpcaiError, InvalidArgumentError, RestClient } from "@hpcai/rx";
 import { extractArchive$, PathExistsError, saveArchive$, type SaveOptions } from "@hpcai/rx/fs";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { lastValueFrom } from "rxjs";
-import { lockOf, plantState, stateFiles, stateOf, stateRoot } from "./path_state.ts";
 import { sha256 } from "../sha256.ts";
+import { lockOf, plantState, stateFiles, stateOf, stateRoot } from "./path_state.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const CHECKPOINT = { trainingRunId: RUN, checkpointId: "step_0010" };
 const ARCHIVE_BYTES = 300_000;
 
-/** How long a save may take in spite of what is planted. */
+/** The time limit of a save. */
 const LIMIT_MS = 10_000;
 
-/** A directory that others can write to, removed with the block, and a file of theirs. */
+/** A directory that other users can write to, removed with the block, and a file of another user. */
 class Setting implements AsyncDisposable {
   readonly directory = Deno.makeTempDirSync();
   readonly path = `${this.directory}/final.tar.gz`;
@@ -76,7 +76,7 @@ async function run(...command: string[]): Promise<void> {
   if (!success) throw new Error(new TextDecoder().decode(stderr));
 }
 
-/** What may be planted at the name of a file of the state. */
+/** Entries that another user can plant at the name of a state file. */
 const plants: Record<string, (setting: Setting, path: string) => Promise<void>> = {
   "a symbolic link": ({ victim }, path) => run("ln", "-s", victim, path),
   "a dangling link": ({ victim }, path) => run("ln", "-s", `${victim}.missing`, path),
@@ -111,8 +111,8 @@ for (const what of ["a symbolic link", "a dangling link", "a FIFO", "a directory
   });
 }
 
-/** Parts with a valid record that another user may have written, or can write to. */
-const forged: Record<string, (setting: Setting, part: string) => Promise<void>> = {
+/** Parts with a valid record that another user can have written, or can write to. */
+const forgedParts: Record<string, (setting: Setting, part: string) => Promise<void>> = {
   "has a second name": ({ directory }, part) => run("ln", part, `${directory}/second`),
   "others can write to": (_setting, part) => run("chmod", "0602", part),
   "its group can write to": (_setting, part) => run("chmod", "0620", part),
@@ -121,7 +121,7 @@ const forged: Record<string, (setting: Setting, part: string) => Promise<void>> 
     await run("ln", "-s", `${part}.real`, part);
   },
 };
-for (const [what, forge] of Object.entries(forged)) {
+for (const [what, forge] of Object.entries(forgedParts)) {
   Deno.test(`saveArchive$ does not resume a part that ${what}`, async () => {
     await using setting = new Setting();
     const state = plantState(setting.path, {
@@ -134,7 +134,7 @@ for (const [what, forge] of Object.entries(forged)) {
   });
 }
 
-Deno.test("saveArchive$ does not take state from a directory that others can write to", async () => {
+Deno.test("saveArchive$ does not use state from a directory that others can write to", async () => {
   await using setting = new Setting();
   const state = plantState(setting.path, {
     part: new Uint8Array(100_000).fill(7),
@@ -157,7 +157,7 @@ Deno.test("saveArchive$ keeps files of a user that have the names of version 0.1
 });
 
 /** State directories that cannot be trusted. */
-const untrusted: Record<string, readonly [(root: string) => Promise<void>, RegExp]> = {
+const untrustedRoots: Record<string, readonly [(root: string) => Promise<void>, RegExp]> = {
   "is a link": [async (root) => {
     await run("mkdir", `${root}.real`);
     await run("ln", "-s", `${root}.real`, root);
@@ -177,7 +177,7 @@ const untrusted: Record<string, readonly [(root: string) => Promise<void>, RegEx
     /can be written to by other users/,
   ],
 };
-for (const [what, [plant, message]] of Object.entries(untrusted)) {
+for (const [what, [plant, message]] of Object.entries(untrustedRoots)) {
   Deno.test(`saveArchive$ and extractArchive$ fail where .hpcai-rx ${what}`, async () => {
     await using setting = new Setting();
     await plant(stateRoot(setting.path));
@@ -219,7 +219,7 @@ Deno.test({
 
 const BIND = "import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])";
 
-/** What is not a file, and so is not replaced. */
+/** Targets that are not files, so that a save does not replace them. */
 const targets: Record<string, readonly [(setting: Setting) => Promise<void>, RegExp]> = {
   "a symbolic link to a file": [
     ({ victim, path }) => run("ln", "-s", victim, path),
@@ -237,7 +237,7 @@ const targets: Record<string, readonly [(setting: Setting) => Promise<void>, Reg
 };
 for (const [what, [plant, message]] of Object.entries(targets)) {
   for (const overwrite of [false, true]) {
-    Deno.test(`saveArchive$ does not replace ${what}, overwrite ${overwrite}`, async () => {
+    Deno.test(`saveArchive$ with overwrite: ${overwrite} does not replace ${what}`, async () => {
       await using setting = new Setting();
       await plant(setting);
       const before = await Deno.lstat(setting.path);

@@ -13,6 +13,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { firstValueFrom, lastValueFrom, skipWhile, takeWhile, tap, toArray } from "rxjs";
 import { InvalidArchiveError } from "../../src/errors.ts";
 import { serve } from "../integration/loopback_server.ts";
+import { sha256 } from "../sha256.ts";
 import { lockOf, plantState, stateFiles, stateOf, whenReleased } from "./path_state.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
@@ -52,10 +53,10 @@ class Setting implements AsyncDisposable {
         takeWhile(({ loaded }) => loaded < ARCHIVE_BYTES / 2),
       ),
     );
-    await this.isReleased();
+    await this.whenReleased();
   }
 
-  async isReleased(): Promise<void> {
+  async whenReleased(): Promise<void> {
     await whenReleased(this.path);
   }
 
@@ -189,7 +190,7 @@ Deno.test("saveArchive$ resumes from any recorded length", async () => {
 });
 
 for (const surplus of [500_000, 5_000_000]) {
-  Deno.test(`saveArchive$ does not trust ${surplus} bytes after the synced ones`, async () => {
+  Deno.test(`saveArchive$ discards ${surplus} bytes after the synced ones`, async () => {
     await using setting = new Setting();
     const bytes = new Uint8Array(1_000_000 + surplus).fill(7);
     bytes.set(setting.archive.subarray(0, 1_000_000));
@@ -200,7 +201,7 @@ for (const surplus of [500_000, 5_000_000]) {
 }
 
 /** Records that do not identify the part beside them. */
-const useless: Record<string, (setting: Setting) => unknown> = {
+const invalidRecords: Record<string, (setting: Setting) => unknown> = {
   "no record": () => null,
   "half a record": () => '{"trainingRunId": "eb7',
   "the record of another checkpoint": (setting) => ({
@@ -216,7 +217,7 @@ const useless: Record<string, (setting: Setting) => unknown> = {
   "the record of more bytes than the part has": (setting) => setting.recordOf(500_001),
   "a record of nothing synced": (setting) => setting.recordOf(0),
 };
-for (const [what, recordOf] of Object.entries(useless)) {
+for (const [what, recordOf] of Object.entries(invalidRecords)) {
   Deno.test(`saveArchive$ drops a part with ${what}`, async () => {
     await using setting = new Setting();
     setting.plantPart(new Uint8Array(500_000), recordOf(setting));
@@ -262,9 +263,9 @@ Deno.test("saveArchive$ restarts an archive that changes during the transfer, wi
 Deno.test("saveArchive$ from a server without a strong entity tag leaves neither record nor part", async () => {
   await using setting = new Setting();
   const bytes = setting.archive;
-  let isWhole = false;
+  let isComplete = false;
   const fetch = () => {
-    const body = isWhole ? bytes : bytes.subarray(0, 2_000_000);
+    const body = isComplete ? bytes : bytes.subarray(0, 2_000_000);
     const headers = { "Content-Length": String(bytes.byteLength), "ETag": 'W/"1"' };
     return Promise.resolve(new Response(body, { headers }));
   };
@@ -272,7 +273,7 @@ Deno.test("saveArchive$ from a server without a strong entity tag leaves neither
   const save = () => lastValueFrom(saveArchive$(client, CHECKPOINT, setting.path));
   await assertRejects(save, HpcaiError);
   assertEquals(setting.files(), []);
-  isWhole = true;
+  isComplete = true;
   await save();
   setting.assertIsSaved();
   assertEquals(setting.files(), ["final.tar.gz"]);
@@ -377,13 +378,25 @@ Deno.test("saveArchive$ rejects a directory at the path, with and without overwr
   }
 });
 
-for (const path of ["", "checkpoints/", 7, undefined]) {
+for (const path of ["", "checkpoints/", "a\0b", 7, undefined]) {
   Deno.test(`saveArchive$ rejects the path ${JSON.stringify(path)}`, async () => {
     await using setting = new Setting();
     const { client } = setting;
     // @ts-expect-error: a caller without types
     const save = () => lastValueFrom(saveArchive$(client, CHECKPOINT, path));
     assertEquals((await assertRejects(save, InvalidArgumentError)).argument, "path");
+  });
+}
+
+for (const name of ["overwrite", "sha256", "verify"]) {
+  Deno.test(`saveArchive$ rejects the option ${name} where it is no boolean, before any request`, async () => {
+    await using setting = new Setting();
+    const { client, directory, fake } = setting;
+    // A text such as "false" would be true.
+    const options = { [name]: "false" };
+    const save = () => lastValueFrom(saveArchive$(client, CHECKPOINT, `${directory}/a`, options));
+    assertEquals((await assertRejects(save, InvalidArgumentError)).argument, name);
+    assertEquals([setting.files(), fake.requests.length], [[], 0]);
   });
 }
 
@@ -411,16 +424,16 @@ Deno.test("saveArchive$ with verify saves a valid archive, and verifies it again
   setting.assertIsSaved();
 });
 
-/** Archives that are damaged on the server. */
-const damaged: Record<string, (archive: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>> = {
+/** Kinds of damage to an archive on the server. */
+const damages: Record<string, (archive: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>> = {
   "a wrong checksum": (archive) => archive.with(-8, (archive.at(-8) ?? 0) ^ 1),
   "no end": (archive) => archive.subarray(0, 1_000_000),
-  "nothing in it": () => new Uint8Array(1024),
-  "a page instead": () => new TextEncoder().encode("<html>".repeat(1000)),
+  "no entries": () => new Uint8Array(1024),
+  "the bytes of a page": () => new TextEncoder().encode("<html>".repeat(1000)),
   "an empty gzip": () =>
     Uint8Array.from(atob("H4sIAAAAAAAAAwMAAAAAAAAAAAA="), (c) => c.charCodeAt(0)),
 };
-for (const [what, damage] of Object.entries(damaged)) {
+for (const [what, damage] of Object.entries(damages)) {
   Deno.test(`saveArchive$ with verify rejects an archive with ${what} and leaves no file`, async () => {
     await using setting = new Setting();
     const body = damage(setting.archive);
@@ -432,21 +445,6 @@ for (const [what, damage] of Object.entries(damaged)) {
     assertEquals(setting.files(), []);
   });
 }
-
-Deno.test("saveArchive$ fails while another save to the path is in progress, which completes", async () => {
-  await using setting = new Setting();
-  const save$ = saveArchive$(setting.client, CHECKPOINT, setting.path);
-  setting.fake.faults.add({ type: "delay", ms: 1_500 });
-  const first = lastValueFrom(save$);
-  while (setting.files().length === 0) await delay(5);
-  const error = await assertRejects(() => lastValueFrom(save$), HpcaiError);
-  assertMatch(
-    error.message,
-    /^Cannot write .*: another save or extraction of this process is in progress/,
-  );
-  await first;
-  setting.assertIsSaved();
-});
 
 Deno.test("saveArchive$ takes over the lock of a killed process", async () => {
   await using setting = new Setting();
@@ -479,11 +477,11 @@ Deno.test("saveArchive$ that is unsubscribed at once leaves nothing", async () =
 Deno.test("saveArchive$ writes neither the key nor a signed URL to a file", async () => {
   await using setting = new Setting({ archiveResponse: "redirect" });
   await setting.saveSome();
-  const seen = [Deno.readTextFileSync(`${stateOf(setting.path)}/part.json`)];
+  const records = [Deno.readTextFileSync(`${stateOf(setting.path)}/part.json`)];
   await setting.save();
-  seen.push(Deno.readTextFileSync(`${stateOf(setting.path)}/file.json`));
-  assertEquals(seen.length, 2);
-  for (const text of seen) {
+  records.push(Deno.readTextFileSync(`${stateOf(setting.path)}/file.json`));
+  assertEquals(records.length, 2);
+  for (const text of records) {
     assert(!text.includes(setting.fake.apiKey) && !text.includes("//"), text);
   }
 });
@@ -497,7 +495,7 @@ Deno.test("saveArchive$ emits `preparing` while the server builds the archive", 
     ),
   );
   assertEquals(first.type, "preparing");
-  await setting.isReleased();
+  await setting.whenReleased();
 });
 
 /** Saves in another process, with arguments for Deno, or in a program that limits it. */
@@ -522,7 +520,6 @@ import os, resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (2**20 + 7, 2**20 + 7))
 os.execvp(sys.argv[1], sys.argv[1:])
 `;
-import { sha256 } from "../sha256.ts";
 
 Deno.test("saveArchive$ reports a file size limit, and a later save resumes from what was written", async () => {
   await using setting = new Setting();

@@ -6,21 +6,21 @@ import { Buffer } from "node:buffer";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { lastValueFrom, toArray } from "rxjs";
 import { tarHeader } from "../../src/testing/tar_header.ts";
-import { stateFiles } from "./path_state.ts";
 import { sha256 } from "../sha256.ts";
+import { stateFiles } from "./path_state.ts";
 
 const CHECKPOINT = "hpcai://eb78693b-380d-40f8-a709-ffe0da185718/weights/step_0010";
 
-const PACKED = new FakeHpcai({ archiveBytes: 300_000 })
+const TAR_GZ = new FakeHpcai({ archiveBytes: 300_000 })
   .archive("eb78693b-380d-40f8-a709-ffe0da185718", "step_0010").slice();
-const TAR = Uint8Array.from(gunzipSync(PACKED));
+const TAR = Uint8Array.from(gunzipSync(TAR_GZ));
 const ETAG = '"strong"';
 
 /** A directory that is removed with the block, and a server with one archive. */
 class Setting implements AsyncDisposable {
   readonly directory = Deno.makeTempDirSync();
   readonly ranges: (string | null)[] = [];
-  /** After how many bytes the connection is lost. */
+  /** The number of bytes after which the connection is lost. */
   cutAt = Infinity;
 
   async save(
@@ -74,10 +74,10 @@ for (
   const [what, body, name, format] of [
     ["a tar", TAR, "final.tar.gz", "tar.gz"],
     ["a tar", TAR, "FINAL.TGZ", "tar.gz"],
-    ["a .tar.gz", PACKED, "final.tar", "tar"],
-    ["a .tar.gz", PACKED, "final.tar.gz", "tar.gz"],
+    ["a .tar.gz", TAR_GZ, "final.tar", "tar"],
+    ["a .tar.gz", TAR_GZ, "final.tar.gz", "tar.gz"],
     ["a tar", TAR, "final.tar", "tar"],
-    ["a .tar.gz", PACKED, "final.bin", "tar.gz"],
+    ["a .tar.gz", TAR_GZ, "final.bin", "tar.gz"],
     ["a tar", TAR, "final", "tar"],
   ] as const
 ) {
@@ -131,9 +131,9 @@ Deno.test("saveArchive$ decompresses all members of a gzip file", async () => {
 });
 
 for (const verify of [false, true]) {
-  Deno.test(`saveArchive$ leaves no .tar that it cannot decompress, verify ${verify}`, async () => {
+  Deno.test(`saveArchive$ with verify: ${verify} leaves no .tar that it cannot decompress`, async () => {
     await using setting = new Setting();
-    const cut = PACKED.slice(0, 200_000);
+    const cut = TAR_GZ.slice(0, 200_000);
     await assertRejects(() => setting.save(cut, "final.tar", { verify }), InvalidArchiveError);
     assertEquals([...Deno.readDirSync(setting.directory)], []);
   });
@@ -151,7 +151,7 @@ Deno.test("saveArchive$ does not decompress a bomb to a .tar, and leaves nothing
   assertEquals(await Array.fromAsync(Deno.readDir(setting.directory)), []);
 });
 
-Deno.test("saveArchive$ reports the format of bytes that are no archive as unknown", async () => {
+Deno.test("saveArchive$ reports the format of bytes that are not an archive as unknown", async () => {
   await using setting = new Setting();
   const complete = await setting.save(new Uint8Array(5000).fill(1), "final.tar.gz");
   const expected: ArchiveFormat = "unknown";

@@ -3,9 +3,9 @@ import { FakeHpcai } from "@hpcai/rx/testing";
 import { setTimeout as delay } from "node:timers/promises";
 import { seededRandom } from "../../src/testing/seeded_random.ts";
 import { serve } from "../integration/loopback_server.ts";
+import { sha256 } from "../sha256.ts";
 import { expireLock, stateFiles, stateOf } from "./path_state.ts";
 import type { SaverOptions } from "./saver.ts";
-import { sha256 } from "../sha256.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const ARCHIVE_BYTES = 64 * 2 ** 20;
@@ -81,7 +81,7 @@ Deno.test(`saveArchive$ completes a file whose saver is killed ${KILLS} times`, 
     const names = await Array.fromAsync(Deno.readDir(directory), ({ name }) => name);
     assertEquals(names.sort(), [".hpcai-rx", "final.tar.gz"]);
     assertEquals(stateFiles(path), ["file.json"]);
-    // Otherwise the test shows nothing: most have to be killed during the transfer.
+    // Most savers have to be killed during the transfer.
     assert(new Set(lengths).size > 5);
   } finally {
     await Deno.remove(directory, { recursive: true });

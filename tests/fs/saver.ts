@@ -7,7 +7,7 @@ import process from "node:process";
 import { lastValueFrom } from "rxjs";
 import { extractArchive$, saveArchive$ } from "@hpcai/rx/fs";
 
-/** What to save, and where. */
+/** The options of a saver. */
 export interface SaverOptions {
   readonly apiKey: string;
   readonly baseUrl: string;

@@ -60,8 +60,8 @@ static int step(const char *call, const char *path) {
   const char *at = getenv("STEPS_AT");
   const char *what = getenv("STEPS_DO");
   if (!at || !what) return 0;
-  int is_it = number == atoi(at) || (getenv("STEPS_REPEAT") && number > atoi(at));
-  if (!is_it) return 0;
+  int is_selected = number == atoi(at) || (getenv("STEPS_REPEAT") && number > atoi(at));
+  if (!is_selected) return 0;
   if (!strcmp(what, "kill")) kill(getpid(), SIGKILL);
   if (!strcmp(what, "stop")) return kill(getpid(), SIGSTOP), 0;
   return atoi(what);
@@ -149,8 +149,8 @@ static int is_part(int fd) {
   return length > 5 && !memcmp(path + length - 5, "/part", 5);
 }
 
-/* A sync that fails loses what was written since the one before, and the next one reports success. */
-static int synced_or_lost(int fd, int error) {
+/* A sync that fails loses the bytes written since the sync before, and the next sync succeeds. */
+static int apply_sync(int fd, int error) {
   struct stat status;
   if (!is_part(fd) || fstat(fd, &status)) return error;
   ssize_t (*real_pwrite)(int, const void *, size_t, off_t) = dlsym(RTLD_NEXT, "pwrite");
@@ -162,12 +162,12 @@ static int synced_or_lost(int fd, int error) {
 }
 
 int fsync(int fd) {
-  FAIL_IF(synced_or_lost(fd, step_fd("fsync", fd)));
+  FAIL_IF(apply_sync(fd, step_fd("fsync", fd)));
   return REAL(fsync)(fd);
 }
 
 int fdatasync(int fd) {
-  FAIL_IF(synced_or_lost(fd, step_fd("fdatasync", fd)));
+  FAIL_IF(apply_sync(fd, step_fd("fdatasync", fd)));
   return REAL(fdatasync)(fd);
 }
 

@@ -5,8 +5,8 @@ import type { SaverOptions } from "./saver.ts";
 /** The runtimes of the saver. */
 export const RUNTIMES = ["deno", "node"] as const;
 
-/** Why the steps of a process cannot be counted here, or `undefined` where they can. */
-export function unsupported(): string | undefined {
+/** The reason why the steps of a process cannot be counted here, or `undefined`. */
+export function unsupportedReason(): string | undefined {
   if (Deno.build.os !== "linux") return "needs Linux";
   const { success } = new Deno.Command("bash", { args: ["-c", "command -v gcc"] }).outputSync();
   return success ? undefined : "needs gcc";
@@ -18,7 +18,7 @@ export interface StepAction {
   readonly at: number;
   /** What happens right before the step; a number is the errno with which it fails. */
   readonly do: "kill" | "stop" | number;
-  /** Which calls count; default all that change files. */
+  /** The calls that count. Default: all that change files. */
   readonly calls?: string;
   /** Whether the steps after it fail too. */
   readonly isRepeated?: boolean;
@@ -35,7 +35,7 @@ export interface SaverOutcome {
 /** A running saver. */
 export interface RunningSaver {
   /** Resolves once it is stopped, or has ended. */
-  stopped(): Promise<void>;
+  whenStopped(): Promise<void>;
   /** Continues it. */
   continue(): void;
   readonly outcome: Promise<SaverOutcome>;
@@ -119,7 +119,7 @@ export class StepRunner {
         return [];
       }
     };
-    const stopped = async () => {
+    const whenStopped = async () => {
       while (this.#running.has(child) && steps().length < (action?.at ?? Infinity)) await delay(5);
       // The line comes right before the signal.
       await delay(20);
@@ -127,7 +127,7 @@ export class StepRunner {
     const continueSaver = () => {
       if (this.#running.has(child)) child.kill("SIGCONT");
     };
-    return { stopped, continue: continueSaver, outcome, steps };
+    return { whenStopped, continue: continueSaver, outcome, steps };
   }
 
   /** Kills the savers that a failed test leaves. */

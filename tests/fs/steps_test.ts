@@ -5,10 +5,16 @@ import { FakeHpcai } from "@hpcai/rx/testing";
 import { setTimeout as delay } from "node:timers/promises";
 import { lastValueFrom } from "rxjs";
 import { serve } from "../integration/loopback_server.ts";
-import { expireLock, lockOf, stateFiles, stateOf, stateRoot } from "./path_state.ts";
-import { type RunningSaver, RUNTIMES, type StepAction, StepRunner, unsupported } from "./steps.ts";
 import { namesIn } from "../temporary_directory.ts";
 import { sha256 } from "../sha256.ts";
+import { expireLock, lockOf, stateFiles, stateOf, stateRoot } from "./path_state.ts";
+import {
+  type RunningSaver,
+  RUNTIMES,
+  type StepAction,
+  StepRunner,
+  unsupportedReason,
+} from "./steps.ts";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const CHECKPOINT = { trainingRunId: RUN, checkpointId: "step_0010" };
@@ -29,7 +35,7 @@ class Setting implements AsyncDisposable {
   readonly root = Deno.makeTempDirSync();
   readonly runner = new StepRunner(this.root);
   readonly fakes = [1, 2].map((seed) => new FakeHpcai({ seed, archiveBytes: ARCHIVE_BYTES }));
-  /** The keys that get the second one; a key is the path of a save. */
+  /** The keys that get the second archive; a key is the path of a save. */
   readonly changed = new Set<string>();
   /** How long each third of an archive takes, in milliseconds. */
   chunkDelayMs = 0;
@@ -151,7 +157,7 @@ function assertNothingElse(path: string): void {
   assertEquals(stateFiles(path), ["file.json"]);
 }
 
-const reason = unsupported();
+const reason = unsupportedReason();
 
 function test(name: string, run: (setting: Setting) => Promise<void>): void {
   Deno.test({
@@ -167,7 +173,7 @@ function test(name: string, run: (setting: Setting) => Promise<void>): void {
 
 for (const runtime of RUNTIMES) {
   for (const name of ["final.tar.gz", "final.tar"]) {
-    test(`saveArchive$ (${runtime}) killed before any step of saving ${name} is completed by the next`, async (setting) => {
+    test(`saveArchive$ (${runtime}) killed before any step of saving ${name} is completed by the next save`, async (setting) => {
       const sha256 = name === "final.tar" ? undefined : setting.sha256();
       const steps = await setting.forEachStep(async (directory, at) => {
         const path = `${directory}/${name}`;
@@ -185,12 +191,12 @@ for (const runtime of RUNTIMES) {
     });
   }
 
-  test(`saveArchive$ (${runtime}) stopped past its lease before any step keeps the file of the next`, async (setting) => {
+  test(`saveArchive$ (${runtime}) stopped past its lease before any step keeps the file of the next save`, async (setting) => {
     const sha256 = setting.sha256();
     const steps = await setting.forEachStep(async (directory, at) => {
       const path = `${directory}/final.tar.gz`;
       const saver = setting.start(runtime, path, {}, { at, do: "stop" });
-      await saver.stopped();
+      await saver.whenStopped();
       const early = sha256Of(path);
       const hadLock = saver.steps().slice(0, at - 1).some((step) => step.endsWith(".lock"));
       const wasStopped = saver.steps().length >= at;
@@ -201,7 +207,7 @@ for (const runtime of RUNTIMES) {
       const { code, stdout, stderr } = await saver.outcome;
       if (code === 0) assertEquals(JSON.parse(stdout).sha256, sha256);
       else assertMatch(stderr, /HpcaiError: Cannot write .*: another process has taken over/);
-      // It may only succeed if it had named the file, or had not had the lock before.
+      // It can succeed only if it had named the file, or did not have the lock before.
       assert(code === 1 || early !== undefined || !hadLock);
       const after = Deno.statSync(path);
       assertEquals([after.ino, after.mtime], [before.ino, before.mtime]);
@@ -213,16 +219,16 @@ for (const runtime of RUNTIMES) {
     assert(steps > 20);
   });
 
-  test(`saveArchive$ (${runtime}) stopped past its lease before any step destroys no newer archive`, async (setting) => {
+  test(`saveArchive$ (${runtime}) stopped past its lease before any step keeps a newer archive`, async (setting) => {
     const [older, newer] = [setting.sha256(0), setting.sha256(1)];
     const steps = await setting.forEachStep(async (directory, at) => {
       const path = `${directory}/final.tar.gz`;
       Deno.writeTextFileSync(path, "old");
       const saver = setting.start(runtime, path, { overwrite: true }, { at, do: "stop" });
-      await saver.stopped();
+      await saver.whenStopped();
       const wasStopped = saver.steps().length >= at;
       const hadName = sha256Of(path) === older;
-      // Requests that the stopped one has not sent yet get the newer archive, too.
+      // Later requests of the stopped saver get the newer archive, too.
       setting.changed.add(path);
       const complete = await setting.save(path, true);
       assert(complete.type === "complete" && complete.sha256 === newer);
@@ -239,7 +245,7 @@ for (const runtime of RUNTIMES) {
     assert(steps > 20);
   });
 
-  test(`saveArchive$ (${runtime}) fails when any sync fails, and does not trust unsynced bytes`, async (setting) => {
+  test(`saveArchive$ (${runtime}) fails when any sync fails, and the next save discards unsynced bytes`, async (setting) => {
     setting.chunkDelayMs = 300;
     const steps = await setting.forEachStep(async (directory, at) => {
       const path = `${directory}/final.tar.gz`;
@@ -255,7 +261,7 @@ for (const runtime of RUNTIMES) {
     assert(steps >= 5);
   });
 
-  test(`saveArchive$ (${runtime}) reports an exceeded quota, and what to do about it`, async (setting) => {
+  test(`saveArchive$ (${runtime}) reports an exceeded quota with advice`, async (setting) => {
     const action = { at: 1, do: EDQUOT, calls: "write", isRepeated: true };
     const path = `${setting.root}/final.tar.gz`;
     const { code, stderr } = await setting.start(runtime, path, {}, action).outcome;
@@ -263,7 +269,7 @@ for (const runtime of RUNTIMES) {
     assertMatch(stderr, /Cannot save .*: the disk quota is exceeded \(EDQUOT\)\. Free disk space/);
   });
 
-  test(`saveArchive$ (${runtime}) fails on a disk that is full at any write, and the next one saves`, async (setting) => {
+  test(`saveArchive$ (${runtime}) fails on a disk that is full at any write, and the next save completes`, async (setting) => {
     const steps = await setting.forEachStep(async (directory, at) => {
       const path = `${directory}/final.tar.gz`;
       const action = { at, do: ENOSPC, calls: "open,mkdir,write", isRepeated: true };
@@ -297,7 +303,7 @@ const NAMES = [
   "tokenizer_config.json",
 ];
 
-test("extractArchive$ (deno) killed before any step leaves nothing after the next", async (setting) => {
+test("extractArchive$ (deno) killed before any step leaves nothing after the next extraction", async (setting) => {
   const steps = await setting.forEachStep(async (parent, at) => {
     const directory = oldDirectory(parent);
     const options = { overwrite: true, isExtracted: true };
@@ -310,7 +316,7 @@ test("extractArchive$ (deno) killed before any step leaves nothing after the nex
   assert(steps > 30);
 });
 
-test("saveArchive$ removes what an extraction left that was killed before any step", async (setting) => {
+test("saveArchive$ removes the files of an extraction that was killed before any step", async (setting) => {
   const steps = await setting.forEachStep(async (parent, at) => {
     const directory = oldDirectory(parent);
     const options = { overwrite: true, isExtracted: true };
@@ -328,12 +334,12 @@ test("saveArchive$ removes what an extraction left that was killed before any st
   assert(steps > 30);
 });
 
-test("extractArchive$ (node) stopped past its lease before any step destroys nothing newer", async (setting) => {
+test("extractArchive$ (node) stopped past its lease before any step keeps a newer directory", async (setting) => {
   const steps = await setting.forEachStep(async (parent, at) => {
     const directory = oldDirectory(parent);
     const options = { overwrite: true, isExtracted: true };
     const saver = setting.start("node", directory, options, { at, do: "stop" });
-    await saver.stopped();
+    await saver.whenStopped();
     const wasStopped = saver.steps().length >= at;
     await setting.extract(directory);
     const { ino } = Deno.statSync(directory);

@@ -26,10 +26,10 @@ const CHECKPOINT = `hpcai://${RUN}/weights/step_0010`;
 function serveFake(options: FakeHpcaiOptions = {}, chunkMs = 0) {
   const fake = new FakeHpcai(options);
   let inFlight = 0;
-  const most = { inFlight: 0 };
+  const maximum = { inFlight: 0 };
   const server = serve(async (request) => {
-    most.inFlight = Math.max(most.inFlight, ++inFlight);
-    // So that concurrent requests are counted together.
+    maximum.inFlight = Math.max(maximum.inFlight, ++inFlight);
+    // Concurrent requests are counted before the first of them ends.
     await delay(1);
     const { body, status, headers } = await fake.handler(request);
     const end = () => void inFlight--;
@@ -48,7 +48,7 @@ function serveFake(options: FakeHpcaiOptions = {}, chunkMs = 0) {
   });
   const clientOf = (options: RestClientOptions = {}) =>
     new RestClient({ apiKey: fake.apiKey, baseUrl: server.url, retry: false, ...options });
-  return { fake, most, clientOf, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+  return { fake, maximum, clientOf, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
 for (
@@ -62,7 +62,7 @@ for (
       count(),
     );
     assertEquals(await firstValueFrom(listings$), 1000);
-    assertEquals(server.most.inFlight, limit);
+    assertEquals(server.maximum.inFlight, limit);
   });
 }
 
@@ -89,14 +89,14 @@ for (
         count(),
       );
       assertEquals(await firstValueFrom(done$), 50);
-      assertEquals(server.most.inFlight, 3);
+      assertEquals(server.maximum.inFlight, 3);
     } finally {
       await Deno.remove(directory, { recursive: true });
     }
   });
 }
 
-Deno.test("downloads without a reader do not delay a listing", async () => {
+Deno.test("download$ without a reader does not delay a listing", async () => {
   await using server = serveFake({ archiveBytes: 4_000_000 });
   const client = server.clientOf({ maxConcurrentRequests: 2 });
   const begun = lastValueFrom(
@@ -111,7 +111,7 @@ Deno.test("downloads without a reader do not delay a listing", async () => {
   for (const download of paused) download.unsubscribe();
 });
 
-Deno.test("maxConcurrentRequests: 1 lets the API be called while an archive is read", async () => {
+Deno.test("maxConcurrentRequests: 1 permits a call while an archive is read", async () => {
   await using server = serveFake();
   const client = server.clientOf({ maxConcurrentRequests: 1 });
   const runs$ = client.archiveEntries$(CHECKPOINT).pipe(
@@ -126,7 +126,7 @@ Deno.test("maxConcurrentRequests: 1 lets the API be called while an archive is r
   assertEquals(await firstValueFrom(runs$), 5);
 });
 
-Deno.test("every transfer of an archive uses one slot and frees it", async () => {
+Deno.test("maxConcurrentRequests: 1 completes each kind of transfer, which frees its slot", async () => {
   await using server = serveFake();
   const client = server.clientOf({ maxConcurrentRequests: 1 });
   const directory = await Deno.makeTempDir();

@@ -13,13 +13,13 @@ import { responseText, serveRaw } from "./raw_responses.ts";
 const MIB = 2 ** 20;
 const JSON_TYPE = { "Content-Type": "application/json" };
 
-/** The outcome of a listing with a response. */
+/** The error of a listing. */
 async function failureOf(baseUrl: string, options: RestClientOptions = {}): Promise<unknown> {
   const client = new RestClient({ apiKey: "key-7d1f", baseUrl, ...options });
   return await assertRejects(() => firstValueFrom(client.listCheckpoints$("run")));
 }
 
-/** An empty listing with white space up to so many bytes. */
+/** An empty listing, padded with white space to a length. */
 const listing = (bytes: number) => '{"checkpoints":[]}'.padEnd(bytes);
 
 Deno.test("maxJsonBytes cancels a JSON response that never ends, which is not retried", async () => {
@@ -41,14 +41,14 @@ Deno.test("maxJsonBytes cancels a JSON response that never ends, which is not re
 Deno.test("maxJsonBytes counts the decompressed bytes of a gzipped response", async () => {
   // 32 MiB of blanks are 32 KiB on the wire.
   const bomb = new Blob([listing(32 * MIB)]).stream().pipeThrough(new CompressionStream("gzip"));
-  const packed = await new Response(bomb).bytes();
-  assert(packed.length < 100_000);
+  const compressed = await new Response(bomb).bytes();
+  assert(compressed.length < 100_000);
   const headers = { ...JSON_TYPE, "Content-Encoding": "gzip" };
-  await using server = serve(() => new Response(packed, { headers }));
+  await using server = serve(() => new Response(compressed, { headers }));
   assertInstanceOf(await failureOf(server.url, { maxJsonBytes: MIB }), LimitExceededError);
 });
 
-Deno.test("maxJsonBytes allows a JSON response of exactly that size, and none that is a byte larger", async () => {
+Deno.test("maxJsonBytes allows a JSON response of exactly that size, and rejects one that is a byte larger", async () => {
   await using server = serve(({ url }) =>
     new Response(listing(url.includes("large") ? 1001 : 1000), { headers: JSON_TYPE })
   );

@@ -65,7 +65,7 @@ export class ChunkedResponse {
     this.response = new Response(body, { headers });
   }
 
-  /** How many bytes the connection has taken. */
+  /** The number of bytes that the connection has read. */
   get sentBytes(): number {
     return this.#sentBytes;
   }

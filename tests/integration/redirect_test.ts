@@ -8,14 +8,15 @@ const apiKey = "key-7d1f";
 const callersHeaders = { "Authorization": "Bearer callers-token", "X-Team": "callers-team" };
 const archive = new TextEncoder().encode("the bytes of an archive");
 
-const found = (location: string, status = 302) =>
+const redirectTo = (location: string, status = 302) =>
   new Response(null, { status, headers: { Location: location } });
-const bytes = () => new Response(archive, { headers: { "Content-Type": "application/gzip" } });
+const archiveResponse = () =>
+  new Response(archive, { headers: { "Content-Type": "application/gzip" } });
 
-const client = (baseUrl: string) =>
+const clientOf = (baseUrl: string) =>
   new RestClient({ apiKey, baseUrl, headers: callersHeaders, retry: false });
 const download = (baseUrl: string) =>
-  firstValueFrom(client(baseUrl).downloadCheckpointArchive$("run", "final"));
+  firstValueFrom(clientOf(baseUrl).downloadCheckpointArchive$("run", "final"));
 
 /** The secrets among a request's headers. */
 function secretsOf(request: ReceivedRequest | undefined): string[] {
@@ -27,9 +28,11 @@ function secretsOf(request: ReceivedRequest | undefined): string[] {
 const ALL_SECRETS = ["authorization", "x-api-key", "x-team"];
 
 for (const status of [301, 302, 303, 307, 308]) {
-  Deno.test(`a ${status} to another host is followed without the key and the caller's headers`, async () => {
-    await using storage = serve(bytes);
-    await using api = serve(() => found(`${storage.otherUrl}/object?signature=s3cret`, status));
+  Deno.test(`downloadCheckpointArchive$ follows a ${status} to another host without the key and the caller's headers`, async () => {
+    await using storage = serve(archiveResponse);
+    await using api = serve(() =>
+      redirectTo(`${storage.otherUrl}/object?signature=s3cret`, status)
+    );
     assertEquals(await download(api.url), archive);
     assertEquals(secretsOf(api.requests[0]), ALL_SECRETS);
     assertEquals(storage.requests.length, 1);
@@ -38,90 +41,94 @@ for (const status of [301, 302, 303, 307, 308]) {
     assertEquals(storage.requests[0]?.headers.get("Accept"), "application/gzip");
   });
 
-  Deno.test(`a ${status} within the API's origin is followed with the key and the caller's headers`, async () => {
+  Deno.test(`downloadCheckpointArchive$ follows a ${status} within the API's origin with the key and the caller's headers`, async () => {
     await using api = serve(({ url }) =>
-      url.endsWith("/archive") ? found("../moved?to=here", status) : bytes()
+      url.endsWith("/archive") ? redirectTo("../moved?to=here", status) : archiveResponse()
     );
     assertEquals(await download(api.url), archive);
     assertEquals(api.requests.map(secretsOf), [ALL_SECRETS, ALL_SECRETS]);
   });
 }
 
-Deno.test("a redirect to another port is followed without the key", async () => {
-  await using storage = serve(bytes);
-  await using api = serve(() => found(`${storage.url}/object`));
+Deno.test("downloadCheckpointArchive$ follows a redirect to another port without the key", async () => {
+  await using storage = serve(archiveResponse);
+  await using api = serve(() => redirectTo(`${storage.url}/object`));
   assertEquals(await download(api.url), archive);
   assertEquals(secretsOf(storage.requests[0]), []);
 });
 
-Deno.test("a redirect to another name of the host is followed without the key", async () => {
+Deno.test("downloadCheckpointArchive$ follows a redirect to another name of the host without the key", async () => {
   await using api = serve(({ url }) =>
-    url.startsWith("http://localhost") ? bytes() : found(url.replace("127.0.0.1", "localhost"))
+    url.startsWith("http://localhost")
+      ? archiveResponse()
+      : redirectTo(url.replace("127.0.0.1", "localhost"))
   );
   assertEquals(await download(api.url), archive);
   assertEquals(api.requests.map(secretsOf), [ALL_SECRETS, []]);
 });
 
-Deno.test("a redirect back to the API's origin is followed without the key", async () => {
-  await using storage = serve(() => found(`${api.url}/public`));
+Deno.test("downloadCheckpointArchive$ follows a redirect back to the API's origin without the key", async () => {
+  await using storage = serve(() => redirectTo(`${api.url}/public`));
   await using api = serve(({ url }) =>
-    url.endsWith("/public") ? bytes() : found(`${storage.otherUrl}/detour`)
+    url.endsWith("/public") ? archiveResponse() : redirectTo(`${storage.otherUrl}/detour`)
   );
   assertEquals(await download(api.url), archive);
   assertEquals(api.requests.map(secretsOf), [ALL_SECRETS, []]);
   assertEquals(secretsOf(storage.requests[0]), []);
 });
 
-Deno.test("a URL in a JSON response is requested without the key and the caller's headers", async () => {
+Deno.test("downloadCheckpointArchive$ requests the URL of a JSON response without the key and the caller's headers", async () => {
   await using storage = serve(({ url }) =>
-    url.endsWith("/moved") ? bytes() : found(`${storage.otherUrl}/moved`)
+    url.endsWith("/moved") ? archiveResponse() : redirectTo(`${storage.otherUrl}/moved`)
   );
   await using api = serve(() => Response.json({ url: `${storage.otherUrl}/object` }));
   assertEquals(await download(api.url), archive);
   assertEquals(storage.requests.map(secretsOf), [[], []]);
 });
 
-Deno.test("a JSON operation follows a redirect to another origin without secrets", async () => {
+Deno.test("listCheckpoints$ follows a redirect to another origin without secrets", async () => {
   await using elsewhere = serve(() => Response.json({ checkpoints: [] }));
-  await using api = serve(() => found(`${elsewhere.otherUrl}/elsewhere`));
-  assertEquals(await firstValueFrom(client(api.url).listCheckpoints$("run")), { checkpoints: [] });
+  await using api = serve(() => redirectTo(`${elsewhere.otherUrl}/elsewhere`));
+  assertEquals(await firstValueFrom(clientOf(api.url).listCheckpoints$("run")), {
+    checkpoints: [],
+  });
   assertEquals(secretsOf(elsewhere.requests[0]), []);
 });
 
 Deno.test("deleteCheckpoint$ follows a 307 as a DELETE, and fails on a 303", async () => {
   await using api = serve(({ url }) =>
-    url.endsWith("/moved") ? new Response() : found("/moved", url.includes("/see") ? 303 : 307)
+    url.endsWith("/moved") ? new Response() : redirectTo("/moved", url.includes("/see") ? 303 : 307)
   );
-  await firstValueFrom(client(api.url).deleteCheckpoint$("run", "final"));
+  await firstValueFrom(clientOf(api.url).deleteCheckpoint$("run", "final"));
   await assertRejects(
-    () => firstValueFrom(client(api.url).deleteCheckpoint$("see", "final")),
+    () => firstValueFrom(clientOf(api.url).deleteCheckpoint$("see", "final")),
     ApiRedirectError,
   );
   assertEquals(api.requests.map(({ method }) => method), ["DELETE", "DELETE", "DELETE"]);
 });
 
-Deno.test("five redirects are followed", async () => {
-  await using api = serve(() => api.requests.length <= 5 ? found("/next") : bytes());
+Deno.test("downloadCheckpointArchive$ follows five redirects", async () => {
+  await using api = serve(() => api.requests.length <= 5 ? redirectTo("/next") : archiveResponse());
   assertEquals(await download(api.url), archive);
   assertEquals(api.requests.length, 6);
 });
 
-Deno.test("a sixth redirect is not followed, and nothing is retried", async () => {
-  await using api = serve(() => found("/next"));
-  const patient = new RestClient({ apiKey, baseUrl: api.url });
+Deno.test("downloadCheckpointArchive$ fails at a sixth redirect, without a retry", async () => {
+  await using api = serve(() => redirectTo("/next"));
+  const retryingClient = new RestClient({ apiKey, baseUrl: api.url });
   await assertRejects(
-    () => firstValueFrom(patient.downloadCheckpointArchive$("run", "final")),
+    () => firstValueFrom(retryingClient.downloadCheckpointArchive$("run", "final")),
     ApiRedirectError,
     "more than 5 times",
   );
   assertEquals(api.requests.length, 6);
 });
 
-Deno.test("a redirect from https: to http: is not followed, even on loopback", async () => {
+Deno.test("downloadCheckpointArchive$ does not follow a redirect from https: to http:, even on loopback", async () => {
   using fetch = stub(
     globalThis,
     "fetch",
-    () => Promise.resolve(found("http://localhost/object?signature=s3cret")),
+    () => Promise.resolve(redirectTo("http://localhost/object?signature=s3cret")),
   );
   const error = await assertRejects(
     () => download("https://127.0.0.1"),
@@ -132,28 +139,28 @@ Deno.test("a redirect from https: to http: is not followed, even on loopback", a
   assertEquals(fetch.calls.length, 1);
 });
 
-const refused: Record<string, [location: string, reason: string]> = {
-  "what is no URL": ["http://[", "no URL"],
+const invalidTargets: Record<string, [location: string, reason: string]> = {
+  "an invalid URL": ["http://[", "no URL"],
   "a URL with credentials": ["http://user:pass@127.0.0.1:1/object", "credentials"],
-  "http: to a host that is not loopback": ["http://storage.example/object", "clear text"],
-  "a file": ["file:///etc/passwd", "neither https: nor http:"],
-  "data": ["data:application/gzip;base64,H4sI", "neither https: nor http:"],
+  "an http: URL of a host that is not loopback": ["http://storage.example/object", "clear text"],
+  "a file: URL": ["file:///etc/passwd", "neither https: nor http:"],
+  "a data: URL": ["data:application/gzip;base64,H4sI", "neither https: nor http:"],
 };
-for (const [what, [location, reason]] of Object.entries(refused)) {
-  Deno.test(`a redirect to ${what} is not followed`, async () => {
-    await using api = serve(() => found(location));
+for (const [what, [location, reason]] of Object.entries(invalidTargets)) {
+  Deno.test(`downloadCheckpointArchive$ does not follow a redirect to ${what}`, async () => {
+    await using api = serve(() => redirectTo(location));
     const error = await assertRejects(() => download(api.url), ApiRedirectError, reason);
     assertEquals(error.requestUrl.startsWith(api.url), true);
     assert(!error.message.includes("pass@"));
   });
 
-  Deno.test(`a JSON response with the URL of ${what} is not followed`, async () => {
+  Deno.test(`downloadCheckpointArchive$ does not request ${what} from a JSON response`, async () => {
     await using api = serve(() => Response.json({ url: location }));
     await assertRejects(() => download(api.url), ApiRedirectError, reason);
   });
 }
 
-Deno.test("a redirect without Location is an error of its status", async () => {
+Deno.test("downloadCheckpointArchive$ fails with the status of a redirect without Location", async () => {
   await using api = serve(() => new Response(null, { status: 302 }));
   const error = await assertRejects(() => download(api.url));
   assertInstanceOf(error, ApiStatusError);

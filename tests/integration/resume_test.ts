@@ -288,7 +288,7 @@ for (const [condition, responders, ranges, streamRanges] of RESTARTED_TRANSFERS)
   });
 }
 
-Deno.test("download$ restarts an archive labelled with a content coding, which it cannot resume", async () => {
+Deno.test("download$ restarts an archive with a content coding, which it cannot resume", async () => {
   const headers = [ETAG, "Content-Encoding: gzip", `Content-Length: ${ARCHIVE.byteLength}`];
   await using server = await serveArchive(
     respondWith("200 OK", headers, ARCHIVE.slice(0, 500)),

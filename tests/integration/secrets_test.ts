@@ -9,8 +9,8 @@ const apiKey = "key/7d1f+9a0c=e5";
 const SIGNATURE = "s1gn4ture";
 const SIGNED = `/object.tar.gz?X-Amz-Expires=900&X-Amz-Signature=${SIGNATURE}`;
 
-/** Downloads through a signed URL, and returns all that can be seen of the failure. */
-async function shownFailure(storageUrl: string, archiveResponse: (location: string) => Response) {
+/** Downloads through a signed URL; returns all that a log can contain of the failure. */
+async function failureText(storageUrl: string, archiveResponse: (location: string) => Response) {
   await using api = serve(() => archiveResponse(`${storageUrl}${SIGNED}`));
   const client = new RestClient({
     apiKey,
@@ -28,10 +28,10 @@ async function shownFailure(storageUrl: string, archiveResponse: (location: stri
     events.map(loggedText).join("\n");
 }
 
-function assertShowsNoSecret(shown: string): void {
+function assertHasNoSecret(text: string): void {
   for (const secret of [apiKey, SIGNATURE]) {
-    const at = shown.indexOf(secret);
-    assertEquals(at < 0 ? "" : shown.slice(Math.max(0, at - 200), at + 50), "");
+    const at = text.indexOf(secret);
+    assertEquals(at < 0 ? "" : text.slice(Math.max(0, at - 200), at + 50), "");
   }
 }
 
@@ -42,7 +42,7 @@ const archiveResponses: Record<string, (location: string) => Response> = {
 
 /** Responses of storages, from the head of the request; each makes the download fail. */
 const failures: Record<string, RawResponder> = {
-  "whose storage refuses": async (connection) => {
+  "whose storage responds with 403": async (connection) => {
     await connection.write(responseText(["Content-Length: 0"], "", "403 Forbidden"));
     connection.end();
   },
@@ -71,20 +71,20 @@ const failures: Record<string, RawResponder> = {
     connection.end();
   },
   "whose storage resets the connection": (connection) => connection.reset(),
-  "whose storage speaks no HTTP": async (connection) => {
+  "whose storage does not send HTTP": async (connection) => {
     await connection.write(`nonsense ${SIGNED}\r\n\r\n`);
     connection.end();
   },
-  "whose storage breaks off within the archive": async (connection) => {
+  "whose storage ends the connection within the archive": async (connection) => {
     await connection.write(responseText(["Content-Length: 100"], "not a hundred bytes"));
     connection.end();
   },
-  "whose storage redirects to where it must not": async (connection) => {
+  "whose storage redirects to another host over http:": async (connection) => {
     const location = `Location: http://storage.example${SIGNED}`;
     await connection.write(responseText([location, "Content-Length: 0"], "", "302 Found"));
     connection.end();
   },
-  "whose storage redirects to what is no URL": async (connection) => {
+  "whose storage redirects to an invalid URL": async (connection) => {
     const location = `Location: http://[${SIGNED}`;
     await connection.write(responseText([location, "Content-Length: 0"], "", "302 Found"));
     connection.end();
@@ -99,26 +99,26 @@ const failures: Record<string, RawResponder> = {
 
 for (const [how, archiveResponse] of Object.entries(archiveResponses)) {
   for (const [what, failure] of Object.entries(failures)) {
-    Deno.test(`no secret is in the failure of ${how} ${what}`, async () => {
+    Deno.test(`download$ reports no secret in the failure of ${how} ${what}`, async () => {
       await using storage = await serveRaw(failure, failure);
-      assertShowsNoSecret(await shownFailure(storage.url, archiveResponse));
+      assertHasNoSecret(await failureText(storage.url, archiveResponse));
     });
   }
 
-  Deno.test(`no secret is in the failure of ${how} whose storage does not exist`, async () => {
+  Deno.test(`download$ reports no secret in the failure of ${how} whose storage does not exist`, async () => {
     const storage = await serveRaw();
     await storage[Symbol.asyncDispose]();
-    assertShowsNoSecret(await shownFailure(storage.url, archiveResponse));
+    assertHasNoSecret(await failureText(storage.url, archiveResponse));
   });
 }
 
-Deno.test("no secret is in the error of an invalid JSON response", async () => {
+Deno.test("download$ reports no secret in the error of an invalid JSON response", async () => {
   const wrong = (location: string) => Response.json({ URL: location, path: SIGNED, key: apiKey });
-  assertShowsNoSecret(await shownFailure("http://127.0.0.1:1", wrong));
+  assertHasNoSecret(await failureText("http://127.0.0.1:1", wrong));
 });
 
 const hex = (text: string) => [...text].map((c) => c.charCodeAt(0).toString(16));
-/** How what a server repeats can be written; tests/transport/redact_test.ts has more. */
+/** Encodings of a repeated secret; tests/transport/redact_test.ts has more. */
 const encodings: Record<string, (text: string) => string> = {
   "in lower-case percent-encoding": (text) =>
     encodeURIComponent(text).replace(/%../g, (escape) => escape.toLowerCase()),
@@ -133,7 +133,7 @@ const encodings: Record<string, (text: string) => string> = {
   "in Base64": btoa,
 };
 for (const [how, encode] of Object.entries(encodings)) {
-  Deno.test(`no secret is in the error of a storage that repeats key and signature ${how}`, async () => {
+  Deno.test(`download$ reports no secret in the error of a storage that repeats key and signature ${how}`, async () => {
     const body = `<p>No access with ${encode(apiKey)} and ${encode(SIGNATURE)}.</p>`;
     const failure: RawResponder = async (connection) => {
       await connection.write(
@@ -142,19 +142,19 @@ for (const [how, encode] of Object.entries(encodings)) {
       connection.end();
     };
     await using storage = await serveRaw(failure, failure);
-    const shown = await shownFailure(
+    const text = await failureText(
       storage.url,
       (location) => new Response(null, { status: 302, headers: { Location: location } }),
     );
-    assertShowsNoSecret(shown);
-    // In Base64, as in an `Authorization` header, only the key is looked for.
+    assertHasNoSecret(text);
+    // In Base64, as in an `Authorization` header, only the key is removed.
     for (const secret of how === "in Base64" ? [apiKey] : [apiKey, SIGNATURE]) {
       assert(
-        !shown.includes(encode(secret)) && !shown.includes(JSON.stringify(encode(secret))),
-        shown,
+        !text.includes(encode(secret)) && !text.includes(JSON.stringify(encode(secret))),
+        text,
       );
     }
-    assert(shown.includes("No access with [redacted]"), shown);
+    assert(text.includes("No access with [redacted]"), text);
   });
 }
 
@@ -164,8 +164,8 @@ const refusals: Record<string, string> = {
   "as a property's name": JSON.stringify({ message: "wrong", details: { [apiKey]: false } }),
 };
 for (const [how, body] of Object.entries(refusals)) {
-  Deno.test(`no secret is in the error of an API that repeats the key ${how}`, async () => {
+  Deno.test(`download$ reports no secret in the error of an API that repeats the key ${how}`, async () => {
     const refusal = () => new Response(body, { status: 401 });
-    assertShowsNoSecret(await shownFailure("http://127.0.0.1:1", refusal));
+    assertHasNoSecret(await failureText("http://127.0.0.1:1", refusal));
   });
 }

@@ -22,7 +22,7 @@ const POLLING_INTERVAL_MS = 20;
 /** Whether a program is installed. */
 export async function isInstalled(command: string): Promise<boolean> {
   try {
-    // Whether it knows this flag does not matter: it exists.
+    // The exit code does not matter, since a missing program cannot start.
     await new Deno.Command(command, { args: ["-v"], stdin: "null" }).output();
     return true;
   } catch (error) {
@@ -56,7 +56,7 @@ export async function startServerProcess(program: ServerProgram): Promise<Server
     await Deno.remove(directory, { recursive: true });
     return await log;
   };
-  if (!await acceptsConnections(port)) {
+  if (!await waitUntilListening(port)) {
     throw new Error(`${command} did not start within ${START_LIMIT_MS} ms: ${await stop()}`);
   }
   return {
@@ -66,7 +66,8 @@ export async function startServerProcess(program: ServerProgram): Promise<Server
   };
 }
 
-async function acceptsConnections(port: number): Promise<boolean> {
+/** Waits until a server listens on a port; resolves to `false` after the time limit. */
+async function waitUntilListening(port: number): Promise<boolean> {
   for (const endsAt = performance.now() + START_LIMIT_MS; performance.now() < endsAt;) {
     try {
       using _connection = await Deno.connect({ hostname: "127.0.0.1", port });

@@ -31,7 +31,7 @@ const classes: ReadonlyArray<[status: number, StatusError: typeof ApiStatusError
   [599, InternalServerError],
 ];
 
-/** What each shape leaves of the code `odd`, the message `Something is odd` and the details. */
+/** The fields that each shape has of the code `odd`, the message `Something is odd` and the details. */
 const shapes: Record<ErrorShape, { message: string; code?: string; details?: unknown }> = {
   "hpcai": { message: "Something is odd", code: "odd", details: { hint: "use weights/final" } },
   "fastapi": { message: "Something is odd" },
@@ -58,7 +58,7 @@ async function failure(fault: Fault): Promise<ApiStatusError> {
 }
 
 for (const [status, StatusError] of classes) {
-  Deno.test(`a ${status} with any shape of body is a ${StatusError.name}`, async () => {
+  Deno.test(`listTrainingRuns$ fails with a ${StatusError.name} for a ${status} with any shape of body`, async () => {
     for (const [shape, { message, code, details }] of Object.entries(shapes)) {
       const error = await failure({
         type: "status",
@@ -113,7 +113,7 @@ Deno.test("ApiStatusError has its status where the body is interrupted", async (
   await assertRejects(() => firstValueFrom(client.listTrainingRuns$()), ConflictError);
 });
 
-Deno.test("Retry-After is waited for to the millisecond", async () => {
+Deno.test("listTrainingRuns$ waits exactly as long as Retry-After", async () => {
   const fake = new FakeHpcai();
   fake.faults.add({ type: "status", status: 429, headers: { "Retry-After": "2" } });
   await using server = serve(fake.handler);
@@ -133,7 +133,7 @@ Deno.test("Retry-After is waited for to the millisecond", async () => {
   assertEquals(server.requests.length, 2);
 });
 
-Deno.test("Retry-After may be a date", async () => {
+Deno.test("retryAfterMs is the time until the date of Retry-After", async () => {
   const fake = new FakeHpcai();
   using time = new FakeTime(Date.UTC(2026, 0, 7, 10, 0, 0));
   const date = new Date(time.now + 30_000).toUTCString();
@@ -147,7 +147,7 @@ Deno.test("Retry-After may be a date", async () => {
   assertEquals(error.retryAfterMs, 30_000);
 });
 
-Deno.test("Retry-After that is too long fails at once", async () => {
+Deno.test("listTrainingRuns$ fails at once if Retry-After exceeds maxRetryAfterMs", async () => {
   const fake = new FakeHpcai();
   fake.faults.add({ type: "status", status: 429, headers: { "Retry-After": "3600" } });
   await using server = serve(fake.handler);

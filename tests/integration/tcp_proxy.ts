@@ -41,7 +41,7 @@ export async function startProxy(
     const upstream = connect(Number(port), hostname);
     for (const [socket, other] of [[client, upstream], [upstream, client]] as const) {
       sockets.add(socket);
-      // Tests break connections on purpose, so an error here is no failure.
+      // Tests interrupt connections on purpose, so that an error here is not a failure.
       socket.on("error", () => other.destroy());
       socket.on("close", () => sockets.delete(socket));
     }

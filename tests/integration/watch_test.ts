@@ -96,7 +96,7 @@ Deno.test("watchCheckpoints$ emits added and removed checkpoints", async () => {
   ]);
 });
 
-Deno.test("emitInitial: false skips the existing runs", async () => {
+Deno.test("watchTrainingRuns$ with emitInitial: false skips the existing runs", async () => {
   await using server = serveFake(3);
   const { fake, client } = server;
   const [, second = ""] = fake.trainingRunIds;
@@ -147,7 +147,7 @@ Deno.test("watchTrainingRuns$ emits no page of a poll that fails, and all of the
   ]);
 });
 
-Deno.test("a 401 ends a watch, and so does a 404", async () => {
+Deno.test("watchTrainingRuns$ fails with a 401, and watchCheckpoints$ with a 404", async () => {
   await using server = serveFake(1);
   const { fake, client } = server;
   fake.faults.add({ type: "status", status: 401 });
@@ -176,7 +176,7 @@ Deno.test("unsubscribe from a watch disconnects from the server", async () => {
   await disconnected.promise;
 });
 
-Deno.test("watches reject invalid arguments and options before any request", async () => {
+Deno.test("watchTrainingRuns$ and watchCheckpoints$ reject invalid arguments and options before any request", async () => {
   await using server = serveFake();
   const { fake, client } = server;
   for (

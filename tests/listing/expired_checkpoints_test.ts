@@ -23,7 +23,7 @@ function checkpoint(
 }
 
 /** Adds a run to checkpoints; its `lastCheckpoint` is `last`. */
-function ofRun(checkpoints: readonly Checkpoint[], last?: Checkpoint): RunCheckpoint[] {
+function runCheckpoints(checkpoints: readonly Checkpoint[], last?: Checkpoint): RunCheckpoint[] {
   const run = { ...trainingRun("run"), lastCheckpoint: last ?? null };
   return checkpoints.map((checkpoint) => ({ ...checkpoint, trainingRun: run }));
 }
@@ -40,60 +40,79 @@ const [a, b, c, d] = [
 ];
 
 Deno.test("expiredCheckpoints returns all but the last N, in the order of the input", () => {
-  assertEquals(ids(expiredCheckpoints(ofRun([b, d, a, c]), { keepLast: 2 })), "b a");
+  assertEquals(ids(expiredCheckpoints(runCheckpoints([b, d, a, c]), { keepLast: 2 })), "b a");
 });
 
-Deno.test("expiredCheckpoints returns what is older than maxAgeMs, but not what is exactly as old", () => {
+Deno.test("expiredCheckpoints returns checkpoints older than maxAgeMs, but not one of exactly that age", () => {
   const rule = { maxAgeMs: 800, now: NOW };
-  assertEquals(ids(expiredCheckpoints(ofRun([a, b, c]), rule)), "a");
+  assertEquals(ids(expiredCheckpoints(runCheckpoints([a, b, c]), rule)), "a");
 });
 
-Deno.test("expiredCheckpoints with both conditions returns what is neither among the last nor young", () => {
+Deno.test("expiredCheckpoints with both conditions returns checkpoints that are neither among the last nor young", () => {
   const rule = { maxAgeMs: 700, now: NOW };
-  assertEquals(ids(expiredCheckpoints(ofRun([a, b, c, d]), { ...rule, keepLast: 1 })), "a b");
-  assertEquals(ids(expiredCheckpoints(ofRun([a, b, c, d]), { ...rule, keepLast: 3 })), "a");
+  assertEquals(
+    ids(expiredCheckpoints(runCheckpoints([a, b, c, d]), { ...rule, keepLast: 1 })),
+    "a b",
+  );
+  assertEquals(
+    ids(expiredCheckpoints(runCheckpoints([a, b, c, d]), { ...rule, keepLast: 3 })),
+    "a",
+  );
 });
 
 Deno.test("expiredCheckpoints counts each type of each run separately", () => {
   const sampler = checkpoint("s", 50, "sampler");
   const other = { ...checkpoint("o", 10, "training", "other"), trainingRun: trainingRun("other") };
-  assertEquals(ids(expiredCheckpoints([...ofRun([a, sampler, b]), other], { keepLast: 1 })), "a");
+  assertEquals(
+    ids(expiredCheckpoints([...runCheckpoints([a, sampler, b]), other], { keepLast: 1 })),
+    "a",
+  );
 });
 
 Deno.test("expiredCheckpoints keeps the id that sorts last of those with the same time", () => {
-  const twins = ofRun([checkpoint("x", 1), checkpoint("z", 1), checkpoint("y", 1)]);
+  const twins = runCheckpoints([checkpoint("x", 1), checkpoint("z", 1), checkpoint("y", 1)]);
   assertEquals(ids(expiredCheckpoints(twins, { keepLast: 1 })), "x y");
 });
 
 Deno.test("expiredCheckpoints keeps the run's lastCheckpoint and counts it by its time", () => {
-  assertEquals(ids(expiredCheckpoints(ofRun([a, b, c, d], a), { keepLast: 1 })), "b c");
-  assertEquals(ids(expiredCheckpoints(ofRun([a, b, c, d], d), { keepLast: 2 })), "a b");
+  assertEquals(ids(expiredCheckpoints(runCheckpoints([a, b, c, d], a), { keepLast: 1 })), "b c");
+  assertEquals(ids(expiredCheckpoints(runCheckpoints([a, b, c, d], d), { keepLast: 2 })), "a b");
 });
 
 Deno.test("expiredCheckpoints keeps the run's lastCheckpoint if its path is spelled differently", () => {
   const last = { ...a, checkpointPath: "hpcai://run/weights/a" };
-  assertEquals(ids(expiredCheckpoints(ofRun([a, b, c], last), { keepLast: 1 })), "b");
+  assertEquals(ids(expiredCheckpoints(runCheckpoints([a, b, c], last), { keepLast: 1 })), "b");
 });
 
 Deno.test("expiredCheckpoints keeps a checkpoint that shares its id with a kept one of another type", () => {
   const sampler = checkpoint("a", 950, "sampler");
-  assertEquals(ids(expiredCheckpoints(ofRun([a, sampler, b, c]), { keepLast: 1 })), "b");
+  assertEquals(ids(expiredCheckpoints(runCheckpoints([a, sampler, b, c]), { keepLast: 1 })), "b");
   const rule = { maxAgeMs: 100, now: NOW };
-  assertEquals(ids(expiredCheckpoints(ofRun([a, sampler, b]), rule)), "b");
+  assertEquals(ids(expiredCheckpoints(runCheckpoints([a, sampler, b]), rule)), "b");
 });
 
 Deno.test("expiredCheckpoints counts a duplicate once", () => {
-  assertEquals(ids(expiredCheckpoints(ofRun([b, b, a, c]), { keepLast: 2 })), "a");
+  assertEquals(ids(expiredCheckpoints(runCheckpoints([b, b, a, c]), { keepLast: 2 })), "a");
 });
 
 Deno.test("expiredCheckpoints neither returns nor counts checkpoints of unknown types", () => {
-  const all = ofRun([a, checkpoint("x", 50, "external"), checkpoint("y", 500, "external"), b]);
+  const all = runCheckpoints([
+    a,
+    checkpoint("x", 50, "external"),
+    checkpoint("y", 500, "external"),
+    b,
+  ]);
   assertEquals(ids(expiredCheckpoints(all, { keepLast: 1 })), "a");
   assertEquals(ids(expiredCheckpoints(all, { maxAgeMs: 0, now: NOW })), "a b");
 });
 
 Deno.test("expiredCheckpoints applies to the rule's types only", () => {
-  const all = ofRun([a, checkpoint("x", 50, "external"), checkpoint("y", 500, "external"), b]);
+  const all = runCheckpoints([
+    a,
+    checkpoint("x", 50, "external"),
+    checkpoint("y", 500, "external"),
+    b,
+  ]);
   assertEquals(ids(expiredCheckpoints(all, { keepLast: 1, types: ["external"] })), "x");
   const both = { keepLast: 1, types: ["external", "training"] };
   assertEquals(ids(expiredCheckpoints(all, both)), "a x");
@@ -101,21 +120,21 @@ Deno.test("expiredCheckpoints applies to the rule's types only", () => {
 });
 
 Deno.test("expiredCheckpoints keeps a checkpoint that shares its id with one of an unknown type", () => {
-  const all = ofRun([a, checkpoint("a", 50, "external"), b]);
+  const all = runCheckpoints([a, checkpoint("a", 50, "external"), b]);
   assertEquals(ids(expiredCheckpoints(all, { keepLast: 0 })), "b");
 });
 
 Deno.test("expiredCheckpoints neither returns nor counts checkpoints without a time", () => {
   const timeless = checkpoint("t", null);
-  assertEquals(ids(expiredCheckpoints(ofRun([a, timeless, b, c]), { keepLast: 2 })), "a");
-  assertEquals(ids(expiredCheckpoints(ofRun([timeless]), { keepLast: 0 })), "");
+  assertEquals(ids(expiredCheckpoints(runCheckpoints([a, timeless, b, c]), { keepLast: 2 })), "a");
+  assertEquals(ids(expiredCheckpoints(runCheckpoints([timeless]), { keepLast: 0 })), "");
   const rule = { maxAgeMs: 0, now: NOW };
-  assertEquals(ids(expiredCheckpoints(ofRun([a, timeless, timeless]), rule)), "a");
+  assertEquals(ids(expiredCheckpoints(runCheckpoints([a, timeless, timeless]), rule)), "a");
 });
 
 Deno.test("expiredCheckpoints keeps a checkpoint that is passed with a time and without", () => {
   for (const twins of [[a, checkpoint("a", null)], [checkpoint("a", null), a]]) {
-    assertEquals(ids(expiredCheckpoints(ofRun([...twins, b]), { keepLast: 0 })), "b");
+    assertEquals(ids(expiredCheckpoints(runCheckpoints([...twins, b]), { keepLast: 0 })), "b");
   }
 });
 
@@ -131,11 +150,11 @@ Deno.test("expiredCheckpoints rejects a checkpoint without trainingRunId", () =>
 
 Deno.test("expiredCheckpoints measures ages at the time of the call by default", () => {
   const young = checkpoint("young", Date.now() - 1_000);
-  assertEquals(ids(expiredCheckpoints(ofRun([a, young]), { maxAgeMs: 3_600_000 })), "a");
+  assertEquals(ids(expiredCheckpoints(runCheckpoints([a, young]), { maxAgeMs: 3_600_000 })), "a");
 });
 
 Deno.test("expiredCheckpoints accepts an iterator", () => {
-  const all = ofRun([a, b]);
+  const all = runCheckpoints([a, b]);
   assertEquals(ids(expiredCheckpoints(all.values(), { keepLast: 1 })), "a");
 });
 
@@ -156,7 +175,9 @@ for (
   ] as const
 ) {
   Deno.test(`expiredCheckpoints rejects the ${argument} of ${Deno.inspect(rule)}`, () => {
-    const error = assertThrows(() => expiredCheckpoints(ofRun([a]), rule as RetentionRule));
+    const error = assertThrows(() =>
+      expiredCheckpoints(runCheckpoints([a]), rule as RetentionRule)
+    );
     assertInstanceOf(error, InvalidArgumentError);
     assertEquals(error.argument, argument);
   });
@@ -171,7 +192,9 @@ Deno.test("expiredCheckpoints rejects a response of listCheckpoints$, which is n
 for (const time of [new Date(NaN), "2026-01-07T10:19:18Z", undefined]) {
   Deno.test(`expiredCheckpoints rejects a time of ${time}, which has no order`, () => {
     const timeless = { ...checkpoint("t", 0), time: time as Date }; // JavaScript callers may pass it.
-    const error = assertThrows(() => expiredCheckpoints(ofRun([a, timeless, b]), { keepLast: 1 }));
+    const error = assertThrows(() =>
+      expiredCheckpoints(runCheckpoints([a, timeless, b]), { keepLast: 1 })
+    );
     assertInstanceOf(error, InvalidArgumentError);
     assertEquals(error.argument, "time");
   });
@@ -229,7 +252,7 @@ function paths(checkpoints: readonly Checkpoint[]): string[] {
   return checkpoints.map(({ checkpointPath }) => checkpointPath);
 }
 
-function groups(checkpoints: readonly RunCheckpoint[]): Map<string, number> {
+function groupSizes(checkpoints: readonly RunCheckpoint[]): Map<string, number> {
   const sizes = new Map<string, number>();
   for (const { checkpointType, trainingRun } of checkpoints) {
     const group = `${checkpointType} ${trainingRun.trainingRunId}`;
@@ -242,7 +265,7 @@ function routeOf({ trainingRunId, checkpointId }: Checkpoint): string {
   return `${trainingRunId}/${checkpointId}`;
 }
 
-function without(all: readonly RunCheckpoint[], expired: readonly RunCheckpoint[]) {
+function difference(all: readonly RunCheckpoint[], expired: readonly RunCheckpoint[]) {
   return all.filter((checkpoint) => !expired.includes(checkpoint));
 }
 
@@ -252,7 +275,7 @@ Deno.test("expiredCheckpoints keeps every checkpoint without a time or of anothe
   }));
 });
 
-Deno.test("expiredCheckpoints ignores what the rule does not apply to, apart from shared ids", () => {
+Deno.test("expiredCheckpoints ignores checkpoints that the rule does not apply to, apart from shared ids", () => {
   fc.assert(fc.property(listings, rules, (all, rule) => {
     const rest = all.filter((checkpoint) => appliesTo(rule, checkpoint));
     const exempt = new Set(all.filter((checkpoint) => !rest.includes(checkpoint)).map(routeOf));
@@ -275,17 +298,17 @@ Deno.test("expiredCheckpoints keeps every last checkpoint of a run", () => {
 Deno.test("expiredCheckpoints keeps at least keepLast checkpoints of each type of each run", () => {
   fc.assert(fc.property(listings, rules, (all, rule) => {
     const dated = all.filter(({ time }) => time !== null);
-    const kept = groups(without(dated, expiredCheckpoints(all, rule)));
-    for (const [group, size] of groups(dated)) {
+    const kept = groupSizes(difference(dated, expiredCheckpoints(all, rule)));
+    for (const [group, size] of groupSizes(dated)) {
       assert((kept.get(group) ?? 0) >= Math.min(rule.keepLast ?? 0, size));
     }
   }));
 });
 
-Deno.test("expiredCheckpoints keeps nothing older than what expires, apart from last checkpoints and shared ids", () => {
+Deno.test("expiredCheckpoints keeps no checkpoint older than an expired one, apart from last checkpoints and shared ids", () => {
   fc.assert(fc.property(listings, rules, (all, rule) => {
     const expired = expiredCheckpoints(all, rule);
-    for (const kept of without(all, expired)) {
+    for (const kept of difference(all, expired)) {
       const { trainingRun, checkpointId, checkpointType } = kept;
       const lastCheckpoints = [trainingRun.lastCheckpoint, trainingRun.lastSamplerCheckpoint];
       const twin = all.find((other) =>
@@ -305,14 +328,14 @@ Deno.test("expiredCheckpoints keeps nothing older than what expires, apart from 
 Deno.test("expiredCheckpoints never both returns and keeps the same id of a run", () => {
   fc.assert(fc.property(listings, rules, (all, rule) => {
     const expired = expiredCheckpoints(all, rule);
-    const kept = new Set(without(all, expired).map(routeOf));
+    const kept = new Set(difference(all, expired).map(routeOf));
     assert(expired.every((checkpoint) => !kept.has(routeOf(checkpoint))));
   }));
 });
 
 Deno.test("expiredCheckpoints returns nothing once the expired checkpoints are deleted", () => {
   fc.assert(fc.property(listings, rules, (all, rule) => {
-    assertEquals(expiredCheckpoints(without(all, expiredCheckpoints(all, rule)), rule), []);
+    assertEquals(expiredCheckpoints(difference(all, expiredCheckpoints(all, rule)), rule), []);
   }));
 });
 

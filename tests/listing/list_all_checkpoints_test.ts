@@ -90,7 +90,7 @@ Deno.test("listAllCheckpoints$ emits checkpoints before the last run has arrived
   assertEmits("a---b|", { a: "-(x|)", b: "-(x|)" }, 4, "-a---(b|)");
 });
 
-Deno.test("download$ accepts what listAllCheckpoints$ emits", async () => {
+Deno.test("download$ accepts the checkpoints of listAllCheckpoints$", async () => {
   const { fake, client } = createClient(1);
   const found = await firstValueFrom(client.listAllCheckpoints$());
   const complete = await lastValueFrom(client.download$(found));

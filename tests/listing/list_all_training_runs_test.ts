@@ -354,7 +354,7 @@ const faultyServers = fc.record({
     fc.integer({ min: 0, max: 60 }),
     fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 1, maxLength: 5 }),
   ),
-  sendsOwnLimit: fc.boolean(),
+  hasOwnLimit: fc.boolean(),
   /** The defects of the pages, in turn. */
   pages: fc.array(fc.constantFrom(...Object.values(defects)), { minLength: 1, maxLength: 5 }),
   /** Whether a page's defect depends on its offset, so that all passes are alike, or on its turn. */
@@ -396,7 +396,7 @@ Deno.test("listAllTrainingRuns$ fails, or lists at least as many runs as were co
         else if (offset === 0) counted = Math.min(counted ?? Infinity, totalCount);
         return of({
           ...page,
-          cursor: { offset, limit: server.sendsOwnLimit ? page.cursor.limit : limit, totalCount },
+          cursor: { offset, limit: server.hasOwnLimit ? page.cursor.limit : limit, totalCount },
         });
       };
       const { pageSize, concurrency } = server;
@@ -436,11 +436,11 @@ for (const totalCount of [0, 250]) {
   Deno.test(`listAllTrainingRuns$ fails if the server ignores the offset and counts ${totalCount}`, async () => {
     const listing = new ChangingListing(100);
     let requests = 0;
-    const ignoringOffset: FetchPage = ({ limit, offset }) => {
+    const withoutOffset: FetchPage = ({ limit, offset }) => {
       requests++;
       return of({ ...listing.page(limit, 0), cursor: { offset, limit, totalCount } });
     };
-    await assertRejects(() => listedIds(ignoringOffset), InconsistentListingError);
+    await assertRejects(() => listedIds(withoutOffset), InconsistentListingError);
     assertEquals(requests <= 64 * 5, true);
   });
 }

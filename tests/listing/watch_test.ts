@@ -288,7 +288,7 @@ Deno.test("watch$ uses separate pollers for other options and other targets", ()
   });
 });
 
-Deno.test("watch$ keeps the poller until the last subscriber leaves", () => {
+Deno.test("watch$ keeps the poller until the last subscriber unsubscribes", () => {
   const pollers: Pollers<Item> = new Map();
   runMarbles(({ cold, expectObservable, flush }) => {
     const { target, counts } = createTarget(cold("(a|)", lists), cold("(A|)", lists));

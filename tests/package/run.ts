@@ -31,7 +31,7 @@ const PROJECTS = {
 const HERE = new URL("./", import.meta.url);
 const ROOT = new URL("../../", HERE);
 
-const PROGRAMS = ["consumer.mjs", "consumer.ts", "documented.mjs", "browser_globals.mjs"];
+const PROGRAMS = ["consumer.mjs", "consumer.ts", "documentation.mjs", "browser_globals.mjs"];
 
 const PACKED_DOCUMENTS = ["README.md", "LICENSE", "CHANGELOG.md"];
 
@@ -46,7 +46,7 @@ async function testPackage(project: string): Promise<void> {
   await run(project, "npx", "attw", "--profile", "esm-only", "--quiet", tarball);
 
   await addFiles(project, PROGRAMS);
-  await run(project, "node", "documented.mjs");
+  await run(project, "node", "documentation.mjs");
   await run(project, "node", "browser_globals.mjs");
   if ("./cli" in config.exports) await testCommand(project);
 

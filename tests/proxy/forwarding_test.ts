@@ -1,4 +1,4 @@
-/** What apiProxy forwards to the API and returns to the page. */
+/** Tests of the requests and responses that apiProxy forwards. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import {
   API_KEY,
@@ -116,7 +116,7 @@ Deno.test("apiProxy drops length, range and entity tag of an archive that fetch 
   assertEquals(await response.text(), "decoded");
 });
 
-Deno.test("apiProxy returns an error of the API with its code, its message and its wait", async () => {
+Deno.test("apiProxy returns an error of the API with its code, its message and its Retry-After", async () => {
   const { fake, request } = createFakeProxy();
   const headers = { "Retry-After": "7", "retry-after-ms": "7000", "x-should-retry": "true" };
   fake.faults.add({ type: "status", status: 429, details: { limit: 5 }, headers });
@@ -193,7 +193,7 @@ Deno.test("apiProxy never sends the key to the URL from a JSON response", async 
 });
 
 for (const location of ["http://storage.example/final", "file:///etc/passwd", "data:,x"]) {
-  Deno.test(`apiProxy follows no redirect from https: to ${new URL(location).protocol}`, async () => {
+  Deno.test(`apiProxy does not follow a redirect from https: to ${new URL(location).protocol}`, async () => {
     const { requests, request } = createProxy(() => redirect(location));
     const response = await request(ARCHIVE);
     assertEquals(response.status, 502);
@@ -233,7 +233,7 @@ Deno.test("apiProxy deletes a checkpoint", async () => {
   assert(!fake.checkpoints(RUN_ID).some(({ checkpointId }) => checkpointId === "final"));
 });
 
-Deno.test("apiProxy reads an archive no faster than the page does", async () => {
+Deno.test("apiProxy applies the backpressure of the page to an archive", async () => {
   let sentChunks = 0;
   const { request } = createProxy(() =>
     new Response(

@@ -1,4 +1,4 @@
-/** Which pages may use apiProxy. */
+/** Tests of the pages that can use apiProxy. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { InvalidArgumentError } from "@hpcai/rx";
 import { apiProxy } from "@hpcai/rx/proxy";
@@ -48,7 +48,7 @@ for (
     "app.example.com",
   ]
 ) {
-  Deno.test(`apiProxy refuses the host ${host} by default, as of DNS rebinding`, async () => {
+  Deno.test(`apiProxy refuses the host ${host} by default, against DNS rebinding`, async () => {
     assertEquals(await statusFor(`http://${host}`), FORBIDDEN);
     const sameOrigin = { "Sec-Fetch-Site": "same-origin", "Origin": `http://${host}` };
     assertEquals(await statusFor(`http://${host}`, sameOrigin), FORBIDDEN);

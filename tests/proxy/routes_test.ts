@@ -1,4 +1,4 @@
-/** Which methods and paths apiProxy forwards. */
+/** Tests of the methods and paths that apiProxy forwards. */
 import { assertEquals } from "@std/assert";
 import { BASE_URL, createProxy } from "./proxy_fixture.ts";
 

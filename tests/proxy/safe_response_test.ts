@@ -1,4 +1,4 @@
-/** What apiProxy keeps from the page: scripts of other servers, the key and signed URLs. */
+/** Tests that apiProxy sends a page no scripts of other servers, no key and no signed URL. */
 import { ApiResponseValidationError } from "@hpcai/rx";
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { API_KEY, ARCHIVE, createFakeProxy, createProxy, redirect } from "./proxy_fixture.ts";
@@ -9,7 +9,7 @@ function responseOfType(type: string, body = "archive"): Response {
   return new Response(body, { headers: type === "" ? {} : { "Content-Type": type } });
 }
 
-Deno.test("apiProxy forbids to guess types, to store and to embed every response", async () => {
+Deno.test("apiProxy forbids type sniffing, caching and cross-origin embedding of every response", async () => {
   const { request } = createFakeProxy();
   for (const route of ["/api/v1/training_runs", ARCHIVE, "/api/v1/training_runs/none", "/other"]) {
     const { headers, body } = await request(route);
@@ -73,7 +73,7 @@ for (const type of ["text/html", "TEXT/HTML; charset=utf-8", "application/xhtml+
   });
 }
 
-Deno.test("apiProxy responds with 502 where a listing is no JSON", async () => {
+Deno.test("apiProxy responds with 502 where a listing is not JSON", async () => {
   const { request } = createProxy(() => responseOfType("text/html", SCRIPT));
   const response = await request("/api/v1/training_runs");
   assertEquals(response.status, 502);
@@ -104,13 +104,13 @@ Deno.test("apiProxy returns the text of an HTML error page without its markup", 
 
 for (
   const [form, text] of [
-    ["itself", API_KEY],
-    ["its Base64 form", btoa(`user:${API_KEY}`)],
-    ["its escaped form", API_KEY.replaceAll("-", "\\u002d")],
+    ["as plain text", API_KEY],
+    ["in Base64", btoa(`user:${API_KEY}`)],
+    ["with JSON escapes", API_KEY.replaceAll("-", "\\u002d")],
   ] as const
 ) {
   for (const status of [200, 400]) {
-    Deno.test(`apiProxy removes the key from a body of status ${status} with ${form}`, async () => {
+    Deno.test(`apiProxy removes the key ${form} from a body of status ${status}`, async () => {
       const body = `{"error": "e", "message": "key ${text} is old", "more": ["${text}"], "n": 1}`;
       const { request } = createProxy(() => new Response(body, { status }));
       const response = await request("/api/v1/training_runs");
@@ -161,13 +161,13 @@ Deno.test("apiProxy drops a header that repeats the key", async () => {
   assertEquals([...headers].some(([, value]) => value.includes(API_KEY)), false);
 });
 
-Deno.test("apiProxy keeps the numbers of JSON as the server wrote them", async () => {
+Deno.test("apiProxy returns the numbers of JSON unchanged", async () => {
   const text = '{"size": 12345678901234567890, "ratio": 1.0}';
   const { request } = createProxy(() => responseOfType("application/json", text));
   assertEquals(await (await request("/api/v1/training_runs")).text(), text);
 });
 
-Deno.test("apiProxy keeps the signed URL of a failed storage from the page", async () => {
+Deno.test("apiProxy removes the signed URL from the error of a storage", async () => {
   const signedUrl = "https://storage.example/final?X-Signature=0123456789abcdef";
   for (
     const respond of [

@@ -1,4 +1,4 @@
-/** apiProxy between two servers: a client as in a page, the proxy, and the fake API behind sockets. */
+/** Tests of apiProxy with sockets: a client as in a page, the proxy, and the fake API. */
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { NotFoundError, RestClient } from "@hpcai/rx";
 import { apiProxy } from "@hpcai/rx/proxy";
@@ -57,7 +57,7 @@ for (const archiveResponse of ["bytes", "redirect", "json"] as const) {
   });
 }
 
-Deno.test("apiProxy lets a page tell the errors of the API apart", async () => {
+Deno.test("apiProxy returns errors that RestClient in a page maps to their classes", async () => {
   const fake = new FakeHpcai();
   await using api = serve(fake.handler);
   await inPage({ api, apiKey: fake.apiKey }, async (client) => {
@@ -81,7 +81,7 @@ Deno.test("apiProxy aborts the archive of the API when a page unsubscribes", asy
   });
 });
 
-/** Sends a request as no browser would, and returns the status. */
+/** Sends a request with exactly this path and host, and returns the status. */
 async function rawStatus(proxy: LoopbackServer, path: string, host: string): Promise<number> {
   const { hostname, port } = new URL(proxy.url);
   using connection = await Deno.connect({ hostname, port: Number(port) });

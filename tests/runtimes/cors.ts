@@ -21,8 +21,9 @@ export function withCors(cors: Readonly<Record<string, string>>, handler: Handle
   return async (request, whenDisconnected) => {
     if (request.url.endsWith("/control/preflights")) return Response.json(preflights);
     if (request.method === "OPTIONS") {
-      const requested = (name: string) => request.headers.get(`Access-Control-Request-${name}`);
-      preflights.push({ method: requested("Method"), headers: requested("Headers") });
+      const requestedHeader = (name: string) =>
+        request.headers.get(`Access-Control-Request-${name}`);
+      preflights.push({ method: requestedHeader("Method"), headers: requestedHeader("Headers") });
       return new Response(null, { status: 204, headers: cors });
     }
     const { status, headers, body } = await handler(request, whenDisconnected);

@@ -16,7 +16,7 @@ export interface ScenarioEnvironment {
 /** A runtime. Both methods throw where it is not installed. */
 export interface Runtime {
   version(): Promise<string>;
-  run(place: ScenarioEnvironment): Promise<Outcomes>;
+  run(environment: ScenarioEnvironment): Promise<Outcomes>;
 }
 
 /** The time limit for a worker that streams an archive. */

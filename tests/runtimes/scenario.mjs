@@ -56,7 +56,7 @@ const steps = {
   },
 
   async download({ client, facts }) {
-    const sink = collect();
+    const sink = collectingSink();
     const options = { to: sink.writable, progressIntervalMs: 0 };
     const events = await lastValueFrom(
       client.download$(facts.checkpoint, options).pipe(toArray()),
@@ -99,7 +99,7 @@ const steps = {
     await control("watch-disconnects");
     await control("fault", { type: "stall", afterBytes: 300_000, on: "archive" });
     await firstValueFrom(
-      client.download$(checkpoint, { to: collect().writable, progressIntervalMs: 0 }).pipe(
+      client.download$(checkpoint, { to: collectingSink().writable, progressIntervalMs: 0 }).pipe(
         filter((event) => event.type === "progress" && event.loaded > 0),
       ),
     );
@@ -109,7 +109,7 @@ const steps = {
   async resume({ client, control, facts: { checkpoint, sha256: expected } }) {
     const before = (await control("requests")).length;
     const cut = await cutAfterRead(control);
-    const sink = collect();
+    const sink = collectingSink();
     const options = { to: sink.writable, progressIntervalMs: 0 };
     await lastValueFrom(client.download$(checkpoint, options).pipe(cut));
     equal(await sha256(await sink.bytes()), expected);
@@ -191,7 +191,7 @@ const steps = {
     await rejects(entry("adapter_config.json"), "InvalidArchiveError");
     await fault({ type: "cut", afterBytes: 300_000, on: "archive" });
     await rejects(
-      lastValueFrom(withoutRetry.download$(checkpoint, { to: collect().writable })),
+      lastValueFrom(withoutRetry.download$(checkpoint, { to: collectingSink().writable })),
       "DownloadInterruptedError",
     );
   },
@@ -239,7 +239,7 @@ const steps = {
 };
 
 /** A sink that collects its bytes. */
-function collect() {
+function collectingSink() {
   const chunks = [];
   return {
     writable: new WritableStream({ write: (chunk) => void chunks.push(chunk.slice()) }),

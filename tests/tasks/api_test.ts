@@ -11,7 +11,7 @@ Deno.test("api/ has one text for each entry of deno.json", () => {
   assertEquals(texts.toSorted(), entries.toSorted());
 });
 
-Deno.test("the texts in api/ have neither documentation nor private members", () => {
+Deno.test("api/ has neither documentation nor private members", () => {
   const texts = [...Deno.readDirSync(API)].map(({ name }) =>
     Deno.readTextFileSync(new URL(name, API))
   );

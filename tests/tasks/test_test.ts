@@ -10,7 +10,7 @@ Deno.test("closingLine does not count steps", () => {
   assertEquals(closingLine(output), "1 passed, 3 failed");
 });
 
-Deno.test("closingLine counts ignored tests as skipped, and no filtered tests", () => {
+Deno.test("closingLine counts ignored tests as skipped, and ignores filtered tests", () => {
   const output = "ok | 1 passed | 0 failed | 2 ignored (1 step) | 4 filtered out (1m2s)\n";
   assertEquals(closingLine(output), "1 passed, 0 failed, 2 skipped");
 });

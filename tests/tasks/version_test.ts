@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
 import { VERSION } from "../../src/cli/version.ts";
 
-Deno.test("the version of the command is the version of deno.json", () => {
+Deno.test("VERSION is the version of deno.json", () => {
   assertEquals(VERSION, config.version);
 });
 

@@ -120,7 +120,7 @@ Deno.test("expireSignedUrls expires the issued URLs, and later ones are valid", 
   assertEquals((await fake.fetch(fresh, { method: "HEAD" })).status, 200);
 });
 
-Deno.test("a signed URL with a changed path or signature gets a 403", async () => {
+Deno.test("fetch of a signed URL with a changed path or signature gets a 403", async () => {
   const fake = new FakeHpcai({ archiveResponse: "redirect" });
   const url = await signedUrl(fake);
   for (
@@ -130,7 +130,7 @@ Deno.test("a signed URL with a changed path or signature gets a 403", async () =
   }
 });
 
-Deno.test("a signed URL of a deleted checkpoint gets a 404", async () => {
+Deno.test("fetch of a signed URL of a deleted checkpoint gets a 404", async () => {
   const fake = new FakeHpcai({ archiveResponse: "redirect" });
   const url = await signedUrl(fake);
   fake.removeTrainingRun(RUN);

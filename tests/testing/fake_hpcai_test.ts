@@ -28,7 +28,7 @@ function ids(page: { training_runs: { training_run_id: string }[] }): string[] {
   return page.training_runs.map((run) => run.training_run_id);
 }
 
-Deno.test("a listing without a limit has a page of 20 and a cursor", async () => {
+Deno.test("FakeHpcai lists runs in a page of 20 with a cursor by default", async () => {
   const page = await getJson(new FakeHpcai());
   assertEquals(page.training_runs.length, 20);
   assertEquals(page.cursor, { offset: 0, limit: 20, total_count: 24 });
@@ -54,7 +54,7 @@ Deno.test("totalCountPastEnd is the total of a page past the end, or 0", async (
   assertEquals([zero.training_runs, zero.cursor.total_count], [[], 0]);
 });
 
-Deno.test("an invalid limit or offset gets a 422 of FastAPI", async () => {
+Deno.test("FakeHpcai responds to an invalid limit or offset with a 422 of FastAPI", async () => {
   for (
     const [query, name] of [["limit=0", "limit"], ["limit=x", "limit"], ["offset=-1", "offset"]]
   ) {
@@ -64,7 +64,7 @@ Deno.test("an invalid limit or offset gets a 422 of FastAPI", async () => {
   }
 });
 
-Deno.test("the first run is the example of the API reference", async () => {
+Deno.test("FakeHpcai begins with the run of the API reference", async () => {
   const run = await getJson(new FakeHpcai({ trainingRuns: 1 }), `/${FIRST_RUN}`);
   assertEquals(run.base_model, "Qwen/Qwen3-8B");
   assertEquals(run.last_checkpoint.checkpoint_id, "final");
@@ -86,7 +86,7 @@ Deno.test("last_checkpoint and last_sampler_checkpoint are the last of the run's
   }
 });
 
-Deno.test("the generated runs include every kind that a client has to support", async () => {
+Deno.test("FakeHpcai generates every kind of run that a client has to support", async () => {
   const { training_runs } = await getJson(new FakeHpcai({ trainingRuns: 60 }), "?limit=60");
   const some = (test: (run: Record<string, unknown>) => boolean) => training_runs.some(test);
   assert(some((run) => run.is_lora === false && run.lora_rank === null));
@@ -97,13 +97,13 @@ Deno.test("the generated runs include every kind that a client has to support", 
   assert(some((run) => !("last_checkpoint" in run)));
 });
 
-Deno.test("seed decides the data", async () => {
+Deno.test("seed determines the data", async () => {
   const text = async (seed: number) => (await get(new FakeHpcai({ seed }))).text();
   assertEquals(await text(7), await text(7));
   assertNotEquals(await text(7), await text(8));
 });
 
-Deno.test("seed decides the archives", async () => {
+Deno.test("seed determines the archives", async () => {
   const [first, second] = [1, 2].map((seed) => new FakeHpcai({ seed }).archive(FIRST_RUN, "final"));
   assertNotEquals(await first?.sha256(), await second?.sha256());
 });
@@ -128,7 +128,7 @@ Deno.test("checkpointPaths: tinker writes tinker_path with the tinker scheme", a
   assert(checkpoints.every((c: object) => !("checkpoint_path" in c)));
 });
 
-Deno.test("a listing of checkpoints has no pages without maxCheckpointPageSize", async () => {
+Deno.test("FakeHpcai lists checkpoints without pages unless maxCheckpointPageSize is set", async () => {
   assertEquals(Object.keys(await getJson(new FakeHpcai(), `/${FIRST_RUN}/checkpoints`)), [
     "checkpoints",
   ]);
@@ -193,7 +193,7 @@ Deno.test("last_checkpoint and last_sampler_checkpoint skip other types", async 
   assertEquals(run.last_sampler_checkpoint.checkpoint_id, "step_0010-sampler");
 });
 
-Deno.test("the API is available below any base URL", async () => {
+Deno.test("fetch serves the API below any base URL", async () => {
   const fake = new FakeHpcai();
   for (const base of ["http://127.0.0.1:8000", "https://example.com/a/b"]) {
     const response = await fake.fetch(`${base}/api/v1/training_runs/${FIRST_RUN}`, {
@@ -203,7 +203,7 @@ Deno.test("the API is available below any base URL", async () => {
   }
 });
 
-Deno.test("a request without the valid key gets a 401 that repeats no key", async () => {
+Deno.test("FakeHpcai responds to a wrong key with a 401 that repeats no key", async () => {
   const fake = new FakeHpcai();
   for (const headers of [{}, { "X-API-Key": "secret-of-another" }]) {
     const response = await fake.fetch(BASE, { headers });
@@ -214,7 +214,7 @@ Deno.test("a request without the valid key gets a 401 that repeats no key", asyn
   }
 });
 
-Deno.test("an unknown path or id gets a 404", async () => {
+Deno.test("FakeHpcai responds to an unknown path or id with a 404", async () => {
   const paths = [
     "/missing",
     `/${FIRST_RUN}/checkpoints/none/archive`,
@@ -228,13 +228,13 @@ Deno.test("an unknown path or id gets a 404", async () => {
   }
 });
 
-Deno.test("an unsupported method gets a 405 with Allow", async () => {
+Deno.test("FakeHpcai responds to an unsupported method with a 405 and Allow", async () => {
   const response = await get(new FakeHpcai(), `/${FIRST_RUN}`, { method: "POST" });
   assertEquals([response.status, response.headers.get("Allow")], [405, "GET"]);
   await response.body?.cancel();
 });
 
-Deno.test("errorShape decides the body of errors", async () => {
+Deno.test("errorShape determines the body of errors", async () => {
   const body = async (errorShape: FakeHpcaiOptions["errorShape"]) => {
     const response = await get(new FakeHpcai({ errorShape: errorShape ?? "hpcai" }), "/missing");
     return response.text();
@@ -261,7 +261,7 @@ Deno.test("DELETE removes a checkpoint from its run and from listings", async ()
   assertStringIncludes((await again.json()).message, "Checkpoint final not found");
 });
 
-Deno.test("ids can contain slashes, colons, spaces and end in archive", async () => {
+Deno.test("FakeHpcai accepts ids with slashes, colons, spaces and archive at the end", async () => {
   const fake = new FakeHpcai({ trainingRuns: 0 });
   const run = fake.addTrainingRun({ trainingRunId: "run:train:0" });
   for (const checkpointId of ["a/b", "a b/ü", "x/archive", "archive"]) {
@@ -314,7 +314,7 @@ Deno.test("requests records every request with its headers", async () => {
   assertEquals(fake.requests[0]?.headers.get("X-API-Key"), fake.apiKey);
 });
 
-Deno.test("invalid options and arguments throw", () => {
+Deno.test("FakeHpcai throws for invalid options and arguments", () => {
   const invalid: [FakeHpcaiOptions, string][] = [
     [{ trainingRuns: -1 }, "trainingRuns"],
     [{ seed: 0.5 }, "seed"],

@@ -39,7 +39,7 @@ async function drain(response: Response): Promise<{ bytes: number; error: unknow
   return { bytes, error: undefined };
 }
 
-Deno.test("faults apply to one request each, in the order of add", async () => {
+Deno.test("add queues faults, each for one request", async () => {
   const fake = new FakeHpcai();
   fake.faults.add({ type: "status", status: 503 }, { times: 2 });
   fake.faults.add({ type: "status", status: 429 });
@@ -110,7 +110,7 @@ Deno.test("a connection-error fault rejects with a TypeError", async () => {
   await assertRejects(() => get(fake, RUNS), TypeError, "was lost");
 });
 
-Deno.test("afterEffect decides whether an operation takes effect before its response is lost", async () => {
+Deno.test("afterEffect determines whether an operation takes effect before its response is lost", async () => {
   const faults: (StatusFault | ConnectionErrorFault | RedirectFault)[] = [
     { type: "status", status: 500 },
     { type: "connection-error" },
@@ -122,8 +122,8 @@ Deno.test("afterEffect decides whether an operation takes effect before its resp
       const url = ARCHIVE.replace("/archive", "");
       await get(fake, url, { method: "DELETE", redirect: "manual" })
         .then((response) => response.body?.cancel(), () => {});
-      const isThere = fake.checkpoints(RUN).some(({ checkpointId }) => checkpointId === "final");
-      assertEquals(isThere, !afterEffect);
+      const isListed = fake.checkpoints(RUN).some(({ checkpointId }) => checkpointId === "final");
+      assertEquals(isListed, !afterEffect);
     }
   }
 });

@@ -1,11 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
 import { FakeHpcai } from "@hpcai/rx/testing";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 const RUNS = "https://www.hpc-ai.com/finetunesdk/api/v1/training_runs";
 const ARCHIVE = `${RUNS}/${RUN}/checkpoints/final/archive`;
 
-Deno.test("fetch needs no this and takes a string, a URL or a Request", async () => {
+Deno.test("fetch needs no receiver and accepts a string, a URL or a Request", async () => {
   const { fetch, apiKey } = new FakeHpcai();
   const headers = { "X-API-Key": apiKey };
   for (const input of [RUNS, new URL(RUNS), new Request(RUNS, { headers })]) {
@@ -78,8 +79,16 @@ Deno.test("fetch errors the body with the reason of an abort after the response"
 });
 
 Deno.test("latencyMs delays the response", async () => {
-  const fake = new FakeHpcai({ latencyMs: 1 });
-  const response = await fake.fetch(RUNS, { headers: { "X-API-Key": fake.apiKey } });
-  assertEquals(response.status, 200);
-  await response.body?.cancel();
+  using time = new FakeTime();
+  const fake = new FakeHpcai({ latencyMs: 1000 });
+  let isSettled = false;
+  const response = fake.fetch(RUNS, { headers: { "X-API-Key": fake.apiKey } })
+    .finally(() => isSettled = true);
+  await time.tickAsync(999);
+  await time.runMicrotasks();
+  assertEquals(isSettled, false);
+  await time.tickAsync(1);
+  const { status, body } = await response;
+  assertEquals(status, 200);
+  await body?.cancel();
 });

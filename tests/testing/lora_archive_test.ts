@@ -54,7 +54,7 @@ Deno.test("LoraArchive fills every remainder with the gzip comment", () => {
   }
 });
 
-Deno.test("stream of 64 MiB has the checksum of its gzip trailer", async () => {
+Deno.test("stream of 64 MiB matches the checksum of its gzip trailer", async () => {
   await pipeTo(archive(64 * MIB).stream(), "gzip", "-t");
 });
 
@@ -119,7 +119,7 @@ Deno.test("slice returns a copy", () => {
   assertEquals(lora.slice(), before);
 });
 
-Deno.test("name decides the bytes and the ETag", () => {
+Deno.test("name determines the bytes and the ETag", () => {
   const [first, second] = [archive(MIB, "run/final"), archive(MIB, "run/step_0010")];
   assertNotEquals(first.slice(), second.slice());
   assertNotEquals(first.etag, second.etag);

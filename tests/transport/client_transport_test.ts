@@ -10,7 +10,7 @@ Deno.test("transportOf finds the transport of a client, and of one made by with"
   assertEquals(transportOf(client.with({ retry: false })).events$, client.events$);
 });
 
-Deno.test("transportOf throws an InvalidArgumentError for what is no client of this copy", () => {
+Deno.test("transportOf throws an InvalidArgumentError for a value that is not a client of this copy", () => {
   assertThrows(() => transportOf({}), InvalidArgumentError, "must be a RestClient of this copy");
 });
 
@@ -23,7 +23,7 @@ const operations: Record<string, (client: RestClient) => Observable<unknown>> = 
 for (const [name, operation] of Object.entries(operations)) {
   for (const value of [{}, null, undefined, "client"]) {
     Deno.test(`${name} of ${JSON.stringify(value)} as the client fails on the error channel`, async () => {
-      // As from JavaScript, which no type stops.
+      // JavaScript callers can pass any value.
       const work$ = operation(value as RestClient);
       const error = await firstValueFrom(work$).catch((error) => error);
       assertInstanceOf(error, InvalidArgumentError);

@@ -26,15 +26,15 @@ Deno.test("concurrencyLimit frees the slot of an Observable that fails, and pass
 Deno.test("concurrencyLimit frees a slot after the teardown of an Observable that is unsubscribed from", async () => {
   const limit = concurrencyLimit(1);
   const notes: string[] = [];
-  const noted = (name: string) =>
+  const subscribeNoted = (name: string) =>
     limit(
       new Observable(() => {
         notes.push(`${name} begins`);
         return () => notes.push(`${name} ends`);
       }),
     ).subscribe();
-  const first = noted("a");
-  noted("b");
+  const first = subscribeNoted("a");
+  subscribeNoted("b");
   first.unsubscribe();
   await Promise.resolve();
   assertEquals(notes, ["a begins", "a ends", "b begins"]);
@@ -64,11 +64,11 @@ Deno.test("concurrencyLimit starts none of many merged Observables after one of 
 Deno.test("concurrencyLimit never subscribes to an Observable that is unsubscribed from while it waits", () => {
   runMarbles(({ cold, expectObservable, expectSubscriptions }) => {
     const limit = concurrencyLimit(1);
-    const [left, last] = [cold("-b|"), cold("-c|")] as const;
+    const [cancelled, last] = [cold("-b|"), cold("-c|")] as const;
     expectObservable(limit(cold("---a|"))).toBe("---a|");
-    expectObservable(limit(left), "^-!").toBe("--");
+    expectObservable(limit(cancelled), "^-!").toBe("--");
     expectObservable(limit(last)).toBe("-----c|");
-    expectSubscriptions(left.subscriptions).toBe([]);
+    expectSubscriptions(cancelled.subscriptions).toBe([]);
     expectSubscriptions(last.subscriptions).toBe("----^-!");
   });
 });
@@ -82,7 +82,7 @@ Deno.test("concurrencyLimit puts a resubscription at the end of the queue", () =
   });
 });
 
-Deno.test("concurrencyLimit lets kinds take turns, so that many of one kind do not delay another", () => {
+Deno.test("concurrencyLimit alternates between kinds, so that many of one kind do not delay another", () => {
   runMarbles(({ cold, expectObservable }) => {
     const limit = concurrencyLimit(1);
     const one = (name: string, kind: string) => limit(cold(`-${name}|`), kind);
@@ -104,7 +104,7 @@ Deno.test("concurrencyLimit frees a slot once for each teardown", () => {
   });
 });
 
-Deno.test("concurrencyLimit ends or removes a hundred thousand Observables without a deep stack", async () => {
+Deno.test("concurrencyLimit completes or removes a hundred thousand Observables without a deep stack", async () => {
   const limit = concurrencyLimit(1);
   const count = 100_000;
   const blocking = limit(NEVER).subscribe();
@@ -112,8 +112,8 @@ Deno.test("concurrencyLimit ends or removes a hundred thousand Observables witho
   const wait = (source$: Observable<never>) =>
     limit(source$).subscribe({ complete: () => ended++ });
   for (let i = 0; i < count; i++) wait(EMPTY);
-  const leaving = Array.from({ length: count }, () => wait(EMPTY));
-  for (const waiting of leaving) waiting.unsubscribe();
+  const waitingSubscriptions = Array.from({ length: count }, () => wait(EMPTY));
+  for (const waiting of waitingSubscriptions) waiting.unsubscribe();
   blocking.unsubscribe();
   await Promise.resolve();
   assertEquals(ended, count);

@@ -8,7 +8,7 @@ import { RestClient } from "../../src/rest_client.ts";
 import type { ClientEvent } from "../../src/transport/client_event.ts";
 
 /** A client with one request at a time, whose responses the test resolves. */
-function oneAtATime(options: ConstructorParameters<typeof RestClient>[0] = {}) {
+function singleRequestClient(options: ConstructorParameters<typeof RestClient>[0] = {}) {
   const responses: ((response: Response) => void)[] = [];
   const requested: string[] = [];
   const client = new RestClient({
@@ -31,13 +31,13 @@ function oneAtATime(options: ConstructorParameters<typeof RestClient>[0] = {}) {
 
 const checkpoints = () => Response.json({ checkpoints: [] });
 
-/** Waits until all promises are settled that need no timer. */
+/** Waits until all promises that need no timer are settled. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 30; turn++) await Promise.resolve();
 }
 
 Deno.test("maxConcurrentRequests delays a request until the body of the previous response is read", async () => {
-  const { client, requested, responses } = oneAtATime();
+  const { client, requested, responses } = singleRequestClient();
   const body = new TransformStream<Uint8Array, Uint8Array>();
   const first = firstValueFrom(client.listCheckpoints$("a"));
   const second = firstValueFrom(client.listCheckpoints$("b"));
@@ -57,7 +57,7 @@ Deno.test("maxConcurrentRequests delays a request until the body of the previous
 
 Deno.test("timeoutMs and the `request` event begin when a request is sent, not while it waits", async () => {
   using time = new FakeTime();
-  const { client, requested, events } = oneAtATime({ timeoutMs: 1000 });
+  const { client, requested, events } = singleRequestClient({ timeoutMs: 1000 });
   const outcomes = ["a", "b"].map((run) =>
     assertRejects(() => firstValueFrom(client.listCheckpoints$(run)))
   );
@@ -74,10 +74,10 @@ Deno.test("timeoutMs and the `request` event begin when a request is sent, not w
   assertInstanceOf(await outcomes[1], ApiTimeoutError);
 });
 
-Deno.test("maxConcurrentRequests lets others pass a request that waits for its retry, which queues at the end", async () => {
+Deno.test("maxConcurrentRequests frees the slot of a request that waits for its retry, which queues at the end", async () => {
   using time = new FakeTime();
   const retry = { maxRetries: 1, initialDelayMs: 0, maxDelayMs: 0 };
-  const { client, requested, responses } = oneAtATime({ retry });
+  const { client, requested, responses } = singleRequestClient({ retry });
   const all = ["a", "b", "c"].map((run) => firstValueFrom(client.listCheckpoints$(run)));
   responses[0]?.(new Response(null, { status: 429, headers: { "Retry-After": "1" } }));
   await time.tickAsync(500);
@@ -93,8 +93,8 @@ Deno.test("maxConcurrentRequests lets others pass a request that waits for its r
   assertEquals(requested.map((path) => path[0]), ["a", "b", "c", "a"]);
 });
 
-Deno.test("a request that is cancelled while it waits is never sent and has no events", async () => {
-  const { client, requested, responses, events } = oneAtATime();
+Deno.test("listCheckpoints$ that is cancelled while it waits sends no request and has no events", async () => {
+  const { client, requested, responses, events } = singleRequestClient();
   const first = firstValueFrom(client.listCheckpoints$("a"));
   const waiting = client.listCheckpoints$("b").subscribe();
   const last = firstValueFrom(client.listCheckpoints$("c"));
@@ -108,8 +108,8 @@ Deno.test("a request that is cancelled while it waits is never sent and has no e
   assertEquals(events.map(({ callId }) => callId), [1, 1, 3, 3]);
 });
 
-Deno.test("unsubscribing from many requests sends none of those that wait", async () => {
-  const { client, requested, events } = oneAtATime();
+Deno.test("unsubscribe from many requests sends none of those that wait", async () => {
+  const { client, requested, events } = singleRequestClient();
   const ids = ["a", "b", "c"];
   from(ids).pipe(mergeMap((id) => client.deleteCheckpoint$("run", id))).subscribe().unsubscribe();
   await settle();
@@ -117,8 +117,8 @@ Deno.test("unsubscribing from many requests sends none of those that wait", asyn
   assertEquals(events.map(({ type }) => type), ["request", "cancel"]);
 });
 
-Deno.test("unsubscribing in a subscriber of the `request` event prevents the request", async () => {
-  const { client, requested, responses, events } = oneAtATime();
+Deno.test("unsubscribe in a subscriber of the `request` event prevents the request", async () => {
+  const { client, requested, responses, events } = singleRequestClient();
   const first = firstValueFrom(client.listCheckpoints$("a"));
   const deleting = client.deleteCheckpoint$("b", "c").subscribe();
   client.events$.subscribe(({ type }) => type === "request" && deleting.unsubscribe());
@@ -129,8 +129,8 @@ Deno.test("unsubscribing in a subscriber of the `request` event prevents the req
   assertEquals(events.map(({ type }) => type), ["request", "response", "request", "cancel"]);
 });
 
-Deno.test("a request that fails or is cancelled frees its slot", async () => {
-  const { client, requested, responses } = oneAtATime();
+Deno.test("maxConcurrentRequests frees the slot of a request that fails or is cancelled", async () => {
+  const { client, requested, responses } = singleRequestClient();
   const failing = assertRejects(() => firstValueFrom(client.listCheckpoints$("a")));
   const cancelled = client.listCheckpoints$("b").subscribe();
   const last = firstValueFrom(client.listCheckpoints$("c"));
@@ -144,8 +144,8 @@ Deno.test("a request that fails or is cancelled frees its slot", async () => {
   await last;
 });
 
-Deno.test("an archive counts as a request until its headers arrive, then as a transfer", async () => {
-  const { client, requested, responses } = oneAtATime();
+Deno.test("maxConcurrentRequests counts an archive as a request until its headers arrive, then as a transfer", async () => {
+  const { client, requested, responses } = singleRequestClient();
   const body = new TransformStream<Uint8Array, Uint8Array>();
   const requesting = firstValueFrom(client.events$);
   const archive = firstValueFrom(client.downloadCheckpointArchive$("a", "c"));
@@ -172,7 +172,7 @@ Deno.test("an archive counts as a request until its headers arrive, then as a tr
 });
 
 Deno.test("download$ that is cancelled while it waits aborts its stream and sends no request", async () => {
-  const { client, requested } = oneAtATime();
+  const { client, requested } = singleRequestClient();
   const requesting = firstValueFrom(client.events$);
   const first = client.downloadCheckpointArchive$("a", "c").subscribe();
   const reasons: string[] = [];
@@ -193,7 +193,7 @@ Deno.test("download$ that is cancelled while it waits aborts its stream and send
 
 Deno.test("prepareTimeoutMs begins when an archive is requested, not while it waits", async () => {
   using time = new FakeTime();
-  const { client, responses } = oneAtATime({ retry: { initialDelayMs: 0 } });
+  const { client, responses } = singleRequestClient({ retry: { initialDelayMs: 0 } });
   const listing = firstValueFrom(client.listCheckpoints$("a"));
   const complete = lastValueFrom(
     client.download$({ trainingRunId: "b", checkpointId: "c" }, { prepareTimeoutMs: 1000 }),

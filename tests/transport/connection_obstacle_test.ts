@@ -95,37 +95,41 @@ Deno.test("RestClient in Deno without --allow-net fails at the first attempt wit
   );
 });
 
-/** What other runtimes reject with: `fetch failed` in Node, the error itself in Bun. */
-const failed = (cause: Error, code?: string) =>
+/** The rejection of Node, whose cause is the error. */
+const nodeRejection = (cause: Error, code?: string) =>
   new TypeError("fetch failed", {
     cause: code === undefined ? cause : Object.assign(cause, { code }),
   });
 const rejections: [string, Error, ConnectionObstacle | undefined][] = [
   [
     "a self-signed certificate in Node",
-    failed(new Error(), "DEPTH_ZERO_SELF_SIGNED_CERT"),
+    nodeRejection(new Error(), "DEPTH_ZERO_SELF_SIGNED_CERT"),
     "certificate",
   ],
-  ["an expired certificate in Node", failed(new Error(), "CERT_HAS_EXPIRED"), "certificate"],
-  ["a certificate of the future in Node", failed(new Error(), "CERT_NOT_YET_VALID"), "certificate"],
+  ["an expired certificate in Node", nodeRejection(new Error(), "CERT_HAS_EXPIRED"), "certificate"],
+  [
+    "a certificate of the future in Node",
+    nodeRejection(new Error(), "CERT_NOT_YET_VALID"),
+    "certificate",
+  ],
   [
     "a certificate of another host in Node",
-    failed(new Error(), "ERR_TLS_CERT_ALTNAME_INVALID"),
+    nodeRejection(new Error(), "ERR_TLS_CERT_ALTNAME_INVALID"),
     "certificate",
   ],
   [
     "an unknown authority in Node",
-    failed(new Error(), "UNABLE_TO_GET_ISSUER_CERT_LOCALLY"),
+    nodeRejection(new Error(), "UNABLE_TO_GET_ISSUER_CERT_LOCALLY"),
     "certificate",
   ],
   [
     "an incomplete chain in Node",
-    failed(new Error(), "UNABLE_TO_VERIFY_LEAF_SIGNATURE"),
+    nodeRejection(new Error(), "UNABLE_TO_VERIFY_LEAF_SIGNATURE"),
     "certificate",
   ],
   [
-    "a server that asks for a client's certificate",
-    failed(new Error(), "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED"),
+    "a server that requires a client's certificate",
+    nodeRejection(new Error(), "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED"),
     "certificate",
   ],
   [
@@ -133,38 +137,38 @@ const rejections: [string, Error, ConnectionObstacle | undefined][] = [
     Object.assign(new TypeError(), { code: "CERT_HAS_EXPIRED" }),
     "certificate",
   ],
-  ["Node's permission model", failed(new Error(), "ERR_ACCESS_DENIED"), "permission"],
-  ["a blocked port in Node", failed(new Error("bad port")), "port"],
+  ["Node's permission model", nodeRejection(new Error(), "ERR_ACCESS_DENIED"), "permission"],
+  ["a blocked port in Node", nodeRejection(new Error("bad port")), "port"],
   ["a blocked port in a browser", new TypeError("Failed to fetch"), "port"],
   [
     "a blocked port in Bun, which does not block it",
     Object.assign(new TypeError(), { code: "ECONNREFUSED" }),
     undefined,
   ],
-  ["a refused connection", failed(new Error(), "ECONNREFUSED"), undefined],
-  ["a reset connection", failed(new Error(), "ECONNRESET"), undefined],
-  ["a host that is not known yet", failed(new Error(), "ENOTFOUND"), undefined],
+  ["a refused connection", nodeRejection(new Error(), "ECONNREFUSED"), undefined],
+  ["a reset connection", nodeRejection(new Error(), "ECONNRESET"), undefined],
+  ["an unknown host", nodeRejection(new Error(), "ENOTFOUND"), undefined],
   [
     "a socket that undici lost",
-    failed(new Error("other side closed"), "UND_ERR_SOCKET"),
+    nodeRejection(new Error("other side closed"), "UND_ERR_SOCKET"),
     undefined,
   ],
-  ["a server without TLS", failed(new Error(), "ERR_SSL_WRONG_VERSION_NUMBER"), undefined],
+  ["a server without TLS", nodeRejection(new Error(), "ERR_SSL_WRONG_VERSION_NUMBER"), undefined],
 ];
 for (const [what, thrown, expected] of rejections) {
-  Deno.test(`${what} is ${expected === undefined ? "worth another attempt" : `an obstacle: ${expected}`}`, async () => {
+  Deno.test(`connectionObstacle returns ${expected} for ${what}`, async () => {
     assertEquals(await connectionObstacle(thrown, new URL("http://127.0.0.1:6000/")), expected);
   });
 }
 
-Deno.test("connectionObstacle finds none in a rejection that is no Error", async () => {
+Deno.test("connectionObstacle returns undefined for a rejection without an obstacle", async () => {
   const url = new URL("https://api.example/");
   for (const thrown of [undefined, "offline", new Error("offline")]) {
     assertEquals(await connectionObstacle(thrown, url), undefined);
   }
 });
 
-Deno.test("RestClient ends a circular chain of causes", async () => {
+Deno.test("RestClient fails with an ApiConnectionError for a circular chain of causes", async () => {
   const circle = new Error("round");
   circle.cause = circle;
   const client = new RestClient({
@@ -176,7 +180,7 @@ Deno.test("RestClient ends a circular chain of causes", async () => {
   assertInstanceOf(error, ApiConnectionError);
 });
 
-Deno.test("connectionObstacle finds none at a port that fetch does not block", async () => {
+Deno.test("connectionObstacle returns undefined for a port that fetch does not block", async () => {
   for (const port of [2, 80, 443, 3000, 6001, 8000, 65_535]) {
     const url = new URL(`http://h.example:${port}/`);
     assertEquals(await connectionObstacle(new TypeError(), url), undefined, String(port));

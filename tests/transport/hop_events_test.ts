@@ -14,7 +14,7 @@ import { firstValueFrom, lastValueFrom } from "rxjs";
 
 type HopEvent = RequestEvent | ResponseEvent | FailureEvent;
 
-/** What a `fetch` does with one request. */
+/** The result of `fetch` for one request. */
 type Reaction = Response | Error | "silence" | ((init: RequestInit) => Response);
 
 const PAGE = { training_runs: [], cursor: { offset: 0, limit: 20, total_count: 0 } };
@@ -26,8 +26,8 @@ const redirect = (location: string) =>
   new Response(null, { status: 302, headers: { Location: location } });
 const archive = () => new Response("ab", { headers: { "Content-Length": "2" } });
 
-/** A client whose `fetch` reacts to one request after the other, and all that can be observed of it. */
-function observed(reactions: readonly Reaction[], options: RestClientOptions = {}) {
+/** A client whose `fetch` has one reaction for each request, its events, and the requested URLs. */
+function observedClient(reactions: readonly Reaction[], options: RestClientOptions = {}) {
   const fetches: string[] = [];
   const events: ClientEvent[] = [];
   const queue = [...reactions];
@@ -56,7 +56,7 @@ function isHopEvent(event: ClientEvent): event is HopEvent {
 }
 
 /** Hop events in short: type, attempt, hop, whether on the API's origin, and status or error. */
-function shortForm(events: readonly ClientEvent[]): string[] {
+function toShortForm(events: readonly ClientEvent[]): string[] {
   return events.filter(isHopEvent).map((event) => {
     const outcome = event.type === "response"
       ? ` ${event.status}`
@@ -83,14 +83,14 @@ function assertEachHopReported(events: readonly ClientEvent[], fetches: readonly
 }
 
 Deno.test("events$ reports the hops of a redirect to a storage", async () => {
-  const { client, events, fetches } = observed([
+  const { client, events, fetches } = observedClient([
     redirect("https://s.example/a?sig=1"),
     archive(),
   ]);
   await firstValueFrom(client.downloadCheckpointArchive$("r", "c"));
   assertEquals(fetches, [ARCHIVE, "https://s.example/a"]);
   assertEachHopReported(events, fetches);
-  assertEquals(shortForm(events), [
+  assertEquals(toShortForm(events), [
     "request 1.1 api",
     "response 1.1 api 302",
     "request 1.2 elsewhere",
@@ -99,14 +99,14 @@ Deno.test("events$ reports the hops of a redirect to a storage", async () => {
 });
 
 Deno.test("events$ reports the hop to the URL of a JSON response", async () => {
-  const { client, events, fetches } = observed([
+  const { client, events, fetches } = observedClient([
     Response.json({ url: "https://s.example/a?sig=1" }),
     archive(),
   ]);
   await firstValueFrom(client.downloadCheckpointArchive$("r", "c"));
   assertEquals(fetches, [ARCHIVE, "https://s.example/a"]);
   assertEachHopReported(events, fetches);
-  assertEquals(shortForm(events).at(-1), "response 1.2 elsewhere 200");
+  assertEquals(toShortForm(events).at(-1), "response 1.2 elsewhere 200");
 });
 
 Deno.test("events$ reports the ranges of a resumed archive, and a repetition without a range", async () => {
@@ -125,7 +125,7 @@ Deno.test("events$ reports the ranges of a resumed archive, and a repetition wit
     ranges.push(new Headers(headers).get("Range"));
     return new Response("no", { status: 206 });
   };
-  const { client, events, fetches } = observed([
+  const { client, events, fetches } = observedClient([
     redirect("https://s.example/a?sig=1"),
     cut("ab"),
     redirect("https://s.example/a?sig=2"),
@@ -137,7 +137,7 @@ Deno.test("events$ reports the ranges of a resumed archive, and a repetition wit
   assertEquals(ranges, ["bytes=2-"]);
   assertEquals(fetches.length, 5);
   assertEachHopReported(events, fetches);
-  assertEquals(shortForm(events).slice(4), [
+  assertEquals(toShortForm(events).slice(4), [
     "request 1.1 api",
     "response 1.1 api 302",
     "request 1.2 elsewhere",
@@ -147,13 +147,13 @@ Deno.test("events$ reports the ranges of a resumed archive, and a repetition wit
   ]);
 });
 
-Deno.test("events$ reports a hop back to the API's origin as one, though it has no key", async () => {
+Deno.test("events$ reports a hop back to the API's origin with isApiOrigin: true, although it has no key", async () => {
   const keys: (string | null)[] = [];
   const withKey = (response: Response) => ({ headers }: RequestInit) => {
     keys.push(new Headers(headers).get("X-API-Key"));
     return response;
   };
-  const { client, events, fetches } = observed([
+  const { client, events, fetches } = observedClient([
     withKey(redirect("https://s.example/away")),
     withKey(redirect(`${API}/back`)),
     withKey(Response.json(PAGE)),
@@ -161,18 +161,18 @@ Deno.test("events$ reports a hop back to the API's origin as one, though it has 
   await firstValueFrom(client.listTrainingRuns$());
   assertEachHopReported(events, fetches);
   assertEquals(keys, ["sk-secret", null, null]);
-  assertEquals(shortForm(events).at(-1), "response 1.3 api 200");
+  assertEquals(toShortForm(events).at(-1), "response 1.3 api 200");
 });
 
 Deno.test("events$ reports a connection that fails as the failure of its hop", async () => {
-  const { client, events, fetches } = observed([
+  const { client, events, fetches } = observedClient([
     redirect("https://s.example/away?sig=1"),
     new TypeError("refused"),
     Response.json(PAGE),
   ]);
   await firstValueFrom(client.listTrainingRuns$());
   assertEachHopReported(events, fetches);
-  assertEquals(shortForm(events), [
+  assertEquals(toShortForm(events), [
     "request 1.1 api",
     "response 1.1 api 302",
     "request 1.2 elsewhere",
@@ -183,9 +183,12 @@ Deno.test("events$ reports a connection that fails as the failure of its hop", a
   assertEquals(events.map(({ type }) => type)[4], "retry");
 });
 
-Deno.test("a hop that is cut by the timeout has a failure with the ApiTimeoutError", async () => {
+Deno.test("events$ reports a hop that times out as a failure with the ApiTimeoutError", async () => {
   using time = new FakeTime();
-  const { client, events, fetches } = observed(["silence"], { timeoutMs: 1000, retry: false });
+  const { client, events, fetches } = observedClient(["silence"], {
+    timeoutMs: 1000,
+    retry: false,
+  });
   const failed = assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
   await time.tickAsync(1000);
   const error = await failed;
@@ -197,20 +200,23 @@ Deno.test("a hop that is cut by the timeout has a failure with the ApiTimeoutErr
   assertEquals(events.map(({ type }) => type), ["request", "failure", "error"]);
 });
 
-Deno.test("a timeout in the body of a response names its hop, which has no failure", async () => {
+Deno.test("ApiTimeoutError in the body of a response has the URL of its hop, which has no failure", async () => {
+  using time = new FakeTime();
   const endless = new Response(new ReadableStream(), { headers: { "x-request-id": "req-1" } });
-  const { client, events, fetches } = observed(
+  const { client, events, fetches } = observedClient(
     [redirect("https://s.example/away?sig=1"), endless],
-    { timeoutMs: 50, retry: false },
+    { timeoutMs: 1000, retry: false },
   );
-  const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
+  const failed = assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
+  await time.tickAsync(1000);
+  const error = await failed;
   assertInstanceOf(error, ApiTimeoutError);
   assertEquals([error.requestUrl, error.requestId], ["https://s.example/away", "req-1"]);
   assertEachHopReported(events, fetches);
 });
 
-Deno.test("a `response` has the server's request id", async () => {
-  const { client, events } = observed([
+Deno.test("events$ reports the server's request id in `response`", async () => {
+  const { client, events } = observedClient([
     Response.json(PAGE, { headers: { "x-request-id": "req-1" } }),
   ]);
   await firstValueFrom(client.listTrainingRuns$());
@@ -219,21 +225,23 @@ Deno.test("a `response` has the server's request id", async () => {
   assertEquals(response.requestId, "req-1");
 });
 
-Deno.test("an operation that is cancelled ends its hop with `cancel`, without a failure", async () => {
-  const { client, events } = observed(["silence"]);
+Deno.test("events$ ends the hop of a cancelled operation with `cancel`, without a failure", async () => {
+  const { client, events } = observedClient(["silence"]);
   client.listTrainingRuns$().subscribe().unsubscribe();
   await new Promise((resolve) => setTimeout(resolve, 0));
   assertEquals(events.map(({ type }) => type), ["request", "cancel"]);
 });
 
-Deno.test("a key function that fails has no hop, but the error of its call", async () => {
-  const { client, events, fetches } = observed([], { apiKey: () => Promise.reject("locked") });
+Deno.test("events$ reports a key function that fails as the error of its call, without a hop", async () => {
+  const { client, events, fetches } = observedClient([], {
+    apiKey: () => Promise.reject("locked"),
+  });
   await assertRejects(() => lastValueFrom(client.listTrainingRuns$()));
   assertEquals([events.map(({ type }) => type), fetches], [["error"], []]);
 });
 
-Deno.test("the failure of a hop is an ApiConnectionError with the URL of the hop", async () => {
-  const { client, events } = observed([
+Deno.test("events$ reports the failure of a hop with an ApiConnectionError that has the URL of the hop", async () => {
+  const { client, events } = observedClient([
     redirect("https://s.example/away?sig=1"),
     new TypeError("refused"),
   ], { retry: false });

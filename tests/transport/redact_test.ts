@@ -59,7 +59,7 @@ Deno.test("redactedCause keeps name, code and causes, without secrets", () => {
   assertEquals(Object.entries(cause.cause), [["name", "Error"], ["code", "ECONNRESET"]]);
 });
 
-Deno.test("redactedCause of a value that is no Error is its text, without secrets", () => {
+Deno.test("redactedCause of a value that is not an Error is its text, without secrets", () => {
   assertEquals(redactedCause("sk-secret", redact), "[redacted]");
 });
 
@@ -101,8 +101,8 @@ const each = (encode: (code: number, character: string) => string) => (text: str
 const hex = (code: number, digits = 2) => code.toString(16).padStart(digits, "0");
 /** Puts a text after every fourth character. */
 const split = (by: string) => (text: string) => text.replace(/.{4}(?=.)/g, `$&${by}`);
-const inJson = (text: string) => JSON.stringify(text).slice(1, -1);
-const named: Readonly<Record<string, string>> = {
+const toJson = (text: string) => JSON.stringify(text).slice(1, -1);
+const ENTITIES: Readonly<Record<string, string>> = {
   "&": "&amp;",
   "<": "&lt;",
   ">": "&gt;",
@@ -114,27 +114,27 @@ const named: Readonly<Record<string, string>> = {
   "_": "&lowbar;",
   ".": "&period;",
 };
-const inHtml = each((_, character) => named[character] ?? character);
-const percentEncoded = each((code) => `%${hex(code)}`);
+const toHtml = each((_, character) => ENTITIES[character] ?? character);
+const toPercentEncoding = each((code) => `%${hex(code)}`);
 
-/** How servers, proxies, frameworks and loggers write what they repeat. */
+/** The encodings in which servers, proxies, frameworks and loggers repeat a text. */
 const encodings: Record<string, (text: string) => string> = {
-  "as it is": (text) => text,
+  "unchanged": (text) => text,
   "percent-encoded": encodeURIComponent,
   "percent-encoded in lower case": (text) =>
     encodeURIComponent(text).replace(/%../g, (escape) => escape.toLowerCase()),
-  "percent-encoded whole": percentEncoded,
+  "percent-encoded whole": toPercentEncoding,
   "percent-encoded twice": (text) => encodeURIComponent(encodeURIComponent(text)),
   "percent-encoded three times": (text) =>
-    encodeURIComponent(encodeURIComponent(percentEncoded(text))),
+    encodeURIComponent(encodeURIComponent(toPercentEncoding(text))),
   "by JavaScript's escape": each((code) => `%u${hex(code, 4)}`),
-  "as JSON": inJson,
-  "as JSON with escaped slashes": (text) => inJson(text).replaceAll("/", String.raw`\/`),
-  "as JSON in JSON": (text) => inJson(inJson(text)),
+  "as JSON": toJson,
+  "as JSON with escaped slashes": (text) => toJson(text).replaceAll("/", String.raw`\/`),
+  "as JSON in JSON": (text) => toJson(toJson(text)),
   "as JSON's \\u escapes": each((code) => String.raw`\u` + hex(code, 4)),
   "as JSON's \\u escapes in capitals": each((code) => String.raw`\u` + hex(code, 4).toUpperCase()),
   "as JavaScript's \\x escapes": each((code) => String.raw`\x` + hex(code)),
-  "as named entities": inHtml,
+  "as named entities": toHtml,
   "as decimal entities": each((code) => `&#${code};`),
   "as decimal entities with zeros": each((code) => `&#000${code};`),
   "as hexadecimal entities": each((code) => `&#x${hex(code)};`),
@@ -143,16 +143,16 @@ const encodings: Record<string, (text: string) => string> = {
   ),
   "as entities in entities": (text) => each((code) => `&#${code};`)(text).replaceAll("&", "&amp;"),
   "as entities in JSON, as Go writes it": (text) =>
-    inHtml(text).replaceAll("&", String.raw`\u0026`),
+    toHtml(text).replaceAll("&", String.raw`\u0026`),
   "as percent-encoded entities": (text) => encodeURIComponent(each((code) => `&#${code};`)(text)),
   "split by line breaks": split("\n"),
   "split by line breaks and indented": split("\r\n    "),
   "split by blanks": split(" "),
-  "split by line breaks in JSON": (text) => split(String.raw`\n`)(inJson(text)),
-  "split by line breaks in JSON in JSON": (text) => inJson(inJson(split("\n")(text))),
+  "split by line breaks in JSON": (text) => split(String.raw`\n`)(toJson(text)),
+  "split by line breaks in JSON in JSON": (text) => toJson(toJson(split("\n")(text))),
   "split by soft line breaks of quoted-printable": split("=\r\n"),
-  "split by <wbr>": (text) => split("<wbr>")(inHtml(text)),
-  "split by <br />": (text) => split("<br />")(inHtml(text)),
+  "split by <wbr>": (text) => split("<wbr>")(toHtml(text)),
+  "split by <br />": (text) => split("<br />")(toHtml(text)),
   "split by soft hyphens": split("\u00ad"),
   "split by &shy;": split("&shy;"),
   "split by zero-width spaces": split("\u200b"),
@@ -165,7 +165,7 @@ const encodings: Record<string, (text: string) => string> = {
     split("\n")(btoa(text).replaceAll("+", "-").replaceAll("/", "_")),
 };
 
-/** Keys as services give them out: 20 to 60 characters of one alphabet. */
+/** Keys as services issue them: 20 to 60 characters of one alphabet. */
 const anyKey = fc.oneof(
   ...[
     "0123456789abcdef",
@@ -191,7 +191,7 @@ const around = fc.constantFrom(
   "&",
 );
 
-/** Letters and digits alone: what a secret is recognized by. */
+/** The letters and digits of a text, by which a secret is recognized. */
 const letters = (text: string) => text.replace(/[\W_]/g, "");
 
 for (const [how, encode] of Object.entries(encodings)) {
@@ -254,7 +254,7 @@ Deno.test("redact leaves no part of a key in a long text with many keys", () => 
   }
 });
 
-const heavy: Record<string, string> = {
+const longTexts: Record<string, string> = {
   "backslashes": "\\".repeat(1e6),
   "ampersands": "&#0000".repeat(2e5),
   "tags": "<".repeat(1e6),
@@ -264,7 +264,7 @@ const heavy: Record<string, string> = {
   "percent signs": "%25".repeat(3e5),
   "a key apart": "s k - ".repeat(2e5),
 };
-for (const [what, text] of Object.entries(heavy)) {
+for (const [what, text] of Object.entries(longTexts)) {
   Deno.test(`redact searches a megabyte of ${what} in less than a second`, () => {
     const { redact } = redactor("sk-".repeat(100) + "x");
     const startedAt = performance.now();

@@ -6,7 +6,7 @@ import { requestIdOf } from "../../src/transport/request_id.ts";
 
 const { redact } = redactor("sk-secret");
 
-Deno.test("requestIdOf finds the id under the names that servers and proxies use, its own first", () => {
+Deno.test("requestIdOf reads the headers of servers and proxies, x-request-id first", () => {
   for (const name of ["x-request-id", "request-id", "x-amz-request-id", "cf-ray"]) {
     assertEquals(requestIdOf(new Headers({ [name]: "id", "cf-ray": "id" }), redact), "id");
   }
@@ -26,7 +26,7 @@ Deno.test("requestIdOf removes the key from an id that repeats it", () => {
 const headers = { "x-request-id": "req-7" };
 const responses: [string, () => Response][] = [
   ["an error status", () => new Response("{}", { status: 404, headers })],
-  ["no JSON", () => new Response("<html>", { headers })],
+  ["a body that is not JSON", () => new Response("<html>", { headers })],
   [
     "a redirect that cannot be followed",
     () =>
@@ -39,7 +39,7 @@ const responses: [string, () => Response][] = [
     )],
 ];
 for (const [what, response] of responses) {
-  Deno.test(`the error of ${what} has the server's request id`, async () => {
+  Deno.test(`ApiError of ${what} has the server's request id`, async () => {
     const client = new RestClient({
       apiKey: "sk-secret",
       retry: false,

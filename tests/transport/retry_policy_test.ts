@@ -23,7 +23,7 @@ const status = (status: number, more: Partial<ApiStatus> = {}) =>
 const ofStorage = (code: number, more: Partial<ApiStatus> = {}) =>
   status(code, { isRedirected: true, ...more });
 
-/** What each policy decides: a call, the opening of an archive, a watch of all runs, and of one run. */
+/** The decisions of callPolicy, archivePolicy, and watchPolicy for all runs and for one run. */
 const decisions: [string, unknown, ...RetryDecision[]][] = [
   ["a failed connection", connection, "retry", "retry", "retry", "retry"],
   ["a timeout", new ApiTimeoutError("late", request), "retry", "retry", "retry", "retry"],
@@ -65,13 +65,13 @@ const decisions: [string, unknown, ...RetryDecision[]][] = [
   ["an error of another kind", new TypeError("bug"), "fail", "fail", "retry", "retry"],
 ];
 for (const [outcome, error, ...expected] of decisions) {
-  Deno.test(`the policies of calls, archives and watches decide ${expected.join(", ")} for ${outcome}`, () => {
+  Deno.test(`callPolicy, archivePolicy and watchPolicy decide ${expected.join(", ")} for ${outcome}`, () => {
     const policies = [callPolicy(), archivePolicy(), watchPolicy(false), watchPolicy(true)];
     assertEquals(policies.map((decide) => decide(error)), expected);
   });
 }
 
-Deno.test("callPolicy requests an expired URL again three times, and other errors do not count", () => {
+Deno.test("callPolicy retries an expired URL three times, apart from other errors", () => {
   const decide = callPolicy();
   const errors = [ofStorage(403), connection, ofStorage(403), ofStorage(401), ofStorage(403)];
   assertEquals(errors.map(decide), ["retry", "retry", "retry", "retry", "fail"]);

@@ -66,7 +66,7 @@ Deno.test("retryWithBackoff fails with the error of the last attempt", () => {
   });
 });
 
-Deno.test("retryWithBackoff retries until maxElapsedMs after the first failure, and a last time then", () => {
+Deno.test("retryWithBackoff retries until maxElapsedMs after the first failure, and once more at its end", () => {
   const unlimited = { ...options, maxRetries: Infinity };
   runMarbles(({ expectObservable }) => {
     // 0.5, 1, 2, 4, 8 and 10 s are 25.5 s: the next wait is cut to what is left of 30.
@@ -83,7 +83,7 @@ Deno.test("retryWithBackoff retries until maxElapsedMs after the first failure, 
   });
 });
 
-Deno.test("retryWithBackoff counts the time from the last progress, where there was some", () => {
+Deno.test("retryWithBackoff counts the time from the last progress, if any", () => {
   runMarbles(({ expectObservable, cold }) => {
     let attempts = 0;
     const result$ = defer(() =>

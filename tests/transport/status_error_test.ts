@@ -184,7 +184,7 @@ Deno.test("statusError puts a message on one line", async () => {
   assertStringIncludes(message, "HTTP 500: a b [31mc (");
 });
 
-Deno.test("statusError skips the place of a fault that is no text", async () => {
+Deno.test("statusError skips the place of a fault that is not text", async () => {
   const detail = [{ loc: [{ toString: 1 }, "limit"], msg: "wrong" }, { loc: "x", msg: {} }];
   assertStringIncludes((await read(422, JSON.stringify({ detail }))).message, "422: limit: wrong");
 });

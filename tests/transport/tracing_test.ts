@@ -13,8 +13,8 @@ import { firstValueFrom } from "rxjs";
 
 const RUN = "eb78693b-380d-40f8-a709-ffe0da185718";
 
-/** The program in docs/tracing.md, as a module that exports its client. */
-async function recipe(directory: string): Promise<RestClient> {
+/** Imports the program in docs/tracing.md and returns its client. */
+async function importProgram(directory: string): Promise<RestClient> {
   const page = await Deno.readTextFile(new URL("../../docs/tracing.md", import.meta.url));
   const [, program = ""] = /^```ts\n([^]*?)^```$/m.exec(page) ?? [];
   const exporting = program.replace("const client =", "export const client =");
@@ -24,7 +24,7 @@ async function recipe(directory: string): Promise<RestClient> {
   return client;
 }
 
-Deno.test("the recipe of docs/tracing.md makes a span for each hop, and sends traceparent to the API only", async () => {
+Deno.test("docs/tracing.md has a program that makes a span for each hop and sends traceparent to the API only", async () => {
   const exporter = new InMemorySpanExporter();
   const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
   trace.setGlobalTracerProvider(provider);
@@ -39,7 +39,7 @@ Deno.test("the recipe of docs/tracing.md makes a span for each hop, and sends tr
   const directory = await Deno.makeTempDir();
   Deno.env.set("HPCAI_API_KEY", fake.apiKey);
   try {
-    const client = await recipe(directory);
+    const client = await importProgram(directory);
     await firstValueFrom(client.downloadCheckpointArchive$(RUN, "final"));
     await assertRejects(() => firstValueFrom(client.getTrainingRun$("nope")));
     fake.faults.add({ type: "connection-error" });

@@ -48,7 +48,7 @@ function redirect(location: string, status = 302): Response {
 
 const RETRY_WITHOUT_DELAY = { initialDelayMs: 0, maxDelayMs: 0 };
 
-Deno.test("a request has the key, the caller's headers and Accept", async () => {
+Deno.test("listTrainingRuns$ sends the key, the caller's headers and Accept", async () => {
   const { fetch, requests } = scriptedFetch(Response.json(PAGE));
   const client = new RestClient({ apiKey: "sk-secret", fetch, headers: { "X-Team": "a" } });
   await firstValueFrom(client.listTrainingRuns$());
@@ -101,21 +101,21 @@ for (
   });
 }
 
-Deno.test("apiKey as a function that returns no string fails before the request", async () => {
+Deno.test("apiKey as a function that does not return a string fails before the request", async () => {
   const { fetch, requests } = scriptedFetch();
-  // As from JavaScript, which no type stops.
+  // JavaScript callers can pass any value.
   const client = new RestClient(Object.assign({ fetch }, { apiKey: () => JSON.parse("42") }));
   const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
   assertInstanceOf(error, InvalidArgumentError);
   assertEquals([error.argument, requests], ["apiKey", []]);
 });
 
-/** A client of a function that need not be a `fetch`, as from JavaScript, which no type stops. */
+/** A client whose `fetch` can return any value, as in JavaScript. */
 function clientOf(fetch: () => unknown): RestClient {
   return new RestClient({ apiKey: "sk-secret", fetch: fetch as typeof globalThis.fetch });
 }
 
-Deno.test("fetch that throws is retried like one that rejects, and its error is the cause", async () => {
+Deno.test("fetch that throws is retried as one that rejects, and its error is the cause", async () => {
   let calls = 0;
   const fetch = () => {
     calls++;
@@ -141,7 +141,7 @@ const faultyFetches: Record<string, () => unknown> = {
   },
 };
 for (const [what, faulty] of Object.entries(faultyFetches)) {
-  Deno.test(`fetch that ${what} is an ApiConnectionError with a cause, and is not retried`, async () => {
+  Deno.test(`fetch that ${what} causes an ApiConnectionError, and is not retried`, async () => {
     let calls = 0;
     const client = clientOf(() => {
       calls++;
@@ -187,7 +187,7 @@ Deno.test("ApiConnectionError names the code of an AggregateError without a mess
   );
 });
 
-Deno.test("x-should-retry: false is final, true is retried", async () => {
+Deno.test("x-should-retry determines whether a status is retried", async () => {
   const response = (status: number, shouldRetry: string) =>
     new Response(null, { status, headers: { "x-should-retry": shouldRetry } });
   const final = scriptedFetch(response(503, "false"));
@@ -214,7 +214,7 @@ Deno.test("x-should-retry: false ends the wait for an archive that is being buil
   assertEquals(requests.length, 1);
 });
 
-Deno.test("retry-after-ms is waited for rather than Retry-After", async () => {
+Deno.test("retry-after-ms takes precedence over Retry-After", async () => {
   using time = new FakeTime();
   const headers = { "retry-after-ms": "250.5", "Retry-After": "7" };
   const { fetch, requests } = scriptedFetch(
@@ -242,7 +242,7 @@ for (
   ] as const
 ) {
   for (const origin of ["https://s.example", "https://www.hpc-ai.com"]) {
-    Deno.test(`a signed URL at ${origin} that responds with ${what} is requested again at the API`, async () => {
+    Deno.test(`downloadCheckpointArchive$ requests a new URL after ${what} of a signed URL at ${origin}`, async () => {
       const expired = () => new Response(code && XML.replace("CODE", code), { status });
       const { fetch, requests } = scriptedFetch(
         redirect(`${origin}/a?sig=1`),
@@ -253,7 +253,7 @@ for (
         new Response("no archive", { headers: { "Content-Type": "text/html" } }),
       );
       const client = new RestClient({ apiKey: "sk-secret", fetch, retry: RETRY_WITHOUT_DELAY });
-      // The last response is no archive, which ends the operation after all hops.
+      // The last response is not an archive, which ends the operation after all hops.
       await assertRejects(
         () => firstValueFrom(client.downloadCheckpointArchive$("r", "c")),
         ApiResponseValidationError,
@@ -266,7 +266,7 @@ for (
   }
 }
 
-Deno.test("a signed URL that is always refused is requested again three times", async () => {
+Deno.test("downloadCheckpointArchive$ requests a new URL three times if each is rejected", async () => {
   const results = Array.from(
     { length: 8 },
     (_, i) =>
@@ -283,7 +283,7 @@ Deno.test("a signed URL that is always refused is requested again three times", 
   assertEquals([error.code, error.isRedirected, requests.length], ["AccessDenied", true, 8]);
 });
 
-Deno.test("a 400 of a storage without a code of expiry is not retried", async () => {
+Deno.test("downloadCheckpointArchive$ does not retry a 400 of a storage without a code of expiry", async () => {
   const body = XML.replace("CODE", "InvalidArgument");
   const { fetch, requests } = scriptedFetch(
     redirect("https://s.example/a?sig=1"),
@@ -297,7 +297,7 @@ Deno.test("a 400 of a storage without a code of expiry is not retried", async ()
   assertEquals([error.code, requests.length], ["InvalidArgument", 2]);
 });
 
-Deno.test("a 401 of the API is an AuthenticationError, even where a header repeats the API's host", async () => {
+Deno.test("listTrainingRuns$ fails with an AuthenticationError for a 401 of the API, even where a header repeats the API's host", async () => {
   const { fetch, requests } = scriptedFetch(Response.json({ message: "no" }, { status: 401 }));
   const headers = { "X-Forwarded-Host": "www.hpc-ai.com" };
   const client = new RestClient({ apiKey: "wrong", headers, fetch });
@@ -352,7 +352,7 @@ Deno.test("timeoutMs covers a JSON body that never ends, and restarts with each 
   assertEquals(requests.length, 2);
 });
 
-Deno.test("a connection that fails is retried, and then is an ApiConnectionError", async () => {
+Deno.test("listTrainingRuns$ retries a connection that fails, then fails with an ApiConnectionError", async () => {
   const { fetch, requests } = scriptedFetch(...Array(3).fill(new TypeError("refused")));
   const client = new RestClient({
     apiKey: "k",
@@ -368,7 +368,7 @@ Deno.test("a connection that fails is retried, and then is an ApiConnectionError
   assertEquals(requests.length, 3);
 });
 
-Deno.test("a lasting error status is not retried", async () => {
+Deno.test("listTrainingRuns$ does not retry a lasting error status", async () => {
   const { fetch, requests } = scriptedFetch(Response.json({ message: "no" }, { status: 401 }));
   const client = new RestClient({ apiKey: "k", fetch });
   const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
@@ -376,7 +376,7 @@ Deno.test("a lasting error status is not retried", async () => {
   assertEquals(requests.length, 1);
 });
 
-Deno.test("Retry-After is waited for", async () => {
+Deno.test("listTrainingRuns$ waits exactly as long as Retry-After", async () => {
   using time = new FakeTime();
   const busy = new Response(null, { status: 429, headers: { "Retry-After": "7" } });
   const { fetch, requests } = scriptedFetch(busy, Response.json(PAGE));
@@ -392,7 +392,7 @@ Deno.test("Retry-After is waited for", async () => {
   assertEquals(requests.length, 2);
 });
 
-Deno.test("Retry-After past maxRetryAfterMs fails with retryAfterMs", async () => {
+Deno.test("listTrainingRuns$ fails with retryAfterMs if Retry-After exceeds maxRetryAfterMs", async () => {
   const busy = new Response(null, { status: 429, headers: { "Retry-After": "3600" } });
   const { fetch } = scriptedFetch(busy);
   const client = new RestClient({ apiKey: "k", fetch });
@@ -405,13 +405,13 @@ for (
   const [what, body, path] of [
     ["is empty", "", ""],
     ["is not JSON", "<html>hello</html>", ""],
-    ["breaks off", '{"training_runs": [', ""],
+    ["is truncated JSON", '{"training_runs": [', ""],
     ["is null", "null", ""],
     ["lacks a field", '{"training_runs":[]}', "cursor"],
     ["has a wrong type deep inside", wrongRun(), "training_runs[1].is_lora"],
   ] as const
 ) {
-  Deno.test(`a response that ${what} is invalid at ${path || "its root"}, and is not retried`, async () => {
+  Deno.test(`listTrainingRuns$ fails at ${path || "the root"} of a response that ${what}, without a retry`, async () => {
     const { fetch, requests } = scriptedFetch(new Response(body));
     const client = new RestClient({ apiKey: "k", fetch });
     const error = await assertRejects(() => firstValueFrom(client.listTrainingRuns$()));
@@ -434,7 +434,7 @@ function wrongRun(): string {
   return JSON.stringify({ ...PAGE, training_runs: [run, { ...run, is_lora: "x".repeat(500) }] });
 }
 
-Deno.test("unsubscribing aborts the request", () => {
+Deno.test("unsubscribe aborts the request", () => {
   const { fetch, requests } = scriptedFetch(null);
   const client = new RestClient({ apiKey: "k", fetch });
   const subscription = client.listTrainingRuns$().subscribe();
@@ -444,7 +444,7 @@ Deno.test("unsubscribing aborts the request", () => {
   });
 });
 
-Deno.test("each subscription is a new run, and nothing is sent before it", async () => {
+Deno.test("listTrainingRuns$ sends a request for each subscription, and none before", async () => {
   const { fetch, requests } = scriptedFetch(Response.json(PAGE), Response.json(PAGE));
   const page$ = new RestClient({ apiKey: "k", fetch }).listTrainingRuns$();
   assertEquals(requests.length, 0);
@@ -461,7 +461,7 @@ Deno.test("fetch is called without a receiver, as browsers require", async () =>
   await firstValueFrom(new RestClient({ apiKey: "k", fetch, retry: false }).listTrainingRuns$());
 });
 
-Deno.test("fetch that ignores the signal has its late response cancelled", async () => {
+Deno.test("fetch that ignores the signal returns a late response, which is cancelled", async () => {
   let isCancelled = false;
   const late = Promise.withResolvers<Response>();
   const client = new RestClient({ apiKey: "k", fetch: () => late.promise });
@@ -484,7 +484,7 @@ Deno.test("fetch that ignores the signal has its late response cancelled", async
   assertEquals(events, ["request", "cancel"]);
 });
 
-Deno.test("a DELETE that is redirected to another origin fails", async () => {
+Deno.test("deleteCheckpoint$ fails at a redirect to another origin", async () => {
   for (const status of [301, 302, 307, 308]) {
     const { fetch, requests } = scriptedFetch(redirect("https://login.example/", status));
     const client = new RestClient({ apiKey: "k", fetch });
@@ -494,7 +494,7 @@ Deno.test("a DELETE that is redirected to another origin fails", async () => {
   }
 });
 
-Deno.test("a URL as JSON counts as a redirect", async () => {
+Deno.test("downloadCheckpointArchive$ counts the URL of a JSON response as a redirect", async () => {
   const hops = Array.from({ length: 5 }, () => redirect("?again"));
   const { fetch } = scriptedFetch(Response.json({ url: "https://s.example/" }), ...hops);
   const client = new RestClient({ apiKey: "k", fetch });
@@ -504,7 +504,7 @@ Deno.test("a URL as JSON counts as a redirect", async () => {
   assertInstanceOf(error, ApiRedirectError);
 });
 
-Deno.test("ApiConnectionError repeats the innermost cause", async () => {
+Deno.test("ApiConnectionError has the message of the innermost cause", async () => {
   const cause = Object.assign(new Error(""), { name: "ECONNREFUSED" });
   const { fetch } = scriptedFetch(new TypeError("fetch failed", { cause }));
   const client = new RestClient({ apiKey: "k", fetch, retry: false });
@@ -513,7 +513,7 @@ Deno.test("ApiConnectionError repeats the innermost cause", async () => {
   assertStringIncludes(error.message, "The connection failed: ECONNREFUSED");
 });
 
-Deno.test("fetch may reject with a value that is no Error", async () => {
+Deno.test("fetch may reject with a value that is not an Error", async () => {
   const client = new RestClient({
     apiKey: "k",
     fetch: () => Promise.reject("offline"),
@@ -532,7 +532,7 @@ Deno.test("deleteCheckpoint$ succeeds although the body of the response fails", 
   await firstValueFrom(new RestClient({ apiKey: "k", fetch }).deleteCheckpoint$("r", "c"));
 });
 
-Deno.test("a redirect that a browser hides is an ApiRedirectError with advice", async () => {
+Deno.test("downloadCheckpointArchive$ fails with advice at a redirect that a browser hides", async () => {
   const hidden = new Response(null);
   Object.defineProperty(hidden, "type", { value: "opaqueredirect" });
   Object.defineProperty(hidden, "status", { value: 0 });
@@ -551,10 +551,10 @@ for (
     ["to loopback over http:", "http://127.0.0.1/a?sig=1", /falls from https: to http:/],
     ["to another scheme", "ftp://s.example/a?sig=1", /neither https: nor http:/],
     ["with credentials", "https://u:sig=1@s.example/a", /contains credentials/],
-    ["to no URL", "https://?sig=1", /no URL/],
+    ["to an invalid URL", "https://?sig=1", /no URL/],
   ] as const
 ) {
-  Deno.test(`a redirect ${what} is not followed, and its query is not shown`, async () => {
+  Deno.test(`downloadCheckpointArchive$ does not follow a redirect ${what}, nor report its query`, async () => {
     for (const response of [redirect(location), Response.json({ url: location })]) {
       const { fetch, requests } = scriptedFetch(response);
       const client = new RestClient({ apiKey: "k", fetch });
@@ -568,7 +568,7 @@ for (
   });
 }
 
-Deno.test("five redirects are followed, a sixth is not", async () => {
+Deno.test("listTrainingRuns$ follows five redirects, and fails at a sixth", async () => {
   const hops = (count: number) => Array.from({ length: count }, () => redirect("?again"));
   const five = scriptedFetch(...hops(5), Response.json(PAGE));
   await firstValueFrom(

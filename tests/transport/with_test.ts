@@ -13,7 +13,7 @@ import { firstValueFrom, take } from "rxjs";
 const PAGE = { training_runs: [], cursor: { offset: 0, limit: 20, total_count: 0 } };
 
 /** A client that records the headers of its requests. */
-function recording(options: RestClientOptions, respond: () => Response | Promise<Response>) {
+function recordingClient(options: RestClientOptions, respond: () => Response | Promise<Response>) {
   const requests: Headers[] = [];
   const client = new RestClient({
     apiKey: "k",
@@ -29,8 +29,11 @@ function recording(options: RestClientOptions, respond: () => Response | Promise
 const page = () => Response.json(PAGE);
 const unavailable = () => new Response(null, { status: 503 });
 
-Deno.test("with adds headers to those of the client, replaces the same name, and leaves the client", async () => {
-  const { client, requests } = recording({ headers: { "X-Team": "a", "X-App": "console" } }, page);
+Deno.test("with adds headers to those of the client, replaces equal names, and does not change the client", async () => {
+  const { client, requests } = recordingClient(
+    { headers: { "X-Team": "a", "X-App": "console" } },
+    page,
+  );
   const other = client.with({ headers: { "x-team": "b", "X-Trace": "1" } });
   await firstValueFrom(other.listTrainingRuns$());
   await firstValueFrom(client.listTrainingRuns$());
@@ -43,7 +46,10 @@ Deno.test("with adds headers to those of the client, replaces the same name, and
 
 Deno.test("with replaces the timeout", async () => {
   using time = new FakeTime();
-  const { client } = recording({ timeoutMs: 1000, retry: false }, () => new Promise(() => {}));
+  const { client } = recordingClient(
+    { timeoutMs: 1000, retry: false },
+    () => new Promise(() => {}),
+  );
   const failed = assertRejects(() =>
     firstValueFrom(client.with({ timeoutMs: 10 }).listTrainingRuns$())
   );
@@ -53,19 +59,19 @@ Deno.test("with replaces the timeout", async () => {
 });
 
 Deno.test("with merges retry over the client's, field by field", async () => {
-  const { client, requests } = recording(
+  const { client, requests } = recordingClient(
     { retry: { maxRetries: 1, initialDelayMs: 0, maxDelayMs: 0 } },
     unavailable,
   );
-  const patient = client.with({ retry: { maxRetries: 2 } });
-  await assertRejects(() => firstValueFrom(patient.listTrainingRuns$()));
+  const retryingClient = client.with({ retry: { maxRetries: 2 } });
+  await assertRejects(() => firstValueFrom(retryingClient.listTrainingRuns$()));
   assertEquals(requests.length, 3);
-  await assertRejects(() => firstValueFrom(patient.with({}).listTrainingRuns$()));
+  await assertRejects(() => firstValueFrom(retryingClient.with({}).listTrainingRuns$()));
   assertEquals(requests.length, 6);
 });
 
-Deno.test("with({ retry: false }) does not retry, and with of that can retry again", async () => {
-  const { client, requests } = recording(
+Deno.test("with({ retry: false }) does not retry, and a later with can set retry again", async () => {
+  const { client, requests } = recordingClient(
     { retry: { maxRetries: 1, initialDelayMs: 0, maxDelayMs: 0 } },
     unavailable,
   );
@@ -78,7 +84,7 @@ Deno.test("with({ retry: false }) does not retry, and with of that can retry aga
 });
 
 Deno.test("with shares events$, and the numbers of calls", async () => {
-  const { client } = recording({}, page);
+  const { client } = recordingClient({}, page);
   const other = client.with({ timeoutMs: 5000 });
   const events: ClientEvent[] = [];
   client.events$.subscribe((event) => events.push(event));
@@ -95,7 +101,7 @@ Deno.test("with shares events$, and the numbers of calls", async () => {
 
 Deno.test("with shares the limit of concurrent requests", async () => {
   const responses: ((response: Response) => void)[] = [];
-  const { client, requests } = recording(
+  const { client, requests } = recordingClient(
     { maxConcurrentRequests: 1 },
     () => new Promise((resolve) => responses.push(resolve)),
   );
@@ -116,22 +122,22 @@ Deno.test("with shares the polls of watches", async () => {
   const options = { intervalMs: 60_000 };
   const events: ClientEvent[] = [];
   client.events$.subscribe((event) => events.push(event));
-  const keptOpen = client.watchTrainingRuns$(options).subscribe();
+  const subscription = client.watchTrainingRuns$(options).subscribe();
   await firstValueFrom(client.with({ timeoutMs: 5000 }).watchTrainingRuns$(options).pipe(take(1)));
-  keptOpen.unsubscribe();
+  subscription.unsubscribe();
   assertEquals(events.filter(({ type }) => type === "request").length, 1);
 });
 
 const invalid: [string, unknown, string][] = [
-  ["no object", null, "overrides"],
+  ["null", null, "overrides"],
   ["an invalid timeoutMs", { timeoutMs: 0 }, "timeoutMs"],
   ["an invalid retry field", { retry: { maxRetries: -1 } }, "retry.maxRetries"],
   ["invalid headers", { headers: { "a b": "1" } }, "headers"],
 ];
 for (const [what, overrides, argument] of invalid) {
   Deno.test(`with ${what} fails on the error channel, before any request`, async () => {
-    const { client, requests } = recording({}, page);
-    // As from JavaScript, which no type stops.
+    const { client, requests } = recordingClient({}, page);
+    // JavaScript callers can pass any value.
     const other = client.with(overrides as { timeoutMs: number });
     const error = await assertRejects(() => firstValueFrom(other.listTrainingRuns$()));
     assertInstanceOf(error, InvalidArgumentError);
@@ -140,7 +146,7 @@ for (const [what, overrides, argument] of invalid) {
 }
 
 Deno.test("with of a client whose options are invalid fails with the same error", async () => {
-  const { client } = recording({ maxConcurrentRequests: 0 }, page);
+  const { client } = recordingClient({ maxConcurrentRequests: 0 }, page);
   const error = await assertRejects(() =>
     firstValueFrom(client.with({ timeoutMs: 5 }).listTrainingRuns$())
   );
@@ -148,7 +154,7 @@ Deno.test("with of a client whose options are invalid fails with the same error"
   assertEquals(error.argument, "maxConcurrentRequests");
 });
 
-Deno.test("a client made by with can save archives", async () => {
+Deno.test("with returns a client that saves archives", async () => {
   const fake = new FakeHpcai();
   const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
   const directory = await Deno.makeTempDir();

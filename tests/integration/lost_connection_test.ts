@@ -20,7 +20,7 @@ const EMPTY_LIST = '{"checkpoints": []}';
 const LIST_HEADERS = ["Content-Type: application/json", `Content-Length: ${EMPTY_LIST.length}`];
 const sendList = sendText(LIST_HEADERS, EMPTY_LIST);
 
-const BROKEN_LISTS: Record<string, RawResponder> = {
+const INTERRUPTED_LISTS: Record<string, RawResponder> = {
   "a connection reset before the headers": (connection) => connection.reset(),
   "a connection closed before the headers": (connection) => connection.end(),
   "a connection reset within the headers": async (connection) => {
@@ -38,7 +38,7 @@ const BROKEN_LISTS: Record<string, RawResponder> = {
     connection.reset();
   },
 };
-for (const [what, respond] of Object.entries(BROKEN_LISTS)) {
+for (const [what, respond] of Object.entries(INTERRUPTED_LISTS)) {
   Deno.test(`listCheckpoints$ retries after ${what}`, async () => {
     await using server = await serveRaw(respond, sendList);
     const client = new RestClient({
