@@ -21,7 +21,7 @@ export interface GlobalOptions {
   readonly baseUrl?: string;
 }
 
-/** One run of a command: the client that it uses, and its input and output. */
+/** One execution of a command: the client that it uses, and its input and output. */
 export interface CommandSession {
   readonly client: RestClient;
   readonly format: Format;
@@ -31,8 +31,9 @@ export interface CommandSession {
 }
 
 /**
- * Makes the action of a command from a function that returns its work, and the advice for the user
- * after an interruption.
+ * Makes the action of a command from a function that returns its work.
+ *
+ * `interruptionAdvice` is shown if the user interrupts the command.
  */
 export type CreateAction = <A extends unknown[]>(
   work: (session: CommandSession, ...args: A) => Observable<unknown>,
