@@ -143,8 +143,8 @@ export function saveArchive$(
   });
 }
 
-/** The arguments of a save, valid and complete. */
-interface SaveRequest {
+/** The validated arguments of a save with their defaults. */
+interface SaveArguments {
   readonly transport: Transport;
   readonly ids: CheckpointIds;
   readonly settings: TransferSettings;
@@ -161,7 +161,7 @@ export function validateSave(
   checkpoint: CheckpointRef,
   path: string,
   options: SaveOptions,
-): SaveRequest {
+): SaveArguments {
   requireOptions("options", options);
   const ids = checkpointIds(checkpoint);
   const transport = transportOf(client);
