@@ -16,11 +16,11 @@ export function connect(fakeOptions?: FakeHpcaiOptions): RestClient {
 }
 
 /**
- * The default of an argument that names what to delete. Only the embedded API has one: with a service,
- * the program ends here.
+ * Returns the default of an argument that names what to delete. Only the embedded API has one: with a
+ * service, the program ends here.
  */
 export function embeddedDefault(id: string): string {
   if (!hasService) return id;
-  console.error("Nothing was deleted. Pass what to delete, since HPCAI_… names a service.");
+  console.error("Nothing was deleted: HPCAI_… names a service. Pass what to delete.");
   Deno.exit(2);
 }

@@ -1,5 +1,5 @@
 /**
- * Downloads a checkpoint and extracts it on the fly into a directory in ./checkpoints.
+ * Extracts a checkpoint into a directory in ./checkpoints while it is downloaded.
  *
  *     deno task example:save examples/extract_checkpoint.ts [TRAINING_RUN_ID CHECKPOINT_ID]
  */

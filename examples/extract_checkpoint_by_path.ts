@@ -1,5 +1,5 @@
 /**
- * Downloads a checkpoint by its path and extracts it on the fly into a directory in ./checkpoints.
+ * Extracts a checkpoint, given by its path, into a directory in ./checkpoints while it is downloaded.
  *
  *     deno task example:save examples/extract_checkpoint_by_path.ts [CHECKPOINT_PATH]
  */

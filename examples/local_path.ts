@@ -1,4 +1,4 @@
-/** The path in ./checkpoints for an id or a checkpoint path, of characters that all systems accept. */
+/** Returns the path in ./checkpoints for an id or a checkpoint path, with portable characters only. */
 export function localPath(name: string): string {
   return `./checkpoints/${name.replaceAll(/[^\w.-]+/g, "_")}`;
 }

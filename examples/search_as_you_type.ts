@@ -4,7 +4,7 @@
  *
  *     deno task example examples/search_as_you_type.ts
  *
- * Type a part of an id or of a base model, then Enter. Keystrokes are simulated where stdin is no
+ * Type a part of an id or of a base model, then Enter. Keystrokes are simulated where stdin is not a
  * terminal.
  */
 import {

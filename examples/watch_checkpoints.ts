@@ -1,5 +1,5 @@
 /**
- * Watches the checkpoints of a training run until it has a certain one.
+ * Watches the checkpoints of a training run until it has the given one.
  *
  *     deno task example examples/watch_checkpoints.ts [TRAINING_RUN_ID [CHECKPOINT_ID [SECONDS]]]
  *

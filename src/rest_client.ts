@@ -343,7 +343,7 @@ export class RestClient {
   watchTrainingRuns$(options: WatchOptions = {}): Observable<WatchEvent<TrainingRun>> {
     return runLazily(
       importListing,
-      (module) => module.watchTrainingRuns$(this.events$, this.listAllTrainingRuns$(), options),
+      (module) => module.watchTrainingRuns$(this.#transport, this.listAllTrainingRuns$(), options),
     );
   }
 
@@ -376,7 +376,7 @@ export class RestClient {
   ): Observable<WatchEvent<Checkpoint>> {
     return runLazily(importListing, (module) =>
       module.watchCheckpoints$(
-        this.events$,
+        this.#transport,
         trainingRunId,
         this.listCheckpoints$(trainingRunId),
         options,

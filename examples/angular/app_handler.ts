@@ -5,7 +5,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   svg: "image/svg+xml",
 };
 
-/** The name of a file with a hash of its content, which the build adds. */
+/** The name of a file to which the build has added a hash of its content. */
 const HASHED_NAME = /-[\w-]{8}\.\w+$/;
 
 /** The placeholder of the nonce in index.html. */

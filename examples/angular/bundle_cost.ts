@@ -34,8 +34,8 @@ export async function printBundleCost(): Promise<boolean> {
   const atStart = difference(withClient.initial, withoutClient.initial);
   const onDemand = difference(withClient.lazy, withoutClient.lazy);
   console.log("What @hpcai/rx adds to the Angular app, RxJS apart:");
-  console.log(`  at the start: ${words(atStart)} (limit ${LIMIT_GZIP_BYTES})`);
-  console.log(`  when needed:  ${words(onDemand)}`);
+  console.log(`  at the start: ${toText(atStart)} (limit ${LIMIT_GZIP_BYTES})`);
+  console.log(`  when needed:  ${toText(onDemand)}`);
   return atStart.gzip <= LIMIT_GZIP_BYTES;
 }
 
@@ -77,6 +77,6 @@ function difference(a: Size, b: Size): Size {
   return { raw: a.raw - b.raw, gzip: a.gzip - b.gzip };
 }
 
-function words({ raw, gzip }: Size): string {
+function toText({ raw, gzip }: Size): string {
   return `${raw} bytes, ${gzip} gzipped`;
 }

@@ -25,7 +25,7 @@ export async function consoleHandler(
   };
 }
 
-/** An API that responds at the pace of a network. */
+/** Creates an API that responds at the pace of a network. */
 function embeddedApi(): FakeHpcai {
   const fake = new FakeHpcai({
     trainingRuns: 240,

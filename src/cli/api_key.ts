@@ -25,12 +25,12 @@ export function apiKey$(
   }
   if (file !== undefined) return defer(() => readKeyFile(file, terminal));
   if (!terminal.isInteractive) return defer(() => throwMissing("The API key is missing"));
-  return terminal.ask$("API key: ", { isHidden: true }).pipe(
-    map((answer) => answer?.trim() || throwMissing("The API key is empty")),
+  return terminal.prompt$("API key: ", { isHidden: true }).pipe(
+    map((line) => line?.trim() || throwMissing("The API key is empty")),
   );
 }
 
-/** Returns the key of the environment. With a key file, Deno needs no permission to read it. */
+/** Returns the key of the environment; with a key file, Deno's missing permission counts as no key. */
 function environmentKey(env: CliHost["env"], hasFile: boolean): string | undefined {
   try {
     return env["HPCAI_API_KEY"];

@@ -10,7 +10,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   w: 604_800_000,
 };
 
-/** Parses a duration such as `30d`, to milliseconds. */
+/** Parses a duration such as `30d` into milliseconds. */
 export function parseDuration(text: string): number {
   const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?)([smhdw])$/.exec(text) ?? [];
   const unitMs = UNIT_MS[unit];

@@ -13,7 +13,11 @@ import {
 } from "./arguments.ts";
 import { CHECKPOINT_COLUMNS } from "./checkpoint_columns.ts";
 import type { CreateAction } from "./command.ts";
-import { addDeletionOptions, deleteConfirmed$, type DeletionOptions } from "./delete_confirmed.ts";
+import {
+  addDeletionOptions,
+  confirmAndDelete$,
+  type DeletionOptions,
+} from "./confirm_and_delete.ts";
 import { EXIT_CODES, Failure } from "./failure.ts";
 import { formatSize, formatTime } from "./format_value.ts";
 import type { Details } from "./output.ts";
@@ -62,7 +66,7 @@ export function addCheckpointCommands(program: Command, action: CreateAction): v
     .description("Delete checkpoints permanently.")
     .argument("<path...>", "checkpoint paths, hpcai://…")
     .action(action((session, paths: string[], options: DeletionOptions) =>
-      deleteConfirmed$(
+      confirmAndDelete$(
         session,
         defer(() =>
           findCheckpoints$(session.client, [...new Set(paths)].map((path) => parseCheckpoint(path)))
@@ -94,7 +98,7 @@ export function addCheckpointCommands(program: Command, action: CreateAction): v
         toArray(),
         map((all) => expiredCheckpoints(all, { keepLast, maxAgeMs, types })),
       );
-      return deleteConfirmed$(session, expired$, options);
+      return confirmAndDelete$(session, expired$, options);
     }, DELETION_ADVICE));
 
   addWatchOptions(checkpoint.command("watch"))

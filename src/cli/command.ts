@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { concatMap, defer, lastValueFrom, map, type Observable } from "rxjs";
+import { loadModule } from "../load_module.ts";
 import { RestClient } from "../rest_client.ts";
 import { apiKey$ } from "./api_key.ts";
 import { timeoutFirstResponse } from "./first_response_timeout.ts";
@@ -20,7 +21,7 @@ export interface GlobalOptions {
   readonly baseUrl?: string;
 }
 
-/** One run of a command: the client that it uses, and its input and output. */
+/** One execution of a command: the client that it uses, and its input and output. */
 export interface CommandSession {
   readonly client: RestClient;
   readonly format: Format;
@@ -30,8 +31,9 @@ export interface CommandSession {
 }
 
 /**
- * Makes the action of a command from a function that returns its work, and the advice for the user
- * after an interruption.
+ * Makes the action of a command from a function that returns its work.
+ *
+ * `interruptionAdvice` is shown if the user interrupts the command.
  */
 export type CreateAction = <A extends unknown[]>(
   work: (session: CommandSession, ...args: A) => Observable<unknown>,
@@ -87,7 +89,7 @@ function client$(
   terminal: Terminal,
 ): Observable<RestClient> {
   if (options.demo) {
-    return defer(() => import("./demo.ts")).pipe(
+    return defer(() => loadModule(() => import("./demo.ts"))).pipe(
       map(({ createDemoClient }) => createDemoClient(host)),
     );
   }

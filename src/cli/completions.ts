@@ -66,7 +66,7 @@ complete -o default -F ${name} ${program}
 `;
 }
 
-/** zsh runs the script for bash. */
+/** Makes the script for zsh, which runs that for bash. */
 function zshScript(program: string, all: readonly CommandWords[]): string {
   return `autoload -U +X compinit bashcompinit && compinit && bashcompinit\n${
     bashScript(program, all)

@@ -2,7 +2,7 @@ import { RestClient } from "../rest_client.ts";
 import { FakeHpcai } from "../testing/fake_hpcai.ts";
 import type { CliHost } from "./host.ts";
 
-/** The pace of a network, so that bars and counters can be watched. */
+/** The pace of a network, so that progress bars and counters are visible. */
 const LATENCY_MS = 100;
 const ARCHIVE_BYTES = 24 * 2 ** 20;
 const BYTES_PER_SECOND = 16 * 2 ** 20;
@@ -31,7 +31,7 @@ export function createDemoClient(host: CliHost): RestClient {
   });
 }
 
-/** Changes the data while a watch polls: only a watch requests a URL for a second time. */
+/** Changes the data while a watch polls; only a watch requests a URL more than once. */
 function changeData(fake: FakeHpcai, url: string, poll: number): void {
   const [trainingRunId] = fake.trainingRunIds;
   if (trainingRunId === undefined) return;

@@ -50,7 +50,7 @@ export function toFailure(error: unknown): Failure {
   });
 }
 
-/** What the command calls an argument of the library. */
+/** The names that the command has for arguments of the library. */
 const ARGUMENTS: Readonly<Record<string, string>> = {
   apiKey: "The API key ",
   baseUrl: "The base URL ",
@@ -79,7 +79,7 @@ function exitCodeOf(error: unknown): ExitCode {
   }
   if (isMissingPermission(error)) return EXIT_CODES.usage;
   if (error instanceof AuthenticationError || error instanceof PermissionDeniedError) {
-    // A storage that rejects a signed URL has not seen the key.
+    // A storage that rejects a signed URL has not received the key.
     return error.isRedirected ? EXIT_CODES.failure : EXIT_CODES.authentication;
   }
   if (error instanceof NotFoundError) return EXIT_CODES.notFound;
@@ -94,7 +94,7 @@ const KEY_ADVICE = "Check the key in HPCAI_API_KEY or --api-key-file.";
 export const NETWORK_ADVICE = "Check the network and --base-url, then retry.";
 const ANOTHER_PATH_ADVICE = "Name another with -o.";
 
-/** Advice about an argument, where the command has another name for it than the library. */
+/** Advice about an argument, in terms of the options of the command. */
 const ARGUMENT_ADVICE: Readonly<Record<string, string>> = {
   apiKey: KEY_ADVICE,
   baseUrl:
@@ -103,7 +103,7 @@ const ARGUMENT_ADVICE: Readonly<Record<string, string>> = {
   path: ANOTHER_PATH_ADVICE,
 };
 
-/** Advice about a status of the API, where that of the library names its options or methods. */
+/** Advice about a status of the API, where the advice of the library names its options or methods. */
 const STATUS_ADVICE: Readonly<Record<number, string>> = {
   401: KEY_ADVICE,
   404: "`run list` and `checkpoint list` show what exists.",

@@ -25,7 +25,7 @@ export function timeoutFirstResponse<T>(
   return (work$) =>
     defer(() => {
       let lastError: unknown;
-      const timedOut$ = events$.pipe(
+      const timeout$ = events$.pipe(
         tap((event) => {
           if (event.type === "retry") lastError = event.error;
         }),
@@ -37,7 +37,7 @@ export function timeoutFirstResponse<T>(
         ),
         takeUntil(events$.pipe(filter(({ type }) => type === "response"))),
       );
-      return work$.pipe(takeUntil(timedOut$));
+      return work$.pipe(takeUntil(timeout$));
     });
 }
 

@@ -1,6 +1,6 @@
 import prettyBytes from "pretty-bytes";
 
-/** The text for a value that the server does not send. */
+/** The text for a value that the server did not send. */
 export const UNKNOWN = "unknown";
 
 /** Formats a time in UTC, to the second. */

@@ -24,7 +24,7 @@ export interface CliHost {
   removeListener(signal: StopSignal, listener: () => void): unknown;
 }
 
-/** Writes a chunk, and resolves once the stream has taken it, for backpressure. */
+/** Writes a chunk, and resolves once the stream has handled it, for backpressure. */
 export function write(stream: Writable, chunk: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(chunk, (error) => error ? reject(error) : resolve());
@@ -40,7 +40,7 @@ export function interruption(signal: StopSignal, advice?: string): Failure {
 /** Unsubscribes on Ctrl-C and SIGTERM, and fails with an {@linkcode interruption}. */
 export function failOnSignal<T>(host: CliHost, advice?: string): MonoTypeOperatorFunction<T> {
   const signals: StopSignal[] = ["SIGINT", "SIGTERM"];
-  const interrupted$ = merge(...signals.map((signal) =>
+  const interruption$ = merge(...signals.map((signal) =>
     fromEventPattern(
       (listener) => host.addListener(signal, listener),
       (listener) => host.removeListener(signal, listener),
@@ -50,5 +50,5 @@ export function failOnSignal<T>(host: CliHost, advice?: string): MonoTypeOperato
       }),
     )
   ));
-  return takeUntil(interrupted$);
+  return takeUntil(interruption$);
 }

@@ -1,6 +1,7 @@
 /**
- * Characters that control a terminal instead of being shown: control characters, and those that change
- * the direction of text (Unicode Standard Annex #9). Names come from servers and archives.
+ * Control characters, and characters that change the direction of text (Unicode Standard Annex #9).
+ *
+ * Names from servers and archives may contain them, and a terminal would act on them.
  */
 // deno-lint-ignore no-control-regex
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;

@@ -1,4 +1,4 @@
-/** The styles of text on a terminal. Each wraps a text in its codes. */
+/** The styles of text on a terminal: functions that add the codes of a style to a text. */
 export type Styles = Readonly<Record<"heading" | "accent" | "alert", (text: string) => string>>;
 
 /** Bold; and blue and orange, which all kinds of color vision can distinguish (ECMA-48, SGR). */

@@ -16,7 +16,7 @@ import type { Styles } from "./styles.ts";
 
 /** Prompts, progress bars, notes and errors. They go to stderr. */
 export class Terminal {
-  /** Whether a person can answer a prompt. */
+  /** Whether a user can respond to a prompt. */
   readonly isInteractive: boolean;
   readonly #host: CliHost;
   readonly #isQuiet: boolean;
@@ -61,8 +61,8 @@ export class Terminal {
     if (advice !== undefined) this.#writeLine(toPrintable(advice));
   }
 
-  /** Asks a question and emits the answer, or `undefined` if the input ends. */
-  ask$(question: string, { isHidden = false } = {}): Observable<string | undefined> {
+  /** Prompts for a line and emits it, or `undefined` if the input ends. */
+  prompt$(prompt: string, { isHidden = false } = {}): Observable<string | undefined> {
     return new Observable((subscriber) => {
       const { stdin, stderr } = this.#host;
       // In terminal mode readline echoes the input itself, so this discards the echo.
@@ -73,17 +73,17 @@ export class Terminal {
         terminal: isHidden,
       });
       // The echo of the terminal is off only now.
-      stderr.write(question);
-      let isAnswered = false;
-      lines.once("line", (answer) => {
-        isAnswered = true;
+      stderr.write(prompt);
+      let hasLine = false;
+      lines.once("line", (line) => {
+        hasLine = true;
         if (isHidden) stderr.write("\n");
-        subscriber.next(answer);
+        subscriber.next(line);
         subscriber.complete();
       });
       lines.once("SIGINT", () => subscriber.error(interruption("SIGINT")));
       lines.once("close", () => {
-        if (!isAnswered) stderr.write("\n");
+        if (!hasLine) stderr.write("\n");
         if (subscriber.closed) return;
         subscriber.next(undefined);
         subscriber.complete();
@@ -102,7 +102,7 @@ export class Terminal {
     });
   }
 
-  /** Shows the number of items so far, if they take longer than a second. */
+  /** Shows the number of items so far, if the listing takes longer than a second. */
   showCount<T>(noun: string): MonoTypeOperatorFunction<T> {
     return (items$) =>
       defer(() => {

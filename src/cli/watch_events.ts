@@ -20,7 +20,7 @@ export function addWatchOptions(command: Command): Command {
     .option("--limit <n>", "exit after n changes", parsePositiveCount);
 }
 
-/** Writes each event of a watch on a line, as soon as it is known. */
+/** Writes each event of a watch on a line, as soon as it is emitted. */
 export function writeWatchEvents$<T>(
   { format, output }: CommandSession,
   watch$: (options: WatchOptions) => Observable<WatchEvent<T>>,

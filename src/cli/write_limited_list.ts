@@ -3,7 +3,7 @@ import type { CommandSession } from "./command.ts";
 import { formatCount } from "./format_value.ts";
 import type { Columns } from "./output.ts";
 
-/** Writes the first `limit` items (0 for all), and notes if there are more, or none. */
+/** Writes the first `limit` items (0 for all), and a note if there are more, or none. */
 export function writeLimitedList$<T>(
   { output, terminal }: CommandSession,
   items$: Observable<T>,

@@ -4,22 +4,22 @@ import type { CheckpointIds } from "../types.ts";
 import type { FileStatus } from "./file_status.ts";
 import { createPrivateFile, openRegularFile } from "./regular_file.ts";
 
-/** The most bytes of a record; real ones have far fewer. */
+/** The maximum length of a record in bytes; records of this package are far shorter. */
 const MAX_RECORD_BYTES = 65_536;
 
 /**
- * Identifies the archive that a file has, or is to have. It holds no URL and no key.
+ * Identifies the archive that a file contains or will contain. It contains no URL and no key.
  */
 export interface ArchiveRecord extends CheckpointIds {
   /** The name of the file, for a person who reads the record. */
   readonly name: string;
   /** The archive's strong entity tag, quotes included. */
   readonly etag: string;
-  /** How many bytes the archive has, if the server sent that. */
+  /** The length of the archive in bytes, if the server sent it. */
   readonly total?: number | undefined;
-  /** How many bytes of the archive, from its first one, outlive a power failure. */
+  /** How many bytes from the start of the archive survive a power failure. */
   readonly synced: number;
-  /** The file under its final name, once that is known; an edit changes it. */
+  /** The file under its final name, once it is known. An edit of the file changes these values. */
   readonly file?: { readonly size: number; readonly mtimeMs: number } | undefined;
 }
 
@@ -45,7 +45,7 @@ function strongTag(value: unknown): string {
   return tag;
 }
 
-/** Reads a record; resolves to `undefined` where there is none, or one of another checkpoint. */
+/** Reads a record; resolves to `undefined` where there is none, or it is of another checkpoint. */
 export async function readArchiveRecord(
   path: string,
   { trainingRunId, checkpointId }: CheckpointIds,
@@ -54,12 +54,12 @@ export async function readArchiveRecord(
   if (file === undefined) return undefined;
   try {
     const record = toRecord(JSON.parse(await file.readFile("utf8")));
-    // Two archives may have the same tag, such as that of nginx, which is made of length and time.
+    // Two archives may have the same tag: nginx, for example, makes tags of length and time.
     const isOfCheckpoint = record.trainingRunId === trainingRunId &&
       record.checkpointId === checkpointId;
     return isOfCheckpoint ? record : undefined;
   } catch {
-    return undefined; // A record that is malformed counts as none.
+    return undefined; // A malformed record counts as none.
   } finally {
     await file.close();
   }
@@ -71,7 +71,7 @@ export function isUnchanged({ file }: ArchiveRecord, found: FileStatus | undefin
     file.mtimeMs === found.mtimeMs;
 }
 
-/** Replaces a record atomically, so that it outlives a power failure. */
+/** Replaces a record atomically, so that it survives a power failure. */
 export async function writeRecord(path: string, record: object): Promise<void> {
   const temporary = `${path}.tmp`;
   await rm(temporary, { force: true });

@@ -4,28 +4,28 @@ import type { BatchedWriter } from "./batched_writer.ts";
 /** How many bytes are written between two syncs, … */
 const SYNC_BYTES = 64 * 1024 ** 2;
 
-/** … or for how many milliseconds, where the network is slow. A crash costs as much. */
+/** … or for how many milliseconds, where the network is slow. A crash loses at most this much. */
 const SYNC_MS = 200;
 
-/** Syncs a file while more is written, and records how many bytes outlive a power failure. */
+/** Syncs a file while more is written, and records how many bytes survive a power failure. */
 export interface BackgroundSync {
-  /** How many bytes are synced and recorded. */
-  synced(): number;
+  /** Returns how many bytes are synced and recorded. */
+  syncedBytes(): number;
   /** Begins a sync if it is due and none is in flight. Rejects if an earlier one failed. */
   beginIfDue(): Promise<void>;
   /** Resolves when no sync is in flight. Rejects if an earlier one failed. */
-  settled(): Promise<void>;
-  /** Syncs and records what is written. */
+  waitForSync(): Promise<void>;
+  /** Syncs the written bytes, and records their number. */
   sync(): Promise<void>;
   /** Syncs the file with all its metadata, and records nothing. */
   syncFile(): Promise<void>;
-  /** Takes all that is written as synced and recorded. */
+  /** Counts all written bytes as synced and recorded. */
   markSynced(): void;
 }
 
 /**
- * Makes a sync of a file. After one sync has failed, all others fail: fsync(2) may report success then
- * for bytes that are lost.
+ * Makes the sync of a file. After one sync has failed, all others fail, since fsync(2) may then report
+ * success for lost bytes.
  *
  * @param writer Writes the file.
  * @param record Records how many bytes are synced.
@@ -37,7 +37,7 @@ export function backgroundSync(
 ): BackgroundSync {
   let synced = writer.length();
   let syncedAt = performance.now();
-  let inFlight: Promise<void> | undefined;
+  let syncInFlight: Promise<void> | undefined;
   let hasFailed = false;
 
   const trySync = async (sync: () => Promise<void>): Promise<void> => {
@@ -57,17 +57,17 @@ export function backgroundSync(
     syncedAt = performance.now();
   };
   return {
-    synced: () => synced,
+    syncedBytes: () => synced,
     async beginIfDue() {
-      if (hasFailed) await inFlight;
+      if (hasFailed) await syncInFlight;
       const isDue = writer.length() - synced >= SYNC_BYTES ||
         performance.now() - syncedAt >= SYNC_MS;
-      if (inFlight !== undefined || !isDue) return;
+      if (syncInFlight !== undefined || !isDue) return;
       await writer.beginBatch();
-      inFlight = writer.settled().then(sync).then(() => inFlight = undefined);
-      inFlight.catch(() => hasFailed = true);
+      syncInFlight = writer.waitForWrites().then(sync).then(() => syncInFlight = undefined);
+      syncInFlight.catch(() => hasFailed = true);
     },
-    settled: async () => await inFlight,
+    waitForSync: async () => await syncInFlight,
     sync,
     syncFile: () => trySync(() => file.sync()),
     markSynced: () => void (synced = writer.length()),

@@ -2,29 +2,29 @@ import type { FileHandle } from "node:fs/promises";
 import { writeBytes } from "./regular_file.ts";
 
 /**
- * As much goes to the disk at a time: in Deno 2.9 a write of 64 KiB costs more than twice as much a
- * byte, and `writev` more than that.
+ * How many bytes are written at a time. In Deno 2.9 a write of 64 KiB costs more than twice as much per
+ * byte, and `writev` costs more than that.
  */
 const BATCH_BYTES = 1024 ** 2;
 
-/** Writes to an open file in batches: one is filled while the one before is written. */
+/** Writes to an open file in batches: one is filled while the previous one is written. */
 export interface BatchedWriter {
-  /** How many bytes the file has, without those that wait in a batch. */
+  /** Returns how many bytes have been written, without those that wait in a batch. */
   length(): number;
-  /** Takes bytes, which may be used again once it resolves. Rejects if an earlier batch failed. */
+  /** Appends bytes, whose buffer may be reused once it resolves. Rejects if an earlier batch failed. */
   append(bytes: Uint8Array): Promise<void>;
-  /** Begins to write what waits, once the batch before is written. */
+  /** Begins to write the waiting bytes, once the previous batch is written. */
   beginBatch(): Promise<void>;
-  /** Resolves when the batches that have begun are written. */
-  settled(): Promise<void>;
-  /** Writes all that waits. */
+  /** Resolves when no write is in flight. Rejects if the last one failed. */
+  waitForWrites(): Promise<void>;
+  /** Writes all waiting bytes. */
   flush(): Promise<void>;
 }
 
 /**
  * Makes a writer.
  *
- * @param start How many bytes of the file to keep; the first one is written after them.
+ * @param start How many bytes of the file to keep; others are written after them.
  * @param beforeWrite Called before each write, which waits for it.
  */
 export function batchedWriter(
@@ -33,10 +33,10 @@ export function batchedWriter(
   beforeWrite: () => Promise<void> = () => Promise.resolve(),
 ): BatchedWriter {
   let length = start;
-  let filling = new Uint8Array(BATCH_BYTES);
-  let spare = new Uint8Array(BATCH_BYTES);
-  let filled = 0;
-  let written: Promise<void> = Promise.resolve();
+  let batch = new Uint8Array(BATCH_BYTES);
+  let previousBatch = new Uint8Array(BATCH_BYTES);
+  let batchLength = 0;
+  let lastWrite: Promise<void> = Promise.resolve();
 
   const write = async (bytes: Uint8Array): Promise<void> => {
     await beforeWrite();
@@ -44,29 +44,28 @@ export function batchedWriter(
     length += bytes.byteLength;
   };
   const beginBatch = async (): Promise<void> => {
-    await written;
-    const batch = filling.subarray(0, filled);
-    [filling, spare] = [spare, filling];
-    filled = 0;
-    written = write(batch);
-    written.catch(() => {}); // What awaits it next fails.
+    await lastWrite;
+    [batch, previousBatch] = [previousBatch, batch];
+    lastWrite = write(previousBatch.subarray(0, batchLength));
+    batchLength = 0;
+    lastWrite.catch(() => {}); // The next call that awaits it rejects.
   };
   return {
     length: () => length,
     async append(bytes) {
       for (let from = 0; from < bytes.byteLength;) {
-        const taken = bytes.subarray(from, from + BATCH_BYTES - filled);
-        filling.set(taken, filled);
-        filled += taken.byteLength;
-        from += taken.byteLength;
-        if (filled === BATCH_BYTES) await beginBatch();
+        const chunk = bytes.subarray(from, from + BATCH_BYTES - batchLength);
+        batch.set(chunk, batchLength);
+        batchLength += chunk.byteLength;
+        from += chunk.byteLength;
+        if (batchLength === BATCH_BYTES) await beginBatch();
       }
     },
     beginBatch,
-    settled: () => written,
+    waitForWrites: () => lastWrite,
     async flush() {
       await beginBatch();
-      await written;
+      await lastWrite;
     },
   };
 }

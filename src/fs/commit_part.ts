@@ -11,8 +11,8 @@ import { createPrivateFile } from "./regular_file.ts";
 import { convertedPath, partPath, retirePart } from "./save_state.ts";
 import { verifyArchive } from "./verify_archive.ts";
 
-/** How to save. */
-export interface SavedFileOptions {
+/** How to save: the options of the caller with their defaults. */
+export interface SaveSettings {
   readonly overwrite: boolean;
   readonly sha256: boolean;
   readonly verify: boolean;
@@ -20,43 +20,44 @@ export interface SavedFileOptions {
 
 /** The facts of a file under its final name. */
 export interface SavedFileFacts {
-  /** How many bytes it has. */
+  /** The length in bytes. */
   readonly size: number;
   readonly format: ArchiveFormat;
-  /** Its SHA-256 in lower-case hex; `undefined` where none is wanted. */
+  /** The SHA-256 in lower-case hex; `undefined` where the option is off. */
   readonly sha256: string | undefined;
 }
 
 /**
- * Makes the file of a part that has the whole archive: syncs, verifies, converts, names it, in the order
- * that docs/design/saving.md gives, so that a crash between any two steps leaves what the next save
- * completes.
+ * Turns a complete part into the file under its final name.
  *
- * @param signal Ends all reading.
+ * It syncs, verifies, converts and names the file in the order of docs/design/saving.md, so that the next
+ * save completes what a crash between any two steps leaves.
+ *
+ * @param signal Aborts all reading.
  * @throws {InvalidArchiveError} or {UnsafeArchiveError} if the bytes cannot be read as an archive.
  */
 export async function commitPart(
   part: PartFile,
   path: string,
-  { overwrite, sha256, verify }: SavedFileOptions,
+  { overwrite, sha256, verify }: SaveSettings,
   claim: PathClaim,
   signal: AbortSignal,
 ): Promise<SavedFileFacts> {
-  const finished = await part.finish();
+  const status = await part.finish();
   if (verify) await verifyArchive(part.bytes());
-  const file = await toFile(part, finished, path, claim, sha256, signal);
+  const file = await toFile(part, status, path, claim, sha256, signal);
   const hasRecord = await part.recordFile(file.status);
   await part.close();
   await syncDirectory(claim.directory);
-  // A process that takes over moves the directory that the file is in, so that the name is given only
-  // while the claim is held, however long this process was suspended before.
+  // A process that takes over renames the directory of this file. So the file gets its name only while
+  // the claim is held, however long this process was suspended before.
   await claim.confirm();
   await nameFile(file.path, path, file.status.identity, overwrite);
   await retirePart(claim.directory, hasRecord);
   return { size: file.status.size, format: file.format, sha256: file.sha256 };
 }
 
-/** A file that only needs its name. */
+/** A complete file without its final name. */
 interface UnnamedFile extends Omit<SavedFileFacts, "size"> {
   readonly path: string;
   readonly status: FileStatus;
@@ -68,12 +69,12 @@ async function toFile(
   status: FileStatus,
   path: string,
   { directory, fileMode }: PathClaim,
-  isHashed: boolean,
+  hasDigest: boolean,
   signal: AbortSignal,
 ): Promise<UnnamedFile> {
   const format = await part.format();
-  const wanted = formatOfName(path) ?? format;
-  if (format === wanted || format === "unknown" || wanted === "unknown") {
+  const nameFormat = formatOfName(path) ?? format;
+  if (format === nameFormat || format === "unknown" || nameFormat === "unknown") {
     await part.setMode(fileMode);
     return { path: partPath(directory), status, format, sha256: part.sha256() };
   }
@@ -81,12 +82,12 @@ async function toFile(
   await rm(converted, { force: true });
   const file = await createPrivateFile(converted);
   try {
-    const digest = fileDigest(isHashed);
-    await convertArchive(part.bytes(), wanted, file, digest, signal);
+    const digest = fileDigest(hasDigest);
+    await convertArchive(part.bytes(), nameFormat, file, digest, signal);
     await file.chmod(fileMode);
     await file.sync();
     const status = await statusOfOpen(file);
-    return { path: converted, status, format: wanted, sha256: digest.sha256() };
+    return { path: converted, status, format: nameFormat, sha256: digest.sha256() };
   } catch (error) {
     await rm(converted, { force: true });
     throw error;

@@ -14,7 +14,7 @@ import {
 /** How to save the backup; it is always verified. */
 export type DeleteWithBackupOptions = Omit<SaveOptions, "verify">;
 
-/** The checkpoint is deleted, and its backup complete and verified. */
+/** The checkpoint has been deleted; its backup is complete and verified. */
 export interface CheckpointDeletedEvent extends Omit<SaveCompleteEvent, "type"> {
   /** Distinguishes the events. */
   readonly type: "deleted";
@@ -49,9 +49,10 @@ export class CheckpointNotFoundError extends HpcaiError {
 }
 
 /**
- * Deletes a checkpoint permanently once its archive is on disk: finds it in its run's listing, saves the
- * archive, verifies it, and only then deletes. If a step fails or is unsubscribed from, nothing is
- * deleted.
+ * Deletes a checkpoint permanently once its archive is on disk and verified.
+ *
+ * It finds the checkpoint in the listing of its run, saves the archive, verifies it, and only then
+ * deletes. If a step fails or is unsubscribed from, nothing is deleted.
  *
  * After a failure, run it again to resume from what is on disk, as `saveArchive$` does. Where only the
  * deletion failed, the backup is verified again but not downloaded again, if the server sends archives
@@ -101,7 +102,7 @@ export function deleteWithBackup$(
         const found = checkpoints.filter((listed) => listed.checkpointId === checkpointId);
         const [first] = found;
         if (first === undefined) throw new CheckpointNotFoundError(ids);
-        // The routes of the API have no type, so that it is unknown which one is saved and deleted.
+        // The routes of the API contain no type, so that it is unknown which one they save and delete.
         if (found.some(({ checkpointType }) => checkpointType !== first.checkpointType)) {
           throw new HpcaiError(
             `Training run ${trainingRunId} has checkpoints of both types with the id ` +
@@ -129,7 +130,7 @@ export function deleteWithBackup$(
   });
 }
 
-/** The type of a reference, which the routes of the API leave out; ids alone have none. */
+/** Returns the type of a checkpoint, where the reference has one; ids alone have none. */
 function typeOf(checkpoint: CheckpointRef): CheckpointType | undefined {
   if (typeof checkpoint === "string") return parseCheckpointPath(checkpoint).checkpointType;
   return "checkpointType" in checkpoint ? checkpoint.checkpointType : undefined;

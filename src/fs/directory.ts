@@ -3,12 +3,13 @@ import { dirname } from "node:path";
 import { isErrno } from "./errno.ts";
 import { statusOfTarget } from "./file_status.ts";
 
-/** The errors of a disk that failed or is full. All others mean that it cannot sync directories. */
+/** Errors of a disk that failed or is full. Any other means that it cannot sync directories. */
 const DISK_ERRORS = ["EIO", "ENOSPC", "EDQUOT"];
 
 /**
- * Makes sure that the names in a directory outlive a power failure, where the system supports that:
- * Windows and some network file systems do not.
+ * Syncs the names in a directory, so that they survive a power failure.
+ *
+ * Windows and some network file systems do not support that; it does nothing there.
  */
 export async function syncDirectory(path: string): Promise<void> {
   try {
@@ -19,7 +20,7 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Creates a directory and its parents, unless they exist, so that they outlive a power failure. */
+/** Creates a directory and its parents, unless they exist, so that they survive a power failure. */
 export async function makeDirectory(path: string): Promise<void> {
   if (await isDirectory(path)) return;
   try {
@@ -28,9 +29,9 @@ export async function makeDirectory(path: string): Promise<void> {
     // Another process may have created it since.
     if (isErrno(error, "EEXIST") && await isDirectory(path)) return;
     if (!isErrno(error, "ENOENT")) throw error;
-    // Not before mkdir: Deno may have no permission to read the parent.
+    // Only after mkdir failed, since Deno may have no permission to read the parent.
     await makeDirectory(dirname(path));
-    // Once: procfs, which makes no directories, reports ENOENT beside a parent that exists.
+    // Not repeated: procfs, which creates no directories, reports ENOENT although the parent exists.
     await mkdir(path).catch(async (error) => {
       if (!await isDirectory(path)) throw error;
     });

@@ -23,13 +23,13 @@ export interface DirectoryEntry extends Pick<ArchiveEntry, "path" | "type" | "si
 
 /** How to write a directory. */
 export interface DirectorySettings {
-  /** Whether a directory that exists is replaced, at the end. */
+  /** Whether an existing directory is replaced, at the end. */
   readonly overwrite: boolean;
-  /** How many segments to take off the front of each path. */
+  /** How many leading segments to remove from each path. */
   readonly strip: number;
-  /** The most entries that are made, with the directories that are only segments of paths. */
+  /** The maximum number of entries to create, including directories that are only segments of paths. */
   readonly maxEntries: number;
-  /** The most bytes that the files may have in total. */
+  /** The maximum total length of the files, in bytes. */
   readonly maxBytes: number;
 }
 
@@ -37,14 +37,16 @@ export interface DirectorySettings {
 export type WrittenEntry = Pick<DirectoryEntry, "path" | "type" | "size">;
 
 /**
- * Writes entries into a new directory, which gets its name once all are written and synced, atomically.
- * If anything fails, nothing is left, and a directory that was to be replaced stays.
+ * Writes entries into a new directory, which appears atomically.
  *
- * @param entries The entries. None is trusted: one that could be written elsewhere is refused.
- * @param ending Aborts at the end of the writing; abort it earlier to end the writing.
+ * The directory gets its name once all entries are written and synced. If anything fails, nothing
+ * remains, and an existing directory is unchanged.
+ *
+ * @param entries The entries. They are not trusted: one that could be written elsewhere is refused.
+ * @param ending Is aborted at the end; abort it earlier to cancel.
  * @param onWritten Called for each entry that is written.
  * @throws {UnsafeArchiveError} if an entry is refused, or exceeds a limit.
- * @throws {PathExistsError} if the directory exists, and is not to be replaced.
+ * @throws {PathExistsError} if the directory exists and `overwrite` is not set.
  */
 export async function writeDirectory(
   directory: string,
@@ -62,7 +64,7 @@ export async function writeDirectory(
     ending.signal.throwIfAborted();
     await requireFree(directory, settings.overwrite);
     await publishStagedDirectory(claim, target, state.name);
-    await claim.swept;
+    await claim.sweep;
   } catch (error) {
     throw await claim.reasonFor(error);
   } finally {
@@ -95,7 +97,7 @@ async function writeStaged(
   await writer.syncDirectories();
 }
 
-/** Throws if something exists at a path, unless it is a directory that is to be replaced. */
+/** Throws if something exists at a path, unless it is a directory and `overwrite` is set. */
 export async function requireFree(directory: string, overwrite: boolean): Promise<void> {
   const found = await statusOf(directory);
   if (found === undefined) return;

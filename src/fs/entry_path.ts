@@ -8,7 +8,7 @@ export function isRoot(path: string): boolean {
 /**
  * Splits an entry's name into segments, none of which can lead out of a directory on any system.
  *
- * @param path The name, or the target of a hard link, as the source has it.
+ * @param path The name, or the target of a hard link, as in the archive.
  * @param entry The entry, for the error.
  * @param what Whether `path` is the entry's name or its target.
  * @throws {UnsafeArchiveError} if a segment could lead out.
@@ -16,13 +16,13 @@ export function isRoot(path: string): boolean {
 export function safeSegments(path: string, entry: string, what: "name" | "target"): string[] {
   const segments = path.split("/");
   const fault = path.includes("\0")
-    ? "holds NUL"
+    ? "contains NUL"
     : path.includes("\\")
-    ? "holds a backslash, which separates directories on Windows"
+    ? "contains a backslash, which separates directories on Windows"
     : path.startsWith("/")
     ? "is absolute"
     : segments.some((segment) => /^[A-Za-z]:/.test(segment))
-    ? "holds a drive letter"
+    ? "contains a drive letter"
     : segments.includes("..")
     ? "leads out of a directory with `..`"
     : undefined;
@@ -31,12 +31,13 @@ export function safeSegments(path: string, entry: string, what: "name" | "target
 }
 
 /**
- * Checks that a symbolic link stays in the directory that the entries are written into, whatever other
- * links there are: its target may lead up from the link's directory, but not out, and then only down. A
- * `..` after a name is refused, since the name may be that of a link to another place.
+ * Checks that a symbolic link cannot lead out of the directory that the entries are written into.
+ *
+ * The target may go up from the link's directory at most to that directory, and then only down. A `..`
+ * after a name is refused, since the name may be that of a link to another place.
  *
  * @param target What the link points to.
- * @param depth How many directories the link is in.
+ * @param depth How many directories are above the link.
  * @param entry The entry, for the error.
  * @throws {UnsafeArchiveError} if the target could be outside of the directory.
  */

@@ -8,7 +8,7 @@ import { isErrno } from "./errno.ts";
 import { isRoot, requireInside, safeSegments } from "./entry_path.ts";
 import { createFile, writeBytes } from "./regular_file.ts";
 
-/** The permission to execute, which all that may read the file get. */
+/** The owner's permission to execute; a file that has it is created with {@linkcode EXECUTABLE_MODE}. */
 const EXECUTABLE_BY_OWNER = 0o100;
 const FILE_MODE = 0o666;
 const EXECUTABLE_MODE = 0o777;
@@ -22,19 +22,19 @@ export interface EntryWriter {
    * @throws {UnsafeArchiveError} if it could be outside of the directory, or has the name of another.
    */
   write(entry: DirectoryEntry): Promise<string | undefined>;
-  /** Makes sure that the names of all entries outlive a power failure. */
+  /** Syncs the names of all entries, so that they survive a power failure. */
   syncDirectories(): Promise<void>;
 }
 
 /**
- * Makes a writer into a directory that is empty, and that no other program writes to.
+ * Makes a writer into an empty directory that no other program writes to.
  *
  * Nothing is written through a link: each directory on the path of an entry was created by the writer
  * under the same name, and each file is created, never opened.
  *
  * @param root The directory.
- * @param strip How many segments to take off the front of each name.
- * @param maxEntries The most directories, files and links that it creates.
+ * @param strip How many leading segments to remove from each name.
+ * @param maxEntries The maximum number of directories, files and links to create.
  */
 export function entryWriter(root: string, strip: number, maxEntries: number): EntryWriter {
   const createdKinds = new Map<string, "directory" | "file" | "symlink">();
@@ -48,7 +48,7 @@ export function entryWriter(root: string, strip: number, maxEntries: number): En
       if (kind !== undefined) {
         throw new UnsafeArchiveError(entry, `it would be written through the ${kind} ${path}`);
       }
-      // A single name can have thousands of them.
+      // A single name can have thousands of segments.
       if (createdKinds.size >= maxEntries) {
         throw new UnsafeArchiveError(
           entry,
@@ -144,7 +144,7 @@ async function createUnique<T>(creating: Promise<T>, entry: string): Promise<T> 
     if (!isErrno(error, "EEXIST")) throw error;
     throw new UnsafeArchiveError(
       entry,
-      "this file system takes its name for that of another entry",
+      "this file system treats its name as that of another entry",
     );
   }
 }

@@ -1,14 +1,13 @@
 import { constants } from "node:os";
 
-/** How Rust ends the text of an error of the operating system. */
+/** The end of the text of an error of the operating system in Rust. */
 const OS_ERROR = /\(os error (\d+)\)$/;
 
 /**
- * The code of an error of the operating system or of Node, such as `ENOENT`; `undefined` where it has
- * none.
+ * Returns the code of an error of the system or of Node, such as `ENOENT`, if it has one.
  *
- * A code that the runtime does not know, such as EDQUOT, is found by its number: Node has that in a
- * field, Deno 2.9 only in the text.
+ * A code for which the runtime has no name, such as EDQUOT, is found by its number. Node has the number
+ * in a field, Deno 2.9 only in the text.
  */
 export function errnoOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;

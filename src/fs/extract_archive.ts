@@ -24,24 +24,24 @@ const DEFAULT_MAX_ENTRIES = 100_000;
  * All entries are written into the hidden directory `.hpcai-rx` beside the new one, which gets its name
  * at the end, atomically. What a killed process left there is removed by the next save or extraction
  * into the same directory; a directory that it was about to replace gets its name back. Runs on Deno,
- * Node and Bun; where the archive holds symbolic links, Deno needs `--allow-read` and `--allow-write`
+ * Node and Bun; where the archive contains symbolic links, Deno needs `--allow-read` and `--allow-write`
  * without paths.
  *
  * The archive is not trusted: nothing is written outside of the directory, no existing file is opened,
- * no device is created. Of the permissions only that to execute is kept; owner and times are not.
+ * no device is created. The permission to execute is kept; other permissions, owner and times are not.
  *
  * @param client The client that sends the requests.
  * @param checkpoint A checkpoint of a listing, its path, or its ids.
  * @param directory The directory for the archive's entries. Must not exist unless `overwrite` is set;
  * its parents are created.
- * @param options What to extract, limits, timeouts.
+ * @param options What to extract, and limits.
  * @returns Emits `progress` at most every `progressIntervalMs`, the first and the last always,
  * `entry` for each file and link, then `complete` once, and completes. Unsubscribing aborts the
  * transfer and removes what was written. Fails like `RestClient.download$`; with an
  * {@linkcode UnsafeArchiveError} that names the entry if one could be outside of the directory, has the
  * name of another, is neither file nor directory nor link, or exceeds a limit; with an
  * {@linkcode InvalidArchiveError} if the archive is damaged; with an {@linkcode HpcaiError} if the file
- * system fails. There is no directory then, or the one that existed before.
+ * system fails. After an error there is no directory, or the one that existed before.
  *
  * @example
  * ```ts
@@ -86,7 +86,7 @@ export function extractArchive$(
   });
 }
 
-/** The options of an extraction, valid and complete. */
+/** The validated options of an extraction with their defaults. */
 type ExtractSettings =
   & ReturnType<typeof toTransferSettings>
   & Required<{ [K in "overwrite" | "strip" | Limit]: NonNullable<ExtractOptions[K]> }>
@@ -152,10 +152,10 @@ function extract$(
       await writeDirectory(directory, entries, settings, ending, onWritten);
     };
 
-    // The option maxBytes counts extracted bytes, that of a transfer those that arrive.
-    const toTransferSettings = { ...settings, maxBytes: Infinity, canRestart: true };
+    // The option maxBytes limits the extracted bytes; this setting would limit the received ones.
+    const readSettings = { ...settings, maxBytes: Infinity, canRestart: true };
     subscriber.add(
-      readTransfer$(transport, ids, toTransferSettings, read).pipe(
+      readTransfer$(transport, ids, readSettings, read).pipe(
         toDownloadEvents<ExtractCompleteEvent>(
           settings.progressIntervalMs,
           () => ({ type: "complete", directory, ...counts }),
@@ -175,7 +175,7 @@ function extract$(
 
 const NOTHING_EXTRACTED: Pick<ExtractCompleteEvent, "entries" | "bytes"> = { entries: 0, bytes: 0 };
 
-/** Leaves out the entries that the filter rejects, and ends with an error after `maxEntries`. */
+/** Yields the entries that the filter accepts; fails after `maxEntries` entries. */
 async function* selectEntries(
   entries: AsyncIterable<ArchiveEntry>,
   { filter, maxEntries }: ExtractSettings,

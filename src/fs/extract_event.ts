@@ -12,15 +12,15 @@ export interface ExtractProgressEvent extends DownloadProgressEvent {
   readonly entries: number;
 }
 
-/** The server still builds the archive, and the request is sent again. */
+/** The server is still building the archive; the request is sent again. */
 export interface ExtractPreparingEvent extends DownloadPreparingEvent {
   /** How many entries have been extracted. */
   readonly entries: number;
 }
 
 /**
- * The extraction restarts, without what was extracted: the download was interrupted and could not be
- * resumed.
+ * The extraction restarts, since the download was interrupted and could not be resumed. What was
+ * extracted has been removed.
  */
 export interface ExtractRestartEvent extends DownloadRestartEvent {
   /** How many entries have been extracted: 0. */
@@ -59,21 +59,23 @@ export type ExtractEvent =
 
 /** How to extract. */
 export interface ExtractOptions extends Omit<TransferOptions, "maxBytes"> {
-  /** Whether a directory that exists is replaced, at the end. Default: it is an error. */
+  /** Whether an existing directory is replaced, at the end. Default `false`: it is an error. */
   readonly overwrite?: boolean | undefined;
   /**
-   * How many segments to take off the front of each name, as `tar --strip-components` does; entries
-   * without others are left out. Default 0.
+   * How many leading segments to remove from each name, as `tar --strip-components` does. An entry whose
+   * name has no other segments is not extracted. Default 0.
    */
   readonly strip?: number | undefined;
-  /** Whether to extract an entry. Default: all. */
+  /** Returns whether to extract an entry. Default: all are extracted. */
   readonly filter?: ((entry: ArchiveEntryHeader) => boolean) | undefined;
   /**
-   * The most entries that an archive may have, and the most that are created, with the directories that
-   * are only segments of names. Default 100 000.
+   * The maximum number of entries. Default 100 000.
+   *
+   * It limits those of the archive, and those that are created, including directories that are only
+   * segments of names.
    */
   readonly maxEntries?: number | undefined;
-  /** The most bytes that the files may have in total. Default 2⁴⁰, a TiB. */
+  /** The maximum total length of the files, in bytes. Default 2⁴⁰, 1 TiB. */
   readonly maxBytes?: number | undefined;
   /**
    * The highest ratio of decompressed to compressed bytes, after the first 64 MiB. Default 100; weights

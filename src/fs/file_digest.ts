@@ -2,19 +2,19 @@ import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { readBytes } from "./regular_file.ts";
 
-/** Computes the SHA-256 of a file. Where none is wanted, it does nothing. */
+/** Computes the SHA-256 of a file, or nothing where it is disabled. */
 export interface FileDigest {
-  /** Takes the next bytes. */
+  /** Adds the next bytes. */
   update(bytes: Uint8Array): void;
-  /** Takes the first bytes of an open file. Fails once the signal aborts. */
+  /** Adds the first bytes of an open file. Fails once the signal aborts. */
   updateFrom(file: FileHandle, byteLength: number, signal: AbortSignal): Promise<void>;
-  /** The SHA-256 of all bytes so far in lower-case hex; `undefined` where none is wanted. */
+  /** Returns the SHA-256 of all bytes so far in lower-case hex; `undefined` where it is disabled. */
   sha256(): string | undefined;
 }
 
-/** Makes a digest of no bytes. */
-export function fileDigest(isWanted: boolean): FileDigest {
-  if (!isWanted) {
+/** Makes the digest of no bytes. */
+export function fileDigest(isEnabled: boolean): FileDigest {
+  if (!isEnabled) {
     return { update: () => {}, updateFrom: () => Promise.resolve(), sha256: () => undefined };
   }
   const hash = createHash("sha256");

@@ -10,19 +10,19 @@ import { InvalidArchiveError } from "../errors.ts";
 import type { FileDigest } from "./file_digest.ts";
 import { readBytes, writeBytes } from "./regular_file.ts";
 
-/** The fastest level: only the format matters, and the disk waits for it. */
+/** The fastest level, since only the format matters and saving waits for it. */
 const GZIP_LEVEL = 1;
 
 const ZLIB_CHUNK_BYTES = 256 * 1024;
 
 /** Detects the format of an archive by its first bytes. */
-export async function formatOf(file: FileHandle): Promise<ArchiveFormat> {
+export async function detectFormat(file: FileHandle): Promise<ArchiveFormat> {
   const probe = archiveFormatProbe();
   for await (const first of readBytes(file, TAR_BLOCK_BYTES)) probe.observe(first, 0);
   return probe.format();
 }
 
-/** The format that the name of a file demands; `undefined` where it demands none. */
+/** Returns the format that the name of a file requires; `undefined` where any is allowed. */
 export function formatOfName(name: string): "tar.gz" | "tar" | undefined {
   if (/\.(?:tar\.gz|tgz)$/i.test(name)) return "tar.gz";
   return /\.tar$/i.test(name) ? "tar" : undefined;
@@ -31,8 +31,8 @@ export function formatOfName(name: string): "tar.gz" | "tar" | undefined {
 /**
  * Writes an archive in another format: compresses a tar, or decompresses a `.tar.gz`.
  *
- * @param digest Takes what is written.
- * @throws {InvalidArchiveError} if the gzip is damaged, or decompresses to so much that it would fill the disk.
+ * @param digest Receives the written bytes.
+ * @throws {InvalidArchiveError} if the gzip is damaged, or exceeds the ratio of a gzip bomb.
  */
 export async function convertArchive(
   bytes: AsyncIterable<Uint8Array>,

@@ -13,7 +13,7 @@ import { requireFilePath } from "./save_archive.ts";
 
 /** How to write a file. */
 export interface FileSinkOptions {
-  /** Whether a regular file that exists at the path is replaced. Default `false`. */
+  /** Whether an existing regular file at the path is replaced. Default `false`. */
   readonly overwrite?: boolean | undefined;
 }
 
@@ -21,8 +21,10 @@ export interface FileSinkOptions {
 const QUEUE_BYTES = 512 * 1024;
 
 /**
- * Creates a `WritableStream` that writes a file with backpressure, for the option `to` of `download$`
- * or any other stream of bytes. Memory use does not depend on the size of the file.
+ * Creates a `WritableStream` that writes a file with backpressure.
+ *
+ * It is for the option `to` of `download$` or any other stream of bytes. Memory use does not depend on
+ * the size of the file.
  *
  * The bytes go to a temporary file in the same directory, named `.hpcai-rx-<random>.part`. Closing the
  * stream syncs it to the disk and gives it its name, so that a file at `path` is complete. Aborting the
@@ -58,8 +60,8 @@ const QUEUE_BYTES = 512 * 1024;
 export function fileSink(path: string, options: FileSinkOptions = {}): WritableStream<Uint8Array> {
   let file: TemporaryFile | undefined;
 
-  /** Runs a step; if it fails, nothing is left of the file. */
-  const step = async (run: () => Promise<void>) => {
+  /** Runs a step; if it fails, the file is removed. */
+  const runStep = async (run: () => Promise<void>) => {
     try {
       await run();
     } catch (error) {
@@ -70,7 +72,7 @@ export function fileSink(path: string, options: FileSinkOptions = {}): WritableS
 
   return new WritableStream<Uint8Array>({
     start: () =>
-      step(async () => {
+      runStep(async () => {
         requireFilePath(path);
         requireOptions("options", options);
         const { overwrite = false } = options;
@@ -80,7 +82,7 @@ export function fileSink(path: string, options: FileSinkOptions = {}): WritableS
         if (found !== undefined && !overwrite) throw existsError(path, "exists");
       }),
     write: (chunk) =>
-      step(async () => {
+      runStep(async () => {
         if (!(chunk instanceof Uint8Array)) {
           throw new InvalidArgumentError("chunk", `must be a Uint8Array, got ${inspect(chunk)}`);
         }
@@ -88,7 +90,7 @@ export function fileSink(path: string, options: FileSinkOptions = {}): WritableS
         await file.append(chunk);
       }),
     close: () =>
-      step(async () => {
+      runStep(async () => {
         file ??= await openTemporaryFile(dirname(path));
         await file.moveTo(path, options.overwrite === true);
       }),
@@ -98,9 +100,9 @@ export function fileSink(path: string, options: FileSinkOptions = {}): WritableS
 
 /** A file without its final name. */
 interface TemporaryFile {
-  /** Takes bytes; resolves once no write is in flight, so that the stream has the disk's backpressure. */
+  /** Appends bytes; resolves once no write is in flight, for the backpressure of the disk. */
   append(bytes: Uint8Array): Promise<void>;
-  /** Makes sure that all bytes outlive a power failure, closes the file and gives it its name. */
+  /** Syncs all bytes, closes the file and gives it its name. */
   moveTo(path: string, overwrite: boolean): Promise<void>;
   /** Closes the file and removes it, unless it has its name. */
   remove(): Promise<void>;
@@ -120,7 +122,7 @@ async function openTemporaryFile(directory: string): Promise<TemporaryFile> {
   return {
     async append(bytes) {
       await writer.append(bytes);
-      await writer.settled();
+      await writer.waitForWrites();
     },
     async moveTo(path, overwrite) {
       await writer.flush();

@@ -3,7 +3,7 @@ import { type FileHandle, lstat, stat } from "node:fs/promises";
 import { platform } from "node:process";
 import { isErrno } from "./errno.ts";
 
-/** Whether this is Windows, where owner and permissions mean nothing. */
+/** Whether this is Windows, where owner and permissions have no meaning. */
 export const IS_WINDOWS = platform === "win32";
 
 /** Write permission for the group and for others. */
@@ -31,12 +31,12 @@ export interface FileStatus {
   readonly isWritableByOthers: boolean;
 }
 
-/** The status of the file at a path: of a link itself, not of its target; `undefined` where there is none. */
+/** Returns the status of the file at a path, or of the link there; `undefined` where there is none. */
 export function statusOf(path: string): Promise<FileStatus | undefined> {
   return readStatus(lstat(path, { bigint: true }));
 }
 
-/** The status of the file at a path, or of the target of a link; `undefined` where there is none. */
+/** Returns the status of the file at a path, or of the target of a link; `undefined` where there is none. */
 export function statusOfTarget(path: string): Promise<FileStatus | undefined> {
   return readStatus(stat(path, { bigint: true }));
 }
@@ -50,7 +50,7 @@ async function readStatus(stats: Promise<BigIntStats>): Promise<FileStatus | und
   }
 }
 
-/** The status of an open file. */
+/** Returns the status of an open file. */
 export async function statusOfOpen(file: FileHandle): Promise<FileStatus> {
   return toStatus(await file.stat({ bigint: true }));
 }

@@ -1,5 +1,5 @@
 /**
- * Checkpoints as files: on `node:fs`, so that Deno, Node and Bun run the same code.
+ * Saves, extracts and backs up checkpoints as files, on `node:fs`, in Deno, Node and Bun.
  *
  * @example
  * ```ts

@@ -7,13 +7,15 @@ import { type FileStatus, statusOf } from "./file_status.ts";
 import { PathExistsError } from "./path_errors.ts";
 
 /**
- * Gives a file its final name, atomically and for good. Without `overwrite` nothing is ever replaced,
- * even if another process creates it at the same moment; except on a file system without hard links.
+ * Gives a file its final name, atomically and so that the name survives a power failure.
  *
- * @param from The file, which keeps this name too where it gets the other one by a hard link.
- * @param identity Which file it is, so that no other one gets the name.
- * @throws {PathExistsError} if a file has the name, and is not to be replaced.
- * @throws {InvalidArgumentError} if something else than a file has the name.
+ * Without `overwrite` nothing is replaced, even if another process creates it at the same moment, except
+ * on a file system without hard links.
+ *
+ * @param from The file. It keeps this name where it gets the other one by a hard link.
+ * @param identity The identity of the file, so that no other file gets the name.
+ * @throws {PathExistsError} if a file has the name and `overwrite` is not set.
+ * @throws {InvalidArgumentError} if something other than a file has the name.
  */
 export async function nameFile(
   from: string,
@@ -48,7 +50,7 @@ async function requireIdentity(path: string, identity: string): Promise<void> {
   });
 }
 
-/** Throws if something else than a file exists at a path, since only a file can be replaced. */
+/** Throws if something other than a file exists at a path, since only a file can be replaced. */
 export function requireReplaceable(path: string, found: FileStatus | undefined): void {
   if (found === undefined || found.kind === "file") return;
   throw new InvalidArgumentError("path", `${path} is a ${found.kind}, not a file`, {
@@ -56,7 +58,7 @@ export function requireReplaceable(path: string, found: FileStatus | undefined):
   });
 }
 
-/** The error for a file that exists, and that `overwrite` would replace. */
+/** Returns the error for a file that exists, and that `overwrite` would replace. */
 export function existsError(path: string, problem: string): PathExistsError {
   return new PathExistsError("path", `${path} ${problem}`, {
     advice: "Choose another path, or replace the file with the option overwrite.",

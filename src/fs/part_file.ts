@@ -7,50 +7,50 @@ import { type ArchiveRecord, readArchiveRecord, writeRecord } from "./archive_re
 import { type BackgroundSync, backgroundSync } from "./background_sync.ts";
 import { type BatchedWriter, batchedWriter } from "./batched_writer.ts";
 import { type FileDigest, fileDigest } from "./file_digest.ts";
-import { formatOf } from "./file_format.ts";
+import { detectFormat } from "./file_format.ts";
 import { type FileStatus, IS_WINDOWS, statusOfOpen } from "./file_status.ts";
 import type { PathClaim } from "./path_claim.ts";
 import { createPrivateFile, openRegularFile, readBytes } from "./regular_file.ts";
 import { partPath, partRecordPath, removePart } from "./save_state.ts";
 
-/** Which checkpoint a part is of, and the name of the file that it is to be. */
+/** The checkpoint of a part, and the name of its file. */
 export type PartIdentity = CheckpointIds & Pick<ArchiveRecord, "name">;
 
-/** The bytes of an archive that have arrived, with a record of which archive they are of. */
+/** The received bytes of an archive, with a record that identifies the archive. */
 export interface PartFile {
-  /** Which bytes an earlier save left, or `undefined` where there are none to resume from. */
+  /** The position that an earlier save reached; `undefined` where there is nothing to resume. */
   readonly position: ArchivePosition | undefined;
-  /** Receives which archive the next bytes are of. */
+  /** Sets the archive that the next bytes belong to. */
   begin(archive: ArchiveIdentity): void;
-  /** Takes more bytes. */
+  /** Appends bytes. */
   append(bytes: Uint8Array): Promise<void>;
   /** Drops all bytes. */
   restart(): Promise<void>;
   /** Reads all bytes. */
   bytes(): AsyncIterable<Uint8Array>;
-  /** Makes sure that the file has all bytes, no others, and that they outlive a power failure. */
+  /** Writes and syncs all bytes, so that the file has these bytes and no others. */
   finish(): Promise<FileStatus>;
   /** Detects the format of the bytes. */
   format(): Promise<ArchiveFormat>;
-  /** The SHA-256 of all bytes in lower-case hex, or `undefined` where none is wanted. */
+  /** Returns the SHA-256 of all bytes in lower-case hex; `undefined` where the option is off. */
   sha256(): string | undefined;
   /** Sets the permissions of the file. */
   setMode(mode: number): Promise<void>;
   /**
    * Records that the archive is complete, and which file it becomes.
    *
-   * @returns Whether there is a record: not where the archive has no entity tag.
+   * @returns Whether there is a record; `false` where the archive has no entity tag.
    */
   recordFile(file: FileStatus): Promise<boolean>;
   /** Closes the file. */
   close(): Promise<void>;
-  /** Closes the file, and removes it unless a later save can resume from it. */
-  park(): Promise<void>;
+  /** Syncs and closes the file, so that a later save can resume; removes it where that is impossible. */
+  closeForResume(): Promise<void>;
   /** Closes and removes the file. */
   remove(): Promise<void>;
 }
 
-/** The file that has a part's bytes. A restart begins another one. */
+/** The file with a part's bytes. A restart creates another one. */
 interface PartContent {
   readonly file: FileHandle;
   readonly digest: FileDigest;
@@ -63,16 +63,18 @@ interface PartContent {
 const UNKNOWN_ARCHIVE: ArchiveIdentity = { etag: undefined, total: undefined };
 
 /**
- * Opens the part of a path's state, with the bytes that an earlier save left if its record identifies
- * their archive, and only this user can have written to the file.
+ * Opens the part in a path's state.
  *
- * @param isHashed Whether to compute the SHA-256.
- * @param signal Ends all reading.
+ * The bytes of an earlier save are kept if its record identifies their archive and only this user can
+ * have written to the file.
+ *
+ * @param hasDigest Whether to compute the SHA-256.
+ * @param signal Aborts all reading.
  */
 export async function openPartFile(
   claim: PathClaim,
   { name, trainingRunId, checkpointId }: PartIdentity,
-  isHashed: boolean,
+  hasDigest: boolean,
   signal: AbortSignal,
 ): Promise<PartFile> {
   const { directory } = claim;
@@ -98,7 +100,7 @@ export async function openPartFile(
     );
     let closing: Promise<void> | undefined;
     const close = async (): Promise<void> => {
-      await sync.settled().catch(() => {});
+      await sync.waitForSync().catch(() => {});
       await file.close();
     };
     return { file, digest, writer, sync, close: () => closing ??= close() };
@@ -107,11 +109,11 @@ export async function openPartFile(
   const create = async (): Promise<PartContent> => {
     await removePart(directory);
     archive = UNKNOWN_ARCHIVE;
-    return contentOf(await createPrivateFile(partPath(directory)), 0, fileDigest(isHashed));
+    return contentOf(await createPrivateFile(partPath(directory)), 0, fileDigest(hasDigest));
   };
 
   const resume = async ({ file, position }: FoundPart): Promise<PartContent> => {
-    const digest = fileDigest(isHashed);
+    const digest = fileDigest(hasDigest);
     try {
       await digest.updateFrom(file, position.loaded, signal);
     } catch (error) {
@@ -128,7 +130,7 @@ export async function openPartFile(
 
   const flush = async (): Promise<void> => {
     await content.writer.flush();
-    await content.sync.settled();
+    await content.sync.waitForSync();
   };
 
   return {
@@ -141,8 +143,8 @@ export async function openPartFile(
       if (archive.etag !== undefined) await content.sync.beginIfDue();
     },
     async restart() {
-      await content.writer.settled();
-      await content.sync.settled();
+      await content.writer.waitForWrites();
+      await content.sync.waitForSync();
       await content.close();
       // A new file: a suspended process may still have a write to the old one in flight.
       content = await create();
@@ -158,7 +160,7 @@ export async function openPartFile(
       await sync.syncFile();
       return await statusOfOpen(file);
     },
-    format: () => formatOf(content.file),
+    format: () => detectFormat(content.file),
     sha256: () => content.digest.sha256(),
     setMode: (mode) => content.file.chmod(mode),
     async recordFile({ size, mtimeMs }) {
@@ -170,17 +172,17 @@ export async function openPartFile(
       return hasRecord;
     },
     close: () => content.close(),
-    async park() {
+    async closeForResume() {
       const { writer, sync } = content;
       try {
         await claim.confirm();
-        await flush().catch(() => {}); // Of a write that failed, those before it count.
+        await flush().catch(() => {}); // After a failed write, the bytes before it are kept.
         const isResumable = archive.etag !== undefined;
-        if (isResumable && writer.length() > sync.synced()) await sync.sync().catch(() => {});
+        if (isResumable && writer.length() > sync.syncedBytes()) await sync.sync().catch(() => {});
       } finally {
         await content.close();
       }
-      if (sync.synced() === 0) await removePart(directory);
+      if (sync.syncedBytes() === 0) await removePart(directory);
     },
     async remove() {
       await content.close();
@@ -196,7 +198,7 @@ interface FoundPart {
   readonly position: ArchivePosition;
 }
 
-/** Opens a part if its record is of the checkpoint, no other user could write to it, and it has what was synced. */
+/** Opens a part if its record names the checkpoint, and only this user could write to it. */
 async function findPart(
   { directory, uid }: PathClaim,
   checkpoint: CheckpointIds,

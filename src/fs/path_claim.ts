@@ -18,22 +18,22 @@ import { isLeftover, isStagedName, settleExtraction, targetName } from "./staged
 export interface PathClaim extends Pick<PathLock, "requireHeld" | "confirm"> {
   /**
    * The directory of its state. A process that takes over renames it, so that each path in it becomes
-   * invalid for the holder before.
+   * invalid for the earlier holder.
    */
   readonly directory: string;
   /** The permissions of a new file. */
   readonly fileMode: number;
   /** The user id of the files that this process creates. */
   readonly uid: number;
-  /** The reason for an error: the loss of the claim, if it was lost, since no path of its state is valid then. */
+  /** Returns the loss of the claim if it was lost, since no path of its state is valid then; else the error. */
   reasonFor(error: unknown): Promise<unknown>;
   /** Resolves once the leftovers of other extractions into the same directory are removed. Never fails. */
-  readonly swept: Promise<void>;
+  readonly sweep: Promise<void>;
   /** Releases the claim, and removes the empty directories of its state. Never fails. */
   release(): Promise<void>;
 }
 
-/** The claims of this process, so that a new one waits for the end of one that was cancelled. */
+/** The claims of this process, so that a new one waits for the release of a cancelled one. */
 const activeClaims = new Map<string, { isEnding(): boolean; readonly released: Promise<void> }>();
 
 /**
@@ -46,8 +46,10 @@ const LEASE_MS = 3_000;
 const MAX_ATTEMPTS = 100;
 
 /**
- * Claims a path. Waits for the end of a cancelled claim of this process, and for `leaseMs` where the
- * holder of the lock does not renew it; takes over the state that the holder left.
+ * Claims a path, and takes over the state that an earlier holder left.
+ *
+ * Waits for the release of a cancelled claim of this process, and for `leaseMs` where the holder of the
+ * lock does not renew it.
  *
  * @param location The path and its state directory.
  * @param signal Ends the wait. After its abort, other claims of this process wait for the release.
@@ -70,7 +72,7 @@ export async function claimPath(
     if (state === undefined || claim === undefined) continue;
     try {
       await settleExtraction(claim.directory, target);
-      return withSweep(claim, sweep(state, location.root, key, leaseMs, signal));
+      return withSweep(claim, removeLeftovers(state, location.root, key, leaseMs, signal));
     } catch (error) {
       const reason = await claim.reasonFor(error);
       await claim.release();
@@ -83,7 +85,7 @@ export async function claimPath(
   );
 }
 
-/** Which state to claim, and for whom. */
+/** The state to claim, and its holder. */
 interface ClaimRequest extends Omit<LockRequest, "path"> {
   /** The name of the path's state. */
   readonly key: string;
@@ -92,13 +94,14 @@ interface ClaimRequest extends Omit<LockRequest, "path"> {
 }
 
 /**
- * Claims the state of one path; resolves to `undefined` where another process has just removed the state
- * directory.
+ * Claims the state of one path.
+ *
+ * Resolves to `undefined` where another process has just removed the state directory.
  */
 async function claimState(
   state: StateDirectory,
   { key, isYielding, ...request }: ClaimRequest,
-): Promise<Omit<PathClaim, "swept"> | undefined> {
+): Promise<Omit<PathClaim, "sweep"> | undefined> {
   const { target, holder, signal } = request;
   let released: Promise<void> | undefined;
   const forget = await register(
@@ -116,15 +119,18 @@ async function claimState(
     forget();
   };
   try {
-    const held = lock = await lockPath({ path: join(state.path, `${key}.lock`), ...request });
-    await takeOver(state, key, directory, held);
+    const acquiredLock = lock = await lockPath({
+      path: join(state.path, `${key}.lock`),
+      ...request,
+    });
+    await takeOver(state, key, directory, acquiredLock);
     return {
       directory,
       fileMode: state.fileMode,
       uid: state.uid,
-      requireHeld: held.requireHeld,
-      confirm: held.confirm,
-      reasonFor: (error) => reasonFor(held, error),
+      requireHeld: acquiredLock.requireHeld,
+      confirm: acquiredLock.confirm,
+      reasonFor: (error) => reasonFor(acquiredLock, error),
       release: () => released ??= release(),
     };
   } catch (error) {
@@ -144,7 +150,7 @@ async function reasonFor(lock: PathLock, error: unknown): Promise<unknown> {
   }
 }
 
-/** Waits for the end of another claim of this process, then registers one. Returns what ends it. */
+/** Waits for the release of other claims of this process, registers one, and returns its removal. */
 async function register(
   id: string,
   target: string,
@@ -169,14 +175,14 @@ async function register(
   };
 }
 
-/** `Promise.withResolvers`, which Node 20 does not have. */
+/** Does what `Promise.withResolvers` does, which Node 20 does not have. */
 function withResolvers(): { readonly promise: Promise<void>; readonly resolve: () => void } {
   let resolve = () => {};
   const promise = new Promise<void>((resolvePromise) => resolve = resolvePromise);
   return { promise, resolve };
 }
 
-/** Renames the state directory of the holders before to that of this holder, or creates one. */
+/** Renames the state directory of earlier holders to that of this holder, or creates one. */
 async function takeOver(
   state: StateDirectory,
   key: string,
@@ -214,7 +220,7 @@ async function takeOver(
   await lock.confirm();
 }
 
-/** Removes what no save or extraction can have left, and the lock of the last holder. */
+/** Removes files that no save or extraction creates, and the lock of the last holder. */
 async function removeForeign(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
     const path = join(directory, name);
@@ -242,15 +248,15 @@ async function isPrivate(directory: string, { uid }: StateDirectory): Promise<bo
 
 /** Makes the release of a claim wait for the sweep. */
 function withSweep(
-  claim: Omit<PathClaim, "swept">,
-  swept: Promise<void>,
+  claim: Omit<PathClaim, "sweep">,
+  sweep: Promise<void>,
 ): PathClaim {
   return {
     ...claim,
-    swept,
+    sweep,
     async release() {
       const released = claim.release();
-      await swept;
+      await sweep;
       await released;
     },
   };
@@ -260,7 +266,7 @@ function withSweep(
  * Removes what killed processes left of extractions to other paths, and their locks. Parts of saves
  * stay, since a later save resumes from them. Never fails.
  */
-async function sweep(
+async function removeLeftovers(
   state: StateDirectory,
   root: string,
   ownKey: string,
@@ -293,14 +299,14 @@ async function sweep(
     return keys;
   };
   try {
-    // Those that another process holds fail, and stay.
+    // A state that another process holds cannot be claimed, and stays.
     await Promise.allSettled([...await findKeys()].map(sweepKey));
   } catch {
-    // The next sweep removes it.
+    // The next sweep removes the rest.
   }
 }
 
-/** Whether a lock was not renewed for a lease. */
+/** Whether a lock was not renewed within a lease. */
 async function isExpired(lock: string, leaseMs: number): Promise<boolean> {
   const status = await statusOf(lock);
   return status !== undefined && Date.now() - status.mtimeMs > leaseMs;

@@ -7,30 +7,30 @@ export class PathExistsError extends InvalidArgumentError {
   override name = "PathExistsError";
 }
 
-/** Why the file system refuses, and what to do about it. */
-interface Refusal {
+/** Why an operation of the file system failed, and what to do next. */
+interface PathFailure {
   readonly reason: string;
   readonly advice: string;
 }
 
-const DENIED: Refusal = {
+const DENIED: PathFailure = {
   reason: "permission denied",
   advice: "Check that this user may write to the directory and that no other program has the " +
     "file open, or choose another path.",
 };
-const RUNTIME_DENIED: Refusal = {
+const RUNTIME_DENIED: PathFailure = {
   reason: "the runtime has no permission for it",
   advice:
     "Grant it for the directory: --allow-read and --allow-write in Deno, --allow-fs-read and " +
     "--allow-fs-write in Node.",
 };
-const TOO_MANY_FILES: Refusal = {
+const TOO_MANY_FILES: PathFailure = {
   reason: "too many files are open",
   advice: "Save fewer archives concurrently, or raise the limit (ulimit -n).",
 };
 
 /** By the code of the operating system (POSIX.1-2017, errno.h) or of Node. */
-const REFUSALS: Readonly<Record<string, Refusal>> = {
+const FAILURES: Readonly<Record<string, PathFailure>> = {
   EACCES: DENIED,
   EPERM: DENIED,
   ERR_ACCESS_DENIED: RUNTIME_DENIED,
@@ -79,8 +79,8 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
 };
 
 /**
- * Makes an `HpcaiError` of what the file system reports. Its message is the same in every runtime; the
- * runtime's own error is the cause.
+ * Converts an error of the file system to an `HpcaiError`, whose message is the same in every runtime.
+ * The runtime's own error is the cause.
  *
  * @param failed What failed: `Cannot save final.tar.gz`.
  * @param error The error; one of this package is returned unchanged.
@@ -89,8 +89,8 @@ export function toPathError(failed: string, error: unknown): unknown {
   if (error instanceof HpcaiError || !(error instanceof Error)) return error;
   const code = errnoOf(error);
   // Deno's own permissions; its error may have the code of the operating system's too.
-  const refusal = error.name === "NotCapable" ? RUNTIME_DENIED : REFUSALS[code ?? ""];
-  const reason = refusal?.reason ?? (code === undefined ? error.message : "the file system failed");
-  const suffix = code === undefined || refusal === RUNTIME_DENIED ? "" : ` (${code})`;
-  return new HpcaiError(`${failed}: ${reason}${suffix}`, { advice: refusal?.advice, cause: error });
+  const failure = error.name === "NotCapable" ? RUNTIME_DENIED : FAILURES[code ?? ""];
+  const reason = failure?.reason ?? (code === undefined ? error.message : "the file system failed");
+  const suffix = code === undefined || failure === RUNTIME_DENIED ? "" : ` (${code})`;
+  return new HpcaiError(`${failed}: ${reason}${suffix}`, { advice: failure?.advice, cause: error });
 }

@@ -20,7 +20,7 @@ export interface PathLock {
   release(directory: string): Promise<void>;
 }
 
-/** Which lock to take, and for whom. */
+/** The lock to take, and its holder. */
 export interface LockRequest {
   /** The file that is the lock. */
   readonly path: string;
@@ -39,12 +39,14 @@ const RENEWALS_PER_LEASE = 6;
 const POLLS_PER_LEASE = 60;
 
 /**
- * Takes a lock: a file that its holder renews by setting its time. A process id would not do: it is
- * reused, means nothing in another container or on another host, and Deno needs a permission to check
- * it. An existing lock is polled: if its time changes, the path is busy; if it is removed, the path is
- * free; if neither happens for `leaseMs`, its holder was killed and the lock is taken over.
+ * Takes a lock: a file that its holder renews by setting its time.
  *
- * @throws {HpcaiError} if another process holds the lock, or something else than a file has its name.
+ * An existing lock is polled: if its time changes, the path is busy; if it is removed, the path is free;
+ * if neither happens for `leaseMs`, its holder was killed and the lock is taken over. A process id in the
+ * lock could not replace that: it is reused, has no meaning in another container or on another host, and
+ * Deno needs a permission to check it.
+ *
+ * @throws {HpcaiError} if another process holds the lock, or something other than a file has its name.
  */
 export async function lockPath(request: LockRequest): Promise<PathLock> {
   while (true) {
@@ -67,7 +69,7 @@ function hold(
   let renewedAt = performance.now();
   let isLost = false;
   const confirm = async () => {
-    // While it is open, no other file gets its inode, and so its identity.
+    // While the lock is open, no other file gets its inode, and so its identity.
     isLost ||= (await statusOf(path))?.identity !== identity;
     if (isLost) {
       throw new HpcaiError(
@@ -95,11 +97,11 @@ function hold(
       await renewal;
       try {
         await confirm();
-        const released = `${directory}/lock`;
-        await rename(path, released);
-        await removeLock(released, path, identity);
+        const releasedPath = `${directory}/lock`;
+        await rename(path, releasedPath);
+        await removeLock(releasedPath, path, identity);
       } catch {
-        // It was lost, or expires.
+        // The lock was lost, or expires.
       }
       await file.close().catch(() => {});
     },
@@ -109,39 +111,39 @@ function hold(
 async function waitUntilFree(
   { path, target, holder, leaseMs, signal }: LockRequest,
 ): Promise<void> {
-  const seen = await statusOf(path);
-  if (seen === undefined) return;
-  if (seen.kind !== "file") {
-    throw new HpcaiError(`Cannot lock ${path}: it is a ${seen.kind}, not a file`, {
+  const found = await statusOf(path);
+  if (found === undefined) return;
+  if (found.kind !== "file") {
+    throw new HpcaiError(`Cannot lock ${path}: it is a ${found.kind}, not a file`, {
       advice: `Remove ${path}.`,
     });
   }
-  // Counted, not timed: after a suspension of the machine, the holder has to miss its renewals again.
+  // The polls are counted: after a suspension of the machine, the holder can still renew its lock.
   for (let poll = 0; poll < POLLS_PER_LEASE; poll++) {
     await delay(leaseMs / POLLS_PER_LEASE, undefined, { signal });
     const current = await statusOf(path);
     if (current === undefined) return;
-    if (current.identity !== seen.identity || current.mtimeMs !== seen.mtimeMs) {
+    if (current.identity !== found.identity || current.mtimeMs !== found.mtimeMs) {
       throw new HpcaiError(`Cannot write ${target}: another process is writing it`, {
         advice: "Wait for it to end, or choose another path.",
       });
     }
   }
-  const stale = `${path}.${holder}`;
+  const stalePath = `${path}.${holder}`;
   // Renamed first, so that of two processes that take over neither removes the lock of the other.
   try {
-    await rename(path, stale);
+    await rename(path, stalePath);
   } catch (error) {
     if (isErrno(error, "ENOENT")) return;
     throw error;
   }
-  await removeLock(stale, path, seen.identity);
+  await removeLock(stalePath, path, found.identity);
 }
 
 /** Removes a lock that was renamed; restores it if it is the lock of another process. */
-async function removeLock(moved: string, path: string, identity: string): Promise<void> {
-  const isOfAnother = (await statusOf(moved))?.identity !== identity;
-  // If there is a new lock already, the other process has lost its own, and finds that out.
-  if (isOfAnother) await link(moved, path).catch(() => {});
-  await rm(moved, { force: true });
+async function removeLock(movedPath: string, path: string, identity: string): Promise<void> {
+  const isOfAnother = (await statusOf(movedPath))?.identity !== identity;
+  // If there is a new lock already, the other process has lost its own, and detects that.
+  if (isOfAnother) await link(movedPath, path).catch(() => {});
+  await rm(movedPath, { force: true });
 }

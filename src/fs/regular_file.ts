@@ -3,8 +3,8 @@ import { type FileHandle, open } from "node:fs/promises";
 import { HpcaiError } from "../errors.ts";
 import { type FileStatus, statusOf, statusOfOpen } from "./file_status.ts";
 
-/** Follows no link and waits for no FIFO. Windows has neither flag. */
-const SAFELY = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+/** Flags to follow no link and to wait for no FIFO. Windows has neither. */
+const SAFE_FLAGS = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /** How many bytes are read at a time. */
 const CHUNK_BYTES = 256 * 1024;
@@ -12,10 +12,10 @@ const CHUNK_BYTES = 256 * 1024;
 /**
  * Creates a file. Fails if anything has that name.
  *
- * @param mode The permissions, of which the umask is taken off.
+ * @param mode The permissions, before the umask.
  */
 export function createFile(path: string, mode: number = 0o666): Promise<FileHandle> {
-  return open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | SAFELY, mode);
+  return open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | SAFE_FLAGS, mode);
 }
 
 /** Creates a file that only its owner may read and write. Fails if anything has that name. */
@@ -24,8 +24,9 @@ export function createPrivateFile(path: string): Promise<FileHandle> {
 }
 
 /**
- * Opens a file that exists, to read it or also to write to it; resolves to `undefined` where there is
- * none, or something else has that name.
+ * Opens an existing file to read it, or also to write to it.
+ *
+ * Resolves to `undefined` where there is none, something else has that name, or it is not accepted.
  *
  * @param isAccepted Whether to open a file with that status.
  */
@@ -37,14 +38,14 @@ export async function openRegularFile(
   const found = await statusOf(path);
   if (found?.kind !== "file" || !isAccepted(found)) return undefined;
   const flags = access === "read" ? constants.O_RDONLY : constants.O_RDWR;
-  const file = await open(path, flags | SAFELY);
+  const file = await open(path, flags | SAFE_FLAGS);
   // Deno resolves links itself before it opens a file, so that O_NOFOLLOW alone is not enough.
   if ((await statusOfOpen(file)).identity === found.identity) return file;
   await file.close();
   return undefined;
 }
 
-/** Reads an open file up to a byte. Fails once the signal aborts. */
+/** Reads the first `end` bytes of an open file. Fails once the signal aborts. */
 export async function* readBytes(
   file: FileHandle,
   end: number,
@@ -60,7 +61,7 @@ export async function* readBytes(
   }
 }
 
-/** Reads a file that exists to its end. Fails once the signal aborts. */
+/** Reads an existing file to its end. Fails once the signal aborts. */
 export async function* readRegularFile(
   path: string,
   signal: AbortSignal,
@@ -74,7 +75,7 @@ export async function* readRegularFile(
   }
 }
 
-/** Writes bytes to a place in an open file. */
+/** Writes bytes at a position of an open file. */
 export async function writeBytes(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
   for (let from = 0; from < bytes.byteLength;) {
     const rest = bytes.byteLength - from;

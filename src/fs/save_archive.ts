@@ -17,27 +17,27 @@ import { InvalidArgumentError } from "../errors.ts";
 import type { RestClient } from "../rest_client.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { CheckpointIds, CheckpointRef } from "../types.ts";
-import type { SavedFileOptions } from "./commit_part.ts";
+import type { SaveSettings } from "./commit_part.ts";
 import { openSavedFile, type SavedFile } from "./saved_file.ts";
 
 /** How to save an archive. */
 export interface SaveOptions extends TransferOptions {
-  /** Whether a file that exists at the path is replaced, once the new one is complete. Default `false`. */
+  /** Whether an existing file at the path is replaced, once the new one is complete. Default `false`. */
   readonly overwrite?: boolean | undefined;
   /** Whether the SHA-256 of the file is computed. Default `true`. */
   readonly sha256?: boolean | undefined;
   /**
-   * Whether the archive is verified, gzip's checksum and the tar's headers, before the file gets its
-   * name. Default `false`.
+   * Whether the archive is verified before the file gets its name: gzip's checksum and the tar's headers.
+   * Default `false`.
    */
   readonly verify?: boolean | undefined;
 }
 
-/** The file is complete, has its name, and outlives a power failure. */
+/** The file is complete, has its name, and survives a power failure. */
 export interface SaveCompleteEvent {
   /** Distinguishes the events. */
   readonly type: "complete";
-  /** How many bytes the archive has as transferred, as in the events before. */
+  /** How many bytes of the archive were transferred, as in the events before. */
   readonly loaded: number;
   /** The path of the file, as passed. */
   readonly path: string;
@@ -65,9 +65,9 @@ export type SaveEvent =
  *
  * The state of saves is in one hidden directory beside the file, `.hpcai-rx`, which only its owner can
  * read: parts of archives, and for each file a record by which a later save of the same checkpoint
- * recognizes the file and transfers nothing. It holds no key and no URL. It may be removed while no save
- * is in progress. A server without a strong `ETag` (RFC 9110, section 8.8.3) leaves nothing in it, and
- * saving restarts. Where another user owns `.hpcai-rx`, it is `.hpcai-rx-<uid>`.
+ * recognizes the file and transfers nothing. It contains no key and no URL. It may be removed while no save
+ * is in progress. Without a strong `ETag` (RFC 9110, section 8.8.3) an interrupted save leaves nothing in
+ * it, and the next one restarts. Where another user owns `.hpcai-rx`, it is `.hpcai-rx-<uid>`.
  *
  * The file has the format of its name: where the server's `Content-Encoding` made a tar of a `.tar.gz`,
  * a `.tar.gz` or `.tgz` is compressed again; a `.tar` is decompressed. Under other names the file has
@@ -116,43 +116,48 @@ export function saveArchive$(
   options: SaveOptions = {},
 ): Observable<SaveEvent> {
   return defer(() => {
-    const { transport, ids, settings, file } = validateSave(client, checkpoint, path, options);
-    const saved$ = openFile$((signal) => openSavedFile(path, ids, file, signal)).pipe(
-      switchMap((saved) =>
+    const { transport, ids, settings, saveSettings } = validateSave(
+      client,
+      checkpoint,
+      path,
+      options,
+    );
+    const save$ = openFile$((signal) => openSavedFile(path, ids, saveSettings, signal)).pipe(
+      switchMap((file) =>
         lockSink$(
-          saved.sink,
-          (sink) => transfer$(transport, ids, sink, { ...settings, position: saved.position }),
+          file.sink,
+          (sink) => transfer$(transport, ids, sink, { ...settings, position: file.position }),
         ).pipe(
           // The error is emitted once the files are in their final state.
           catchError(async (error) => {
-            await saved.release(error);
+            await file.release(error);
             throw error;
           }),
           toDownloadEvents<SaveCompleteEvent>(settings.progressIntervalMs, ({ loaded }) => ({
             type: "complete",
             loaded,
             path,
-            ...saved.facts(),
+            ...file.facts(),
           })),
-          finalize(() => saved.release()),
+          finalize(() => file.release()),
         )
       ),
     );
-    // The limit is around all of it, so that no file is opened before its turn.
-    return transport.limitTransfers(saved$);
+    // The limit includes the opening of the file, so that no file is opened before its turn.
+    return transport.limitTransfers(save$);
   });
 }
 
-/** The arguments of a save, valid and complete. */
-interface Save {
+/** The validated arguments of a save with their defaults. */
+interface SaveArguments {
   readonly transport: Transport;
   readonly ids: CheckpointIds;
   readonly settings: TransferSettings;
-  readonly file: SavedFileOptions;
+  readonly saveSettings: SaveSettings;
 }
 
 /**
- * Checks the arguments of {@linkcode saveArchive$}, and fills in the defaults.
+ * Validates the arguments of {@linkcode saveArchive$} and adds the defaults.
  *
  * @throws {InvalidArgumentError} if one is invalid.
  */
@@ -161,7 +166,7 @@ export function validateSave(
   checkpoint: CheckpointRef,
   path: string,
   options: SaveOptions,
-): Save {
+): SaveArguments {
   requireOptions("options", options);
   const ids = checkpointIds(checkpoint);
   const transport = transportOf(client);
@@ -171,10 +176,10 @@ export function validateSave(
   requireBoolean("overwrite", overwrite);
   requireBoolean("sha256", sha256);
   requireBoolean("verify", verify);
-  return { transport, ids, settings, file: { overwrite, sha256, verify } };
+  return { transport, ids, settings, saveSettings: { overwrite, sha256, verify } };
 }
 
-/** Opens a file, and releases it if it opens only after the unsubscription. */
+/** Opens a file, and releases it if it is opened only after the unsubscription. */
 function openFile$(open: (signal: AbortSignal) => Promise<SavedFile>): Observable<SavedFile> {
   return new Observable((subscriber) => {
     const aborting = new AbortController();

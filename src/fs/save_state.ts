@@ -6,35 +6,35 @@ import { type ArchiveRecord, isUnchanged, readArchiveRecord } from "./archive_re
 import { syncDirectory } from "./directory.ts";
 import { statusOf } from "./file_status.ts";
 
-/** Where the bytes are that have arrived. */
+/** Returns the path of the part: the received bytes of an archive. */
 export function partPath(directory: string): string {
   return join(directory, "part");
 }
 
-/** Where the record of the part is. */
+/** Returns the path of the part's record. */
 export function partRecordPath(directory: string): string {
   return join(directory, "part.json");
 }
 
-/** Where an archive is whose format the file's name does not allow, after its conversion. */
+/** Returns the path of the archive after its conversion to the format of the file's name. */
 export function convertedPath(directory: string): string {
   return join(directory, "converted");
 }
 
-/** Where the record of the file under its final name is. */
+/** Returns the path of the record of the file under its final name. */
 export function fileRecordPath(directory: string): string {
   return join(directory, "file.json");
 }
 
 /** What earlier saves left of a checkpoint. */
 export interface SaveState {
-  /** The record of the file at the path, where it is that checkpoint's archive and unchanged. */
-  readonly saved: ArchiveRecord | undefined;
-  /** Whether a save has begun that has not ended. */
+  /** The record of the file at the path, if the file is the checkpoint's archive and unchanged. */
+  readonly fileRecord: ArchiveRecord | undefined;
+  /** Whether there is a part of the checkpoint's archive. */
   readonly hasPart: boolean;
 }
 
-/** Finds what earlier saves left; completes one that ended right after the file had got its name. */
+/** Finds what earlier saves left; completes a save that was killed right after it had named the file. */
 export async function findSaveState(
   path: string,
   checkpoint: CheckpointIds,
@@ -44,22 +44,22 @@ export async function findSaveState(
   const partRecord = await readArchiveRecord(partRecordPath(directory), checkpoint);
   if (partRecord !== undefined && isUnchanged(partRecord, file)) {
     await retirePart(directory, true);
-    return { saved: partRecord, hasPart: false };
+    return { fileRecord: partRecord, hasPart: false };
   }
   const record = await readArchiveRecord(fileRecordPath(directory), checkpoint);
   const isSaved = record !== undefined && isUnchanged(record, file);
-  return { saved: isSaved ? record : undefined, hasPart: partRecord !== undefined };
+  return { fileRecord: isSaved ? record : undefined, hasPart: partRecord !== undefined };
 }
 
-/** Removes a part whose archive has got its name. The part's record, if any, becomes the file's. */
+/** Removes a part whose file has its final name. The part's record, if any, becomes the file's. */
 export async function retirePart(directory: string, hasRecord: boolean): Promise<void> {
   if (hasRecord) await rename(partRecordPath(directory), fileRecordPath(directory));
   else await rm(fileRecordPath(directory), { force: true });
-  await removeUnnamed(directory);
+  await removeWorkFiles(directory);
 }
 
-/** Removes what has no final name yet, or has got it as a second one. */
-export async function removeUnnamed(directory: string): Promise<void> {
+/** Removes the part and the converted archive; a file that is linked to its final name keeps that name. */
+export async function removeWorkFiles(directory: string): Promise<void> {
   await removePart(directory);
   await rm(convertedPath(directory), { force: true });
 }
@@ -68,7 +68,7 @@ export async function removeUnnamed(directory: string): Promise<void> {
 export async function removePart(directory: string): Promise<void> {
   const recordPath = partRecordPath(directory);
   if (await statusOf(recordPath) !== undefined) {
-    // First, and for good: bytes of one archive must never be found beside the record of another.
+    // Removed first and synced: bytes of one archive must never be beside the record of another.
     await rm(recordPath);
     await syncDirectory(directory);
   }

@@ -5,39 +5,38 @@ import type { ArchivePosition } from "../download/archive_source.ts";
 import { HpcaiError, InvalidArchiveError, UnsafeArchiveError } from "../errors.ts";
 import type { CheckpointIds } from "../types.ts";
 import type { ArchiveRecord } from "./archive_record.ts";
-import { commitPart, type SavedFileFacts, type SavedFileOptions } from "./commit_part.ts";
+import { commitPart, type SavedFileFacts, type SaveSettings } from "./commit_part.ts";
 import { makeDirectory } from "./directory.ts";
 import { fileDigest } from "./file_digest.ts";
-import { formatOf } from "./file_format.ts";
+import { detectFormat } from "./file_format.ts";
 import { statusOf, statusOfOpen } from "./file_status.ts";
 import { existsError, requireReplaceable } from "./name_file.ts";
 import { openPartFile, type PartFile } from "./part_file.ts";
 import { claimPath, type PathClaim } from "./path_claim.ts";
 import { toPathError } from "./path_errors.ts";
 import { openRegularFile, readRegularFile } from "./regular_file.ts";
-import { fileRecordPath, findSaveState, removeUnnamed } from "./save_state.ts";
+import { fileRecordPath, findSaveState, removeWorkFiles } from "./save_state.ts";
 import type { StateLocation } from "./state_directory.ts";
 import { verifyArchive } from "./verify_archive.ts";
 
 /** A file that gets its name once it is complete. */
 export interface SavedFile {
-  /** Which bytes exist already. */
+  /** The bytes that exist already. */
   readonly position: ArchivePosition | undefined;
-  /** Takes the bytes after those; when it is closed, the file has its name. */
+  /** Writes the bytes after those; once it is closed, the file has its name. */
   readonly sink: ArchiveSink;
-  /** The facts of the file, once the sink is closed. */
+  /** Returns the facts of the file, once the sink is closed. */
   facts(): SavedFileFacts;
   /**
-   * Releases the path. Where the sink is not closed yet, keeps what a later save can resume from. Never
-   * fails.
+   * Releases the path; keeps what a later save can resume, unless the sink is closed. Never fails.
    *
-   * @param error Why the transfer failed, if it did. Bytes that cannot be read as an archive are removed.
+   * @param error Why the transfer failed, if it did. The bytes of an invalid archive are removed.
    */
   release(error?: unknown): Promise<void>;
 }
 
 /**
- * What a save has of the archive:
+ * The stages of a save:
  *
  * - `kept`: the file at the path is the archive, so that the server only has to confirm that. If the
  *   archive has changed there, and the file is to be replaced, `restart` leads to `part`.
@@ -49,23 +48,23 @@ type SaveStage =
   | { readonly name: "part"; readonly part: PartFile }
   | { readonly name: "committed"; readonly facts: SavedFileFacts };
 
-/** A save: what does not change while it runs. */
+/** The parts of a save that do not change. */
 interface Save {
   readonly path: string;
   readonly checkpoint: CheckpointIds;
-  readonly options: SavedFileOptions;
+  readonly settings: SaveSettings;
   readonly claim: PathClaim;
   /** Aborts once the save is released; then no step begins and all reading ends. */
   readonly ending: AbortController;
 }
 
-/** As much may wait for the disk, so that it and the network overlap. */
+/** How many bytes may wait for the disk, so that disk and network overlap. */
 const QUEUE_BYTES = 512 * 1024;
 
 /**
- * Opens what a save is to write: what an earlier one left, or a new file.
+ * Opens the file of a save: what an earlier save left, or a new one.
  *
- * @param signal Ends the opening.
+ * @param signal Aborts the opening.
  * @param state Where the state is kept. Default: in the directory of the file.
  * @throws {InvalidArgumentError} if what exists at `path` must not be replaced.
  * @throws {HpcaiError} if another process saves to `path`, or the file system fails.
@@ -73,7 +72,7 @@ const QUEUE_BYTES = 512 * 1024;
 export async function openSavedFile(
   path: string,
   checkpoint: CheckpointIds,
-  options: SavedFileOptions,
+  settings: SaveSettings,
   signal: AbortSignal,
   state: StateLocation = { root: dirname(path), name: basename(path) },
 ): Promise<SavedFile> {
@@ -81,11 +80,11 @@ export async function openSavedFile(
   const end = () => ending.abort();
   signal.addEventListener("abort", end);
   try {
-    // Before anything is made that would have to be removed.
+    // Before anything is created that would have to be removed.
     requireReplaceable(path, await statusOf(path));
     await makeDirectory(dirname(path));
     const claim = await claimPath(state, ending.signal);
-    const save: Save = { path, checkpoint, options, claim, ending };
+    const save: Save = { path, checkpoint, settings, claim, ending };
     try {
       return savedFile(save, await firstStage(save));
     } catch (error) {
@@ -107,8 +106,8 @@ function savedFile(save: Save, first: SaveStage): SavedFile {
   let current: Promise<void> = Promise.resolve();
   let released: Promise<void> | undefined;
 
-  /** Runs a step, for which `release` waits. None begins after that. */
-  const step = (run: () => Promise<void>): Promise<void> =>
+  /** Runs a step, which `release` waits for; fails if it was released. */
+  const runStep = (run: () => Promise<void>): Promise<void> =>
     current = (async () => {
       try {
         ending.signal.throwIfAborted();
@@ -123,7 +122,7 @@ function savedFile(save: Save, first: SaveStage): SavedFile {
     await current.catch(() => {});
     if (stage.name === "part") {
       const { part } = stage;
-      await (isInvalidArchive(error) ? part.remove() : part.park()).catch(() => {});
+      await (isInvalidArchive(error) ? part.remove() : part.closeForResume()).catch(() => {});
     }
     await claim.release();
   };
@@ -136,17 +135,17 @@ function savedFile(save: Save, first: SaveStage): SavedFile {
         return Promise.resolve();
       },
       writable: new WritableStream<Uint8Array>({
-        write: (chunk) => step(() => partOf(stage, path).append(chunk)),
+        write: (chunk) => runStep(() => partOf(stage, path).append(chunk)),
         close: () =>
-          step(async () => {
+          runStep(async () => {
             stage = { name: "committed", facts: await commit(stage, save) };
-            await claim.swept;
+            await claim.sweep;
             await claim.release();
           }),
       }, new ByteLengthQueuingStrategy({ highWaterMark: QUEUE_BYTES })),
       chunks: "borrowed",
       restart: () =>
-        step(async () => {
+        runStep(async () => {
           stage = await restart(stage, save);
         }),
       readBack: () =>
@@ -160,14 +159,14 @@ function savedFile(save: Save, first: SaveStage): SavedFile {
   };
 }
 
-/** Finds out what there is of the archive. */
+/** Finds what earlier saves left of the archive. */
 async function firstStage(save: Save): Promise<SaveStage> {
-  const { path, checkpoint, options: { overwrite, sha256 }, claim, ending } = save;
-  const { saved, hasPart } = await findSaveState(path, checkpoint, claim.directory);
-  if (saved !== undefined && !(overwrite && hasPart)) {
-    // What a process left that ended right after the file had got its name.
-    if (!hasPart) await removeUnnamed(claim.directory);
-    return { name: "kept", record: saved, facts: await factsOf(path, sha256, ending.signal) };
+  const { path, checkpoint, settings: { overwrite, sha256 }, claim, ending } = save;
+  const { fileRecord, hasPart } = await findSaveState(path, checkpoint, claim.directory);
+  if (fileRecord !== undefined && !(overwrite && hasPart)) {
+    // A process that was killed right after it had named the file may have left them.
+    if (!hasPart) await removeWorkFiles(claim.directory);
+    return { name: "kept", record: fileRecord, facts: await factsOf(path, sha256, ending.signal) };
   }
   if (!overwrite && await statusOf(path) !== undefined) {
     throw existsError(path, "exists and is not known to be this archive");
@@ -175,9 +174,9 @@ async function firstStage(save: Save): Promise<SaveStage> {
   return { name: "part", part: await openPart(save) };
 }
 
-function openPart({ path, checkpoint, options, claim, ending }: Save): Promise<PartFile> {
+function openPart({ path, checkpoint, settings, claim, ending }: Save): Promise<PartFile> {
   const identity = { name: basename(path), ...checkpoint };
-  return openPartFile(claim, identity, options.sha256, ending.signal);
+  return openPartFile(claim, identity, settings.sha256, ending.signal);
 }
 
 function positionOf(stage: SaveStage): ArchivePosition | undefined {
@@ -192,9 +191,9 @@ function partOf(stage: SaveStage, path: string): PartFile {
   throw new HpcaiError(`Cannot save ${path}: the file has fewer bytes than the server sends`);
 }
 
-/** Drops what there is of the archive, so that it can be written from its first byte. */
+/** Drops all bytes of the archive, so that it can be written from its first byte. */
 async function restart(stage: SaveStage, save: Save): Promise<SaveStage> {
-  if (stage.name === "kept" && !save.options.overwrite) {
+  if (stage.name === "kept" && !save.settings.overwrite) {
     throw existsError(save.path, "is an archive that has changed on the server");
   }
   const part = stage.name === "part" ? stage.part : await openPart(save);
@@ -204,12 +203,12 @@ async function restart(stage: SaveStage, save: Save): Promise<SaveStage> {
 
 /** Completes the file, after the server has confirmed that it has all bytes. */
 async function commit(stage: SaveStage, save: Save): Promise<SavedFileFacts> {
-  const { path, options, claim, ending: { signal } } = save;
-  if (stage.name === "part") return await commitPart(stage.part, path, options, claim, signal);
+  const { path, settings, claim, ending: { signal } } = save;
+  if (stage.name === "part") return await commitPart(stage.part, path, settings, claim, signal);
   try {
-    if (options.verify) await verifyArchive(readRegularFile(path, signal));
+    if (settings.verify) await verifyArchive(readRegularFile(path, signal));
   } catch (error) {
-    // The file stays, but no later save takes it for the archive.
+    // The file stays, but no later save treats it as the archive.
     const isInvalid = !signal.aborted && isInvalidArchive(error);
     if (isInvalid) await rm(fileRecordPath(claim.directory), { force: true });
     throw error;
@@ -224,16 +223,16 @@ function isInvalidArchive(error: unknown): boolean {
 /** Reads the facts of a file that exists. */
 async function factsOf(
   path: string,
-  isHashed: boolean,
+  hasDigest: boolean,
   signal: AbortSignal,
 ): Promise<SavedFileFacts> {
   const file = await openRegularFile(path, "read");
   if (file === undefined) throw new HpcaiError(`Cannot read ${path}: it is no longer a file`);
   try {
-    const digest = fileDigest(isHashed);
+    const digest = fileDigest(hasDigest);
     await digest.updateFrom(file, Infinity, signal);
     const { size } = await statusOfOpen(file);
-    return { size, format: await formatOf(file), sha256: digest.sha256() };
+    return { size, format: await detectFormat(file), sha256: digest.sha256() };
   } finally {
     await file.close();
   }

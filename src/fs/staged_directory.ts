@@ -7,24 +7,24 @@ import { statusOf } from "./file_status.ts";
 import type { PathClaim } from "./path_claim.ts";
 import { openRegularFile } from "./regular_file.ts";
 
-/** In the directory of a path's state: what is extracted, what it replaces, and the target's name. */
-const NEW = "new";
-const OLD = "old";
-const RECORD = "extraction.json";
-const EXTRACTION = [NEW, OLD, RECORD, `${RECORD}.tmp`];
+/** Names in the directory of a path's state: the new directory, the old one, the record of the target. */
+const NEW_DIRECTORY = "new";
+const OLD_DIRECTORY = "old";
+const RECORD_FILE = "extraction.json";
+const EXTRACTION_NAMES = [NEW_DIRECTORY, OLD_DIRECTORY, RECORD_FILE, `${RECORD_FILE}.tmp`];
 
 /** Creates the directory that entries are written into before it gets its name. */
 export async function makeStagedDirectory({ directory }: PathClaim): Promise<string> {
-  const staged = join(directory, NEW);
-  await mkdir(staged);
-  return staged;
+  const path = join(directory, NEW_DIRECTORY);
+  await mkdir(path);
+  return path;
 }
 
 /**
  * Gives the staged directory its name, and removes the one that it replaces.
  *
- * A process that takes over renames the state's directory first, so that both renames of a process that
- * has lost its claim fail: that of the target for lack of a destination.
+ * A process that takes over renames the state's directory first. Both renames of a process that has lost
+ * its claim then fail; the first one, since its destination does not exist.
  *
  * @param name The target's name, as in the location of its claim.
  */
@@ -33,17 +33,17 @@ export async function publishStagedDirectory(
   target: string,
   name: string,
 ): Promise<void> {
-  const staged = join(directory, NEW);
-  const old = join(directory, OLD);
+  const newPath = join(directory, NEW_DIRECTORY);
+  const oldPath = join(directory, OLD_DIRECTORY);
   const isReplacing = await statusOf(target) !== undefined;
-  if (isReplacing) await writeRecord(join(directory, RECORD), { name });
+  if (isReplacing) await writeRecord(join(directory, RECORD_FILE), { name });
   await syncDirectory(directory);
   await confirm();
-  if (isReplacing) await rename(target, old);
+  if (isReplacing) await rename(target, oldPath);
   try {
-    await rename(staged, target);
+    await rename(newPath, target);
   } catch (error) {
-    if (isReplacing) await rename(old, target);
+    if (isReplacing) await rename(oldPath, target);
     throw error;
   }
   await syncDirectory(dirname(target));
@@ -51,43 +51,44 @@ export async function publishStagedDirectory(
 }
 
 /**
- * Removes what an extraction left. If it ended between its two renames, the directory that it was to
- * replace gets its name back.
+ * Removes what an extraction left, and undoes a replacement that was interrupted.
  *
- * @param target The path of the extraction, if that is known.
+ * If the process was killed between the two renames, the old directory gets its name back.
+ *
+ * @param target The path of the extraction, if it is known.
  */
 export async function settleExtraction(
   directory: string,
   target: string | undefined,
 ): Promise<void> {
-  const old = join(directory, OLD);
-  if (await statusOf(old) !== undefined) {
+  const oldPath = join(directory, OLD_DIRECTORY);
+  if (await statusOf(oldPath) !== undefined) {
     if (target === undefined) return;
     if (await statusOf(target) === undefined) {
-      await rename(old, target);
+      await rename(oldPath, target);
       await syncDirectory(dirname(target));
     }
   }
-  for (const name of EXTRACTION) {
+  for (const name of EXTRACTION_NAMES) {
     await rm(join(directory, name), { recursive: true, force: true });
   }
 }
 
 /** Whether a name in the directory of a path's state is that of a directory. */
 export function isStagedName(name: string): boolean {
-  return name === NEW || name === OLD;
+  return name === NEW_DIRECTORY || name === OLD_DIRECTORY;
 }
 
-/** Whether a state's directory has what an extraction left, or nothing that a save could resume. */
+/** Whether a state's directory contains an extraction's leftovers, or nothing that a save can resume. */
 export async function isLeftover(directory: string): Promise<boolean> {
   const names = await readdir(directory);
-  const isOfSave = names.some((name) => ![...EXTRACTION, "lock"].includes(name));
+  const isOfSave = names.some((name) => ![...EXTRACTION_NAMES, "lock"].includes(name));
   return !isOfSave || names.some(isStagedName);
 }
 
-/** The name of the directory that an extraction was to replace, if it recorded that. */
+/** Returns the name of the directory that an extraction replaces, if it recorded the name. */
 export async function targetName(directory: string): Promise<string | undefined> {
-  const file = await openRegularFile(join(directory, RECORD), "read");
+  const file = await openRegularFile(join(directory, RECORD_FILE), "read");
   try {
     return field(object(JSON.parse(await file?.readFile("utf8") ?? "")), "name", text);
   } catch {

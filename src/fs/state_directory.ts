@@ -7,7 +7,7 @@ import { isErrno } from "./errno.ts";
 import { IS_WINDOWS, statusOf, statusOfOpen } from "./file_status.ts";
 import { createFile } from "./regular_file.ts";
 
-/** The name of the directory that has the state of all saves and extractions beside it. */
+/** The name of the directory with the state of all saves and extractions beside it. */
 const NAME = ".hpcai-rx";
 
 /** Where the state of a file is kept; by default in the directory of the file. */
@@ -31,8 +31,10 @@ export interface StateDirectory {
 }
 
 /**
- * Creates or checks the state directory in `root`: `.hpcai-rx`, or `.hpcai-rx-<uid>` where another user
- * owns that. Resolves to `undefined` where another process has just removed it.
+ * Creates or checks the state directory in `root`.
+ *
+ * It is `.hpcai-rx`, or `.hpcai-rx-<uid>` where another user owns that. Resolves to `undefined` where
+ * another process has just removed it.
  *
  * @param probeName A unique name for a file in it.
  * @throws {HpcaiError} if it is a link, not a directory, or others may write to it.
@@ -41,12 +43,12 @@ export async function openStateDirectory(
   root: string,
   probeName: string,
 ): Promise<StateDirectory | undefined> {
-  const shared = join(root, NAME);
-  const state = await openIfOwn(shared, probeName);
+  const path = join(root, NAME);
+  const state = await openIfOwn(path, probeName);
   if (state !== "another user's") return state;
-  const own = `${shared}-${await uidIn(root)}`;
-  const ownState = await openIfOwn(own, probeName);
-  if (ownState === "another user's") throw stateError(own, "belongs to another user");
+  const ownPath = `${path}-${await uidIn(root)}`;
+  const ownState = await openIfOwn(ownPath, probeName);
+  if (ownState === "another user's") throw stateError(ownPath, "belongs to another user");
   return ownState;
 }
 
@@ -55,7 +57,7 @@ export async function removeStateDirectory({ path }: StateDirectory): Promise<vo
   await rmdir(path).catch(() => {});
 }
 
-/** The name of a file's state, which the file system allows, however long the file's name is. */
+/** Returns the name of a file's state, short enough for the file system however long the file's name is. */
 export function stateKey({ name }: StateLocation): string {
   return createHash("sha256").update(name).digest("hex").slice(0, 32);
 }
@@ -95,9 +97,10 @@ async function makePrivateDirectory(path: string): Promise<void> {
 }
 
 /**
- * Creates a file to find out its owner and its permissions, of which the umask is taken off. The user id
- * and the umask of the process would not do: a file system may map users, a directory may have default
- * permissions, and Deno needs a permission to read either.
+ * Creates a file to read the owner and the permissions that new files get.
+ *
+ * The user id and the umask of the process can differ from these: a file system may map users, and a
+ * directory may have default permissions. Deno also needs a permission to read either.
  */
 async function probeFile(path: string): Promise<{ readonly uid: number; readonly mode: number }> {
   const file = await createFile(path);

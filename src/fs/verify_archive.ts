@@ -4,8 +4,10 @@ import { InvalidArchiveError } from "../errors.ts";
 import { webStream } from "../download/web_stream.ts";
 
 /**
- * Verifies a `.tar.gz` or a tar: reads it to its end, as an extraction does, which checks gzip's CRC and
- * length (RFC 1952, section 2.3.1) and each header of the tar.
+ * Verifies a `.tar.gz` or a tar.
+ *
+ * It reads the archive to its end, as an extraction does, which checks gzip's CRC and length (RFC 1952,
+ * section 2.3.1) and each header of the tar.
  *
  * @throws {InvalidArchiveError} if the archive is damaged, or has no entry.
  * @throws {UnsafeArchiveError} if an entry is not supported.

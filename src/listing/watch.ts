@@ -28,6 +28,7 @@ import {
 } from "../arguments.ts";
 import { backoffMs } from "../transport/retry.ts";
 import { requestedDelayMs, watchPolicy } from "../transport/retry_policy.ts";
+import type { Transport } from "../transport/transport.ts";
 import type { Checkpoint, CheckpointsListResponse, TrainingRun } from "../types.ts";
 import { checkpointKey } from "./checkpoint_key.ts";
 import { checkpointPollers, type Pollers, runPollers, type Snapshot } from "./pollers.ts";
@@ -52,34 +53,45 @@ const MAX_BACKOFF_MS = 300_000;
 
 /** Watches all training runs; implements `RestClient.watchTrainingRuns$`. */
 export function watchTrainingRuns$(
-  owner: object,
+  transport: Transport,
   list$: Observable<TrainingRun>,
   options: WatchOptions,
 ): Observable<WatchEvent<TrainingRun>> {
-  return watch$(runPollers(owner), {
-    name: "",
-    list$: list$.pipe(toArray()),
-    idOf: ({ trainingRunId }) => trainingRunId,
-    isOneRun: false,
-  }, options);
+  return defer(() =>
+    watch$(pollersOf(runPollers, transport), {
+      name: "",
+      list$: list$.pipe(toArray()),
+      idOf: ({ trainingRunId }) => trainingRunId,
+      isOneRun: false,
+    }, options)
+  );
 }
 
 /** Watches the checkpoints of a run; implements `RestClient.watchCheckpoints$`. */
 export function watchCheckpoints$(
-  owner: object,
+  transport: Transport,
   trainingRunId: string,
   list$: Observable<CheckpointsListResponse>,
   options: WatchOptions,
 ): Observable<WatchEvent<Checkpoint>> {
   return defer(() => {
     requireTrainingRunId(trainingRunId);
-    return watch$(checkpointPollers(owner), {
+    return watch$(pollersOf(checkpointPollers, transport), {
       name: trainingRunId,
       list$: list$.pipe(map(({ checkpoints }) => checkpoints)),
       idOf: checkpointKey,
       isOneRun: true,
     }, options);
   });
+}
+
+/**
+ * Returns the pollers that a client shares with those made by `RestClient.with`, which have its
+ * `events$`. Throws if the client's options are invalid: its poller would fail the others.
+ */
+function pollersOf<T>(pollers: (owner: object) => Pollers<T>, transport: Transport): Pollers<T> {
+  transport.retryOptions();
+  return pollers(transport.events$);
 }
 
 /**

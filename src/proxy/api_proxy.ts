@@ -28,17 +28,18 @@ export interface ApiProxyOptions {
   /** Sends the requests to the API and to its storage. Default: `globalThis.fetch`. */
   readonly fetch?: typeof fetch | undefined;
   /**
-   * The origins of the pages that may use the proxy, such as `https://app.example.com`, besides those at
-   * loopback hosts. The proxy accepts requests to the hosts of these origins, from these origins.
-   * Default: none.
+   * The origins of the pages that may use the proxy, such as `https://app.example.com`. Default: none.
+   *
+   * The proxy accepts requests to the hosts of these origins, from these origins, besides requests of
+   * pages at loopback hosts.
    */
   readonly allowedOrigins?: readonly string[] | undefined;
 }
 
-/** The headers of a page that reach the API and its storage. */
+/** The request headers that are forwarded to the API and its storage. */
 const REQUEST_HEADERS: readonly string[] = ["Accept", "Range", "If-Range"];
 
-/** The parameters of a page that reach the listings of the API. */
+/** The query parameters that are forwarded to the listings of the API. */
 const QUERY_PARAMETERS: readonly string[] = ["limit", "offset"];
 
 /** The statuses with which a storage refuses a signed URL. */
@@ -51,10 +52,11 @@ const MAX_STATUS = 599;
 const CLIENT_CLOSED_REQUEST = 499;
 
 /**
- * Creates a proxy that adds the API key to the requests of pages on the same origin, so that the key
- * stays on the server. Runs in Deno, Node, Bun and edge workers.
+ * Creates a proxy that adds the API key to the requests of pages on the same origin.
  *
- * - It forwards the routes of a client (listings, details, archives, deletions), and no other path.
+ * The key stays on the server. Runs in Deno, Node, Bun and edge workers.
+ *
+ * - It forwards the routes that a client uses (listings, details, archives, deletions), and no others.
  * - It accepts requests to loopback hosts and to the hosts of `allowedOrigins`, and refuses requests of
  *   other sites, also those whose names resolve to this server (DNS rebinding), with 403.
  * - It follows the redirects and signed URLs of the API without the key, and streams archives with
@@ -69,10 +71,10 @@ const CLIENT_CLOSED_REQUEST = 499;
  *
  * @param options The key, and where the API is.
  * @returns A function from a request to a response, which never rejects because of the API. It can be
- * mounted under any path: what follows from `/api/v1/` on is the route. When the request aborts, the
+ * mounted under any path: the route begins at `/api/v1/`. When the request aborts, the
  * request to the API aborts too. Errors are JSON in the shape of the API: 403 and 404 for requests that
  * are not forwarded, 502 where the API cannot be reached or its response is invalid.
- * @throws {InvalidArgumentError} synchronously, if an option is invalid.
+ * @throws {InvalidArgumentError} if an option is invalid.
  *
  * @example
  * ```ts
@@ -199,7 +201,7 @@ async function toErrorResponse(
   const isRefusedUrl = !hop.isTrusted && REFUSED_URL_STATUSES.includes(status);
   if (isRefusedUrl || status < 400 || status > MAX_STATUS) {
     await discardBody(response);
-    // As 502 it is retried by clients, which requests a new signed URL.
+    // Clients retry a 502, which requests a new signed URL.
     return badGateway(
       isRefusedUrl
         ? `The storage refused the signed URL with status ${status}`

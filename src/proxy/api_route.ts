@@ -43,8 +43,8 @@ function findOperation(
 }
 
 /**
- * Segments that servers read in different ways: empty or of dots, with a slash or a control character
- * once they are decoded, or encoded twice.
+ * Segments that servers interpret in different ways: segments that are empty or consist of dots, that
+ * contain a slash or a control character once they are decoded, or that are encoded twice.
  */
 // deno-lint-ignore no-control-regex
 const AMBIGUOUS_SEGMENT = /^\.{0,2}$|[/\\\u0000-\u001f\u007f]|%[\da-f]{2}/i;

@@ -12,15 +12,16 @@ const ARCHIVE_TYPES: readonly string[] = [
   "application/x-tar",
 ];
 
-/** The types of pages. An archive of such a type is the page of a proxy or of a login. */
+/** The types of pages. A server, a proxy or a login may respond with a page instead of an archive. */
 const PAGE_TYPES: readonly string[] = ["text/html", "application/xhtml+xml"];
 
 /** The headers that describe the encoded bytes, while `fetch` decodes the body. */
 const ENCODED_HEADERS: readonly string[] = ["Content-Length", "Content-Range", "ETag"];
 
 /**
- * Creates the response with an archive, whose body is streamed. The body of a server that knows the key
- * ends with an error where it repeats the key.
+ * Creates the response with an archive, whose body is streamed.
+ *
+ * If a server that received the key repeats it in the body, the stream fails before the key.
  *
  * @throws {ApiResponseValidationError} if the server responds with a page or with JSON.
  */
@@ -30,7 +31,7 @@ export async function archiveResponse(
   apiKey: string,
 ): Promise<Response> {
   const { hop, response } = from;
-  const invalid = (received: string) =>
+  const invalidResponse = (received: string) =>
     new ApiResponseValidationError(
       "expected the bytes of an archive",
       "",
@@ -40,7 +41,7 @@ export async function archiveResponse(
   const type = mediaType(response);
   if (PAGE_TYPES.includes(type) || type === "application/json") {
     await discardBody(response);
-    throw invalid(`a body of type ${type}`);
+    throw invalidResponse(`a body of type ${type}`);
   }
   const headers = forwardedHeaders(response, redact);
   const length = response.headers.get("Content-Length");
@@ -53,7 +54,7 @@ export async function archiveResponse(
     for (const name of ENCODED_HEADERS) headers.delete(name);
   }
   const body = hop.isTrusted && response.body !== null
-    ? refuseKey(response.body, apiKey, () => invalid("a body with the API key"))
+    ? refuseKey(response.body, apiKey, () => invalidResponse("a body with the API key"))
     : response.body;
   return safeResponse(body, response.status, headers);
 }

@@ -1,7 +1,8 @@
 /**
- * A proxy for the HPC-AI API that keeps the API key on a server: a function from `Request` to `Response`
- * for `Deno.serve`, edge workers, and Node's frameworks with a fetch adapter. Pages use it through a
- * client with a relative `baseUrl`, which needs no key.
+ * A proxy for the HPC-AI API that keeps the API key on a server.
+ *
+ * It is a function from `Request` to `Response` for `Deno.serve`, edge workers, and Node's frameworks with
+ * a fetch adapter. Pages use it through a client with a relative `baseUrl`, which needs no key.
  *
  * @example A server with a proxy at `/hpcai`; its pages use `new RestClient({ baseUrl: "/hpcai" })`
  * ```ts

@@ -3,9 +3,10 @@ import { isLoopback } from "../client_settings.ts";
 import { InvalidArgumentError } from "../errors.ts";
 
 /**
- * Makes a function that tells requests of the proxy's own pages from others. It checks the host, since a
- * site can resolve its own name to this server (DNS rebinding), and where the request comes from: its
- * `Origin` and `Sec-Fetch-Site` (Fetch Metadata), which pages cannot set.
+ * Makes a function that returns whether a request comes from one of the proxy's own pages.
+ *
+ * It checks the host, since a site can resolve its own name to this server (DNS rebinding), and the
+ * headers `Origin` and `Sec-Fetch-Site` (Fetch Metadata), which pages cannot set.
  *
  * @param allowedOrigins The origins of the pages besides those at loopback hosts.
  * @throws {InvalidArgumentError} if one is not an origin.
@@ -20,7 +21,7 @@ export function originPolicy(allowedOrigins: readonly string[]): (request: Reque
     (isLoopback(new URL(url).hostname) || allowedHosts.includes(new URL(url).host));
   return ({ url, headers }) => {
     const { origin: ownOrigin, host } = new URL(url);
-    // A server can build the URL from something else than the header.
+    // A server can build the URL from something other than the header.
     if (!isAllowedHost(url) || !isAllowedHost(`http://${headers.get("Host") ?? host}`)) {
       return false;
     }

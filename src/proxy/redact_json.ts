@@ -1,6 +1,6 @@
 import { base64Forms, redactor } from "../transport/redact.ts";
 
-/** Fewer letters and digits are a word that any text may contain. */
+/** A form of the key with fewer letters and digits could be a word of any text. */
 const MIN_LETTERS = 4;
 
 /**
@@ -15,8 +15,8 @@ export function redactJson(text: string, apiKey: string): string {
     .map(lettersOf)
     .filter(({ length }) => length >= MIN_LETTERS);
 
-  /** Whether a string repeats the key, also encoded. */
-  const repeatsKey = (string: string): boolean => {
+  /** Whether a string contains the key, also encoded. */
+  const hasKey = (string: string): boolean => {
     const letters = lettersOf(string);
     return string.includes(apiKey) || forms.some((form) => letters.includes(form)) ||
       /[%&\\]/.test(string) && redact(string) !== redactUrls(string);
@@ -24,14 +24,16 @@ export function redactJson(text: string, apiKey: string): string {
 
   let isRedacted = false;
   const json: unknown = JSON.parse(text, (_name, value) => {
-    if (typeof value === "string" && repeatsKey(value)) {
+    if (typeof value === "string" && hasKey(value)) {
       isRedacted = true;
       return redact(value);
     }
     if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-    if (!Object.keys(value).some(repeatsKey)) return value;
+    if (!Object.keys(value).some(hasKey)) return value;
     isRedacted = true;
-    return Object.fromEntries(Object.entries(value).map(([name, part]) => [redact(name), part]));
+    return Object.fromEntries(
+      Object.entries(value).map(([name, member]) => [redact(name), member]),
+    );
   });
   return isRedacted ? JSON.stringify(json) : text;
 }

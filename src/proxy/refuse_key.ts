@@ -1,12 +1,13 @@
 import { concat } from "../download/concat.ts";
 
-/** A random sequence of fewer bytes occurs in any large archive. */
+/** Fewer bytes than these occur in any large archive by chance. */
 const MIN_KEY_BYTES = 8;
 
 /**
- * Ends a body with an error before the first byte of the key in it, so that a server that repeats the
- * request in place of an archive does not reveal the key. Chunks without the beginning of the key are
- * passed on without a copy, with the reader's backpressure.
+ * Ends a body with an error before the first byte of the key in it.
+ *
+ * So a server that repeats the request in place of an archive does not reveal the key. Chunks without the
+ * beginning of the key are enqueued without a copy, with the reader's backpressure.
  *
  * @param makeError Makes the error.
  */
@@ -19,24 +20,24 @@ export function refuseKey(
   const key = Uint8Array.from(apiKey, (character) => character.charCodeAt(0));
   if (key.byteLength < MIN_KEY_BYTES) return body;
   const reader = body.getReader();
-  /** The end of the bytes so far, as far as it can be the beginning of the key. */
-  let held = new Uint8Array(0);
+  /** The last bytes, if they can be the beginning of the key. */
+  let tail = new Uint8Array(0);
   return new ReadableStream({
     async pull(controller) {
       for (;;) {
         const { done, value } = await reader.read();
         if (done) {
-          if (held.byteLength > 0) controller.enqueue(held);
+          if (tail.byteLength > 0) controller.enqueue(tail);
           return controller.close();
         }
-        const bytes = concat(held, value);
+        const bytes = concat(tail, value);
         const start = findKey(bytes, key);
         if (start + key.byteLength <= bytes.byteLength) {
           const error = makeError();
           reader.cancel(error).catch(() => {});
           throw error;
         }
-        held = bytes.slice(start);
+        tail = bytes.slice(start);
         if (start > 0) return controller.enqueue(bytes.subarray(0, start));
       }
     },
@@ -44,7 +45,7 @@ export function refuseKey(
   }, { highWaterMark: 0 });
 }
 
-/** Where the key begins, or as much of it as there is up to the end of the bytes; else their length. */
+/** Returns where the key, or a beginning of it at the end of the bytes, begins; else their length. */
 function findKey(bytes: Uint8Array, key: Uint8Array): number {
   const [first = 0] = key;
   for (let at = bytes.indexOf(first); at >= 0; at = bytes.indexOf(first, at + 1)) {

@@ -11,7 +11,7 @@ const FORWARDED_HEADERS: readonly string[] = [
   "x-should-retry",
 ];
 
-/** Forbids to guess another type, to keep a copy and to embed the response in other sites. */
+/** Headers against content sniffing, caching, and embedding in other sites. */
 const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "Cache-Control": "no-store",
   "Cross-Origin-Resource-Policy": "same-origin",
@@ -25,7 +25,7 @@ export interface ErrorBody {
   readonly details?: unknown;
 }
 
-/** Creates a response without any header of a server but the given ones. */
+/** Creates a response that has the given headers and the security headers only. */
 export function safeResponse(
   body: BodyInit | null,
   status: number,
@@ -46,7 +46,7 @@ export function errorResponse(status: number, body: ErrorBody, headers?: Headers
   return jsonResponse(JSON.stringify(body), status, headers);
 }
 
-/** The headers of a server that a page may read. A header that repeats a secret is not among them. */
+/** Returns the headers of a server that a page may read, without those that contain a secret. */
 export function forwardedHeaders({ headers }: Response, redact: Redact): Headers {
   const forwarded = new Headers();
   for (const name of FORWARDED_HEADERS) {

@@ -8,12 +8,12 @@ const BYTES_PER_VALUE = 2;
 const TARGET_MODULES = ["q_proj", "v_proj"];
 const TENSORS_PER_LAYER = TARGET_MODULES.length * 2;
 
-/** The least bytes of weights: one layer that is one value wide. */
+/** Returns the minimum length of the weights in bytes: one layer that is one value wide. */
 export function minWeightsBytes(rank: number): number {
   return TENSORS_PER_LAYER * rank * BYTES_PER_VALUE;
 }
 
-/** The text files of an adapter. */
+/** Returns the text files of an adapter. */
 export function configFiles(baseModel: string, rank: number): [name: string, text: string][] {
   const json = (value: unknown) => JSON.stringify(value, null, 2) + "\n";
   const endOfText = { content: "<|endoftext|>", lstrip: false, rstrip: false, normalized: false };
@@ -54,7 +54,7 @@ export function configFiles(baseModel: string, rank: number): [name: string, tex
 }
 
 /**
- * The start of a safetensors file: the length of the JSON (8 bytes, little endian) and the JSON.
+ * Returns the start of a safetensors file: the length of the JSON (8 bytes, little endian) and the JSON.
  *
  * @param fileLength The length of the safetensors file, in bytes.
  * @param archiveBytes The length of the archive, which determines the number of layers.
@@ -76,7 +76,7 @@ export function safetensorsHeader(
   return header;
 }
 
-/** LoRA's A and B for each target module of each layer, and a norm that fills the rest. */
+/** Returns LoRA's A and B for each target module of each layer, and a norm that fills the rest. */
 function tensorsJson(length: number, layers: number, rank: number): Record<string, unknown> {
   const width = Math.floor(length / (layers * TENSORS_PER_LAYER * rank * BYTES_PER_VALUE));
   const tensors: Record<string, unknown> = { __metadata__: { format: "pt" } };

@@ -6,11 +6,11 @@ import { abortableDelay } from "./abortable_delay.ts";
 export interface ByteSource {
   /** How many bytes there are. */
   readonly byteLength: number;
-  /** A copy of the bytes from `start` up to but excluding `end`. */
+  /** Returns a copy of the bytes from `start` up to but excluding `end`. */
   slice(start: number, end: number): Uint8Array<ArrayBuffer>;
 }
 
-/** What follows the last byte of a stream: the end, an error, or silence. */
+/** What follows the last byte of a stream: the end, an error, or no more data. */
 export type StreamEnding = "close" | "error" | "stall";
 
 /** How a stream sends its bytes. */
@@ -29,7 +29,7 @@ const CHUNK_BYTES = 256 * 1024;
 /** A limited stream sends at least this many chunks a second, so that progress is smooth. */
 const MIN_CHUNKS_PER_SECOND = 10;
 
-/** The part of `source` from `start` up to but excluding `end`. */
+/** Returns a view of the bytes of `source` from `start` up to but excluding `end`. */
 export function byteRange(source: ByteSource, start: number, end: number): ByteSource {
   return {
     byteLength: end - start,

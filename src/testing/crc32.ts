@@ -9,7 +9,7 @@ const TABLE: Uint32Array = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** CRC-32 of `bytes`, continued from the CRC of the bytes before them (0 for none). */
+/** Computes the CRC-32 of `bytes`, continued from the CRC of the bytes before them (0 for none). */
 export function crc32(bytes: Uint8Array, previous: number = 0): number {
   let crc = ~previous;
   // An iterator is seven times as slow as an index.
@@ -19,12 +19,12 @@ export function crc32(bytes: Uint8Array, previous: number = 0): number {
   return ~crc >>> 0;
 }
 
-/** CRC-32 of two concatenated byte strings, from the CRC of each and the length of the second. */
+/** Computes the CRC-32 of two concatenated byte strings from the CRC of each and the second length. */
 export function combineCrc32(first: number, second: number, secondLength: number): number {
   return (multiply(powerOfX8(secondLength), first) ^ second) >>> 0;
 }
 
-/** CRC-32 of a byte string repeated `times` times, from its CRC and its length. */
+/** Computes the CRC-32 of a byte string repeated `times` times, from its CRC and its length. */
 export function repeatCrc32(crc: number, length: number, times: number): number {
   let result = 0;
   // Square and multiply, without bit operators, because lengths exceed 2^32.
@@ -36,7 +36,7 @@ export function repeatCrc32(crc: number, length: number, times: number): number 
   return result;
 }
 
-/** Product of two polynomials over GF(2) modulo the CRC's; bit 31 is the coefficient of x^0. */
+/** Returns the product of two polynomials over GF(2) modulo the CRC's; bit 31 is the coefficient of x^0. */
 function multiply(a: number, b: number): number {
   let product = 0;
   for (let bit = 31; bit >= 0; bit--) {
@@ -46,7 +46,7 @@ function multiply(a: number, b: number): number {
   return product >>> 0;
 }
 
-/** x^(8 * bytes) modulo the CRC's polynomial: the factor for that many appended zero bytes. */
+/** Computes x^(8 * bytes) modulo the CRC's polynomial, the factor for that many appended zero bytes. */
 function powerOfX8(bytes: number): number {
   let power = 0x80000000; // x^0
   let square = 0x00800000; // x^8

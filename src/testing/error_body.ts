@@ -19,11 +19,11 @@ export interface ErrorFacts {
   readonly message: string;
   /** More facts for programs; part of the `"hpcai"` shape only. */
   readonly details?: Readonly<Record<string, unknown>> | undefined;
-  /** The invalid place in the request; part of the `"fastapi-validation"` shape only. */
+  /** Where the request is invalid; part of the `"fastapi-validation"` shape only. */
   readonly location?: readonly string[] | undefined;
 }
 
-/** The body of an error and its media type, which is `undefined` where the body is empty. */
+/** Returns the body of an error and its media type, which is `undefined` where the body is empty. */
 export function errorBody(
   shape: ErrorShape,
   { code, message, details, location = ["body"] }: ErrorFacts,

@@ -133,14 +133,14 @@ export class FakeApi {
   }
 }
 
-/** An error of the object store, whose format differs from the API's. */
+/** Returns an error of the object store, whose format differs from the API's. */
 function storageError(status: number, code: string, message: string): FakeResponse {
   const xml = `<?xml version="1.0" encoding="UTF-8"?>\n` +
     `<Error><Code>${code}</Code><Message>${message}</Message></Error>`;
   return textResponse(status, xml, { "Content-Type": "application/xml" });
 }
 
-/** The other origin of the same loopback server, or an origin that exists in the fake only. */
+/** Returns the other origin of the same loopback server, or an origin that exists in the fake only. */
 function defaultStorageOrigin({ protocol, hostname, port }: URL): string {
   const other = new Map([["127.0.0.1", "localhost"], ["localhost", "127.0.0.1"]]).get(hostname);
   return other === undefined ? STORAGE_ORIGIN : `${protocol}//${other}:${port}`;

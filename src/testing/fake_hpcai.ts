@@ -33,8 +33,10 @@ export interface FakeCheckpoint {
 }
 
 /**
- * The HPC-AI API in memory, for tests: generated training runs and checkpoints, real archives, and
- * programmable faults. Everything but the expiry of signed URLs depends on the seed alone.
+ * The HPC-AI API in memory, for tests.
+ *
+ * It has generated training runs and checkpoints, real archives, and programmable faults. Everything but
+ * the expiry of signed URLs depends on the seed alone.
  *
  * @example Test code that uses a client, without a socket
  * ```ts
@@ -70,7 +72,7 @@ export class FakeHpcai {
   readonly fetch: typeof fetch;
   /** Responds to the requests of a server such as `Deno.serve`; needs no `this`. */
   readonly handler: (request: Request) => Promise<Response>;
-  /** The faults of the coming requests. */
+  /** The programmable faults of later requests. */
   readonly faults: FakeFaults;
 
   readonly #api: FakeApi;
@@ -107,7 +109,7 @@ export class FakeHpcai {
     });
     this.handler = async (request) => {
       const response = await this.#respond(request).catch((error: unknown) => {
-        // The client is gone, but a server requires a response.
+        // The client has disconnected, but a server requires a response.
         if (request.signal.aborted) return textResponse(499, "", {});
         throw error;
       });
@@ -118,7 +120,7 @@ export class FakeHpcai {
     };
   }
 
-  /** Every request so far, in the order of arrival. */
+  /** All requests so far, in the order of arrival. */
   get requests(): readonly RecordedRequest[] {
     return this.#requests;
   }
@@ -129,7 +131,7 @@ export class FakeHpcai {
   }
 
   /**
-   * The checkpoints of a training run, oldest first.
+   * Returns the checkpoints of a training run, oldest first.
    *
    * @throws {RangeError} When the run does not exist.
    */
@@ -139,7 +141,7 @@ export class FakeHpcai {
   }
 
   /**
-   * The archive of a checkpoint, to compare with what a client received.
+   * Returns the archive of a checkpoint, to compare with what a client received.
    *
    * @throws {RangeError} When the run or the checkpoint does not exist.
    */

@@ -16,10 +16,10 @@ export interface FakeHpcaiOptions {
   readonly latencyMs?: number;
   /** The highest transfer rate of each response body, in bytes per second. Default: unlimited. */
   readonly bytesPerSecond?: number;
-  /** The largest page of training runs, whatever limit a request has. Default: 100. */
+  /** The maximum page size of training runs; it caps the limit of a request. Default: 100. */
   readonly maxPageSize?: number;
   /**
-   * The largest page of checkpoints. Where it is set, listings of checkpoints have pages and a cursor,
+   * The maximum page size of checkpoints. Where it is set, listings of checkpoints have pages and a cursor,
    * as on servers of the same family. Default: no pages; a listing contains all checkpoints.
    */
   readonly maxCheckpointPageSize?: number;
@@ -35,7 +35,7 @@ export interface FakeHpcaiOptions {
   readonly signedUrlTtlMs?: number;
   /**
    * The origin of signed URLs. Default: `https://storage.fake-hpcai.example`. Requests to `127.0.0.1`
-   * get URLs of `localhost` with the same port and the reverse, so that one server has both origins.
+   * get URLs at `localhost` with the same port, and vice versa, so that one server has both origins.
    */
   readonly storageOrigin?: string;
   /** The clock by which signed URLs expire. Default: `Date.now`. */
@@ -58,7 +58,7 @@ export interface FakeHpcaiOptions {
   readonly errorShape?: ErrorShape;
 }
 
-/** The options whose absence has a meaning of its own. */
+/** The options without a default. */
 type OptionalSetting = "bytesPerSecond" | "maxCheckpointPageSize" | "storageOrigin";
 
 /** The options with their defaults. */

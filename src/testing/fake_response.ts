@@ -22,7 +22,7 @@ export interface ServedFile extends ByteSource {
 /** Statuses whose responses have no body (Fetch standard, null body status). */
 const NULL_BODY_STATUSES = [204, 205, 304];
 
-/** A response with a text; `Content-Length` is the number of its bytes. */
+/** Returns a response with a text; `Content-Length` is the number of its bytes. */
 export function textResponse(
   status: number,
   text: string,
@@ -32,12 +32,12 @@ export function textResponse(
   return { status, headers: { "Content-Length": String(body.byteLength), ...headers }, body };
 }
 
-/** A response with JSON. */
+/** Returns a response with JSON. */
 export function jsonResponse(value: unknown): FakeResponse {
   return textResponse(200, JSON.stringify(value), { "Content-Type": "application/json" });
 }
 
-/** An error response whose body has the given shape. */
+/** Returns an error response whose body has the given shape. */
 export function errorResponse(
   status: number,
   shape: ErrorShape,
@@ -51,7 +51,7 @@ export function errorResponse(
   });
 }
 
-/** A file, or the range of it that `Range` and `If-Range` select (RFC 9110 sections 13 and 14). */
+/** Returns a file, or the range of it that `Range` and `If-Range` select (RFC 9110 sections 13 and 14). */
 export function fileResponse(
   file: ServedFile,
   method: string,

@@ -21,7 +21,7 @@ export interface StatusFault {
   readonly details?: Readonly<Record<string, unknown>>;
   /** The complete body, instead of one in a shape. Set its `Content-Type` in `headers`. */
   readonly body?: string;
-  /** Whether the operation still takes effect although its response is lost. Default: `false`. */
+  /** Whether the operation takes effect although its response is lost. Default: `false`. */
   readonly afterEffect?: boolean;
 }
 
@@ -40,7 +40,7 @@ export interface DelayFault {
 export interface ConnectionErrorFault {
   /** The kind of fault. */
   readonly type: "connection-error";
-  /** Whether the operation still takes effect although its response is lost. Default: `false`. */
+  /** Whether the operation takes effect although its response is lost. Default: `false`. */
   readonly afterEffect?: boolean;
 }
 
@@ -95,13 +95,14 @@ export interface RedirectFault {
   readonly location: string;
   /** The status. Default: 302. */
   readonly status?: 301 | 302 | 303 | 307 | 308;
-  /** Whether the operation still takes effect although its response is lost. Default: `false`. */
+  /** Whether the operation takes effect although its response is lost. Default: `false`. */
   readonly afterEffect?: boolean;
 }
 
 /**
- * Labels the body `Content-Encoding: gzip`, as misconfigured object stores label a `.tar.gz`: `fetch`
- * decompresses it, while `Content-Length` counts the compressed bytes.
+ * Labels the body `Content-Encoding: gzip`, as misconfigured object stores label a `.tar.gz`.
+ *
+ * `fetch` decompresses it, while `Content-Length` counts the compressed bytes.
  */
 export interface EncodedFault {
   /** The kind of fault. */
@@ -130,8 +131,10 @@ export interface FaultTarget {
 }
 
 /**
- * Programmable faults: each `add` makes coming requests fail in one way. Faults apply in the order in
- * which they were added, one to each request, except that a delay combines with the next fault.
+ * The programmable faults of a fake: each `add` makes later requests fail in one way.
+ *
+ * Faults apply in the order in which they were added, one to each request, except that a delay combines
+ * with the next fault.
  *
  * @example Test that an interrupted download resumes
  * ```ts

@@ -27,7 +27,7 @@ const ERRORS: Readonly<Record<number, readonly [code: string, message: string]>>
   504: ["gateway_timeout", "Gateway timeout"],
 };
 
-/** The response that a status fault sends instead of the operation's. */
+/** Returns the response that a status fault sends instead of the operation's. */
 export function statusResponse(fault: StatusFault): FakeResponse {
   const { status, shape = "hpcai", headers = {}, details, body } = fault;
   if (body !== undefined) return textResponse(status, body, headers);

@@ -9,12 +9,12 @@ export interface IncomingRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Redirects followed before fetch gives up (Fetch standard section 4.4). */
+/** The maximum number of redirects that `fetch` follows (Fetch standard section 4.4). */
 const MAX_REDIRECTS = 20;
 const REDIRECT_STATUSES = [301, 302, 303, 307, 308];
 
 /**
- * A `fetch` that gets its responses from a function instead of the network. It treats `signal`,
+ * Makes a `fetch` that gets its responses from a function instead of the network. It handles `signal`,
  * `redirect` and `Content-Encoding` as the platform's `fetch` does.
  *
  * @param respond Returns the response to one request.
@@ -52,7 +52,7 @@ export function inProcessFetch(
 }
 
 /** Adds what `fetch` adds to a response: the final URL, and a decompressed body. */
-function toFetchedResponse(response: Response, url: string, redirected: boolean): Response {
+function toFetchedResponse(response: Response, url: string, isRedirected: boolean): Response {
   const isCompressed = response.headers.get("Content-Encoding") === "gzip";
   const fetched = isCompressed && response.body !== null
     ? new Response(response.body.pipeThrough(new DecompressionStream("gzip")), response)
@@ -60,6 +60,6 @@ function toFetchedResponse(response: Response, url: string, redirected: boolean)
   // Both are getters of the prototype that only the platform's fetch can set.
   return Object.defineProperties(fetched, {
     url: { value: url },
-    redirected: { value: redirected },
+    redirected: { value: isRedirected },
   });
 }

@@ -34,8 +34,10 @@ export interface LoraArchiveOptions {
 }
 
 /**
- * The archive of a LoRA checkpoint: a real `.tar.gz` of an exact length with the configuration of an
- * adapter, the files of its tokenizer, and an `adapter_model.safetensors` that fills the rest.
+ * The archive of a LoRA checkpoint: a real `.tar.gz` of an exact length.
+ *
+ * It contains the configuration of an adapter, the files of its tokenizer, and an
+ * `adapter_model.safetensors` that fills the rest.
  *
  * No bytes are stored. Each is computed from its position, so that an archive of any length takes a
  * few KiB of memory and any range of it is available at once. The gzip layer stores its data without
@@ -120,7 +122,7 @@ export class LoraArchive {
   }
 
   /**
-   * The bytes as a stream, which creates each chunk on demand.
+   * Returns the bytes as a stream, which creates each chunk on demand.
    *
    * @param start The first byte's position.
    * @param end The position after the last byte.
@@ -133,7 +135,7 @@ export class LoraArchive {
   }
 
   /**
-   * A copy of the bytes from `start` up to but excluding `end`.
+   * Returns a copy of the bytes from `start` up to but excluding `end`.
    *
    * @param start The first byte's position.
    * @param end The position after the last byte.
@@ -150,7 +152,7 @@ export class LoraArchive {
     return bytes;
   }
 
-  /** The SHA-256 of the archive in hexadecimal. Loads the complete archive into memory. */
+  /** Returns the SHA-256 of the archive in hexadecimal. Loads the complete archive into memory. */
   async sha256(): Promise<string> {
     const digest = await crypto.subtle.digest("SHA-256", this.slice());
     return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0"))
@@ -201,7 +203,7 @@ export class LoraArchive {
   }
 }
 
-/** A gzip header; a comment extends it to `length` (RFC 1952 section 2.3.1). */
+/** Returns a gzip header; a comment extends it to `length` (RFC 1952 section 2.3.1). */
 function gzipHeader(length: number): Uint8Array<ArrayBuffer> {
   const header = new Uint8Array(length).fill(0x2e, GZIP_HEADER);
   const hasComment = length > GZIP_HEADER;
@@ -222,9 +224,9 @@ function blockHeader(length: number, isLast: boolean): Uint8Array<ArrayBuffer> {
 }
 
 function copy(source: Uint8Array, from: number, target: Uint8Array): number {
-  const part = source.subarray(from, from + target.length);
-  target.set(part);
-  return part.length;
+  const bytes = source.subarray(from, from + target.length);
+  target.set(bytes);
+  return bytes.length;
 }
 
 function floorTo(unit: number, value: number): number {

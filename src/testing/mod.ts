@@ -1,6 +1,7 @@
 /**
- * A fake of the HPC-AI API for tests: in memory, deterministic, with real archives and programmable
- * faults. Runs on every platform with `fetch`.
+ * A fake of the HPC-AI API for tests, with real archives and programmable faults.
+ *
+ * It is in memory and deterministic, and runs on every platform with `fetch`.
  *
  * @example Test that a client retries while the server is busy
  * ```ts

@@ -15,7 +15,7 @@ export interface Listing<T> {
   readonly totalCountPastEnd: "true" | "zero";
 }
 
-/** The page of a listing that `limit` and `offset` select, with its cursor. */
+/** Returns the page of a listing that `limit` and `offset` select, with its cursor. */
 export function pageResponse<T>(query: URLSearchParams, listing: Listing<T>): FakeResponse {
   const { name, items, toJson, defaultLimit, maxLimit, totalCountPastEnd } = listing;
   const limit = Number(query.get("limit") ?? defaultLimit);
@@ -35,7 +35,7 @@ export function pageResponse<T>(query: URLSearchParams, listing: Listing<T>): Fa
   });
 }
 
-/** FastAPI's response to an invalid query parameter. */
+/** Returns FastAPI's response to an invalid query parameter. */
 function invalidQueryResponse(name: string, minimum: number): FakeResponse {
   return errorResponse(422, "fastapi-validation", {
     code: "greater_than_equal",

@@ -1,6 +1,6 @@
 // This module is browser compatible.
 
-/** The bytes from `start` up to but excluding `end`, or none that exist. */
+/** The bytes from `start` up to but excluding `end`; `"unsatisfiable"` where there are none. */
 export type RequestedRange =
   | { readonly start: number; readonly end: number }
   | "unsatisfiable";

@@ -26,7 +26,7 @@ export function isApiUrl(url: URL): boolean {
   return url.pathname.includes(API_PATH);
 }
 
-/** The route of a method and a URL. */
+/** Returns the route of a method and a URL. */
 export function route(method: string, url: URL): Route {
   const to = (operation: FakeOperation, allow: string, run = "", checkpoint = ""): Route =>
     allow.split(", ").includes(method)

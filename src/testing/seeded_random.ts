@@ -2,15 +2,15 @@
 
 /** Pseudo-random values that depend on the seed alone, on every machine. */
 export interface SeededRandom {
-  /** An integer from 0 up to but excluding `end`. */
+  /** Returns an integer from 0 up to but excluding `end`. */
   int(end: number): number;
-  /** One of the values. */
+  /** Returns one of the values. */
   pick<T>(values: readonly [T, ...T[]]): T;
-  /** A version 4 UUID. */
+  /** Returns a version 4 UUID. */
   uuid(): string;
 }
 
-/** Starts a sequence (mulberry32) at `seed`. */
+/** Makes a pseudo-random sequence (mulberry32) that starts at `seed`. */
 export function seededRandom(seed: number): SeededRandom {
   let state = seed | 0;
   const int = (end: number): number => {
@@ -30,7 +30,7 @@ export function seededRandom(seed: number): SeededRandom {
   };
 }
 
-/** A 32-bit hash of a text (FNV-1a), for a seed that depends on a name. */
+/** Returns a 32-bit hash of a text (FNV-1a), for a seed that depends on a name. */
 export function hashText(text: string): number {
   let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);

@@ -43,7 +43,7 @@ export class SignedUrls {
     this.#expiredThrough = this.#issued;
   }
 
-  /** The archive that `url` gives access to, or the reason why it gives none. */
+  /** Returns the archive that `url` gives access to, or the reason why it gives none. */
   verify(url: URL): StoredObject | "expired" | "forged" {
     if (url.searchParams.get("signature") !== this.#signature(url)) return "forged";
     const isExpired = Number(url.searchParams.get("serial")) <= this.#expiredThrough ||
@@ -56,7 +56,7 @@ export class SignedUrls {
 
   #signature({ pathname, searchParams }: URL): string {
     const signed = [this.#seed, pathname, searchParams.get("expires"), searchParams.get("serial")];
-    // Two 32-bit hashes, so that the signature is as long as a reader expects of one.
+    // Two 32-bit hashes, so that the signature has a realistic length.
     return ["a", "b"].map((salt) =>
       hashText(salt + signed.join("\n")).toString(16).padStart(8, "0")
     ).join("");

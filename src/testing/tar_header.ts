@@ -9,9 +9,10 @@ export const TAR_BLOCK = 512;
 export const TAR_END = 2 * TAR_BLOCK;
 
 /**
- * The 512 bytes before a regular file in a tar archive: ustar (POSIX.1-1988), and from 8 GiB on the
- * base-256 size of GNU tar. Independent of the library with which the client reads archives, so that
- * tests do not compare that library with itself.
+ * Returns the header of a regular file in a tar archive, 512 bytes.
+ *
+ * The format is ustar (POSIX.1-1988), from 8 GiB on with the base-256 size of GNU tar. The code shares
+ * nothing with the reader of the client, so that tests do not compare the reader with itself.
  *
  * @param name The entry's name: ASCII, 100 bytes at most.
  * @param size Its length in bytes.
@@ -38,7 +39,7 @@ export function tarHeader(name: string, size: number, mtime: number): Uint8Array
   return header;
 }
 
-/** A regular file in a tar archive: its header, its bytes, and the padding to whole blocks. */
+/** Returns a regular file in a tar archive: its header, its bytes, and the padding to whole blocks. */
 export function tarEntry(
   name: string,
   bytes: Uint8Array,
@@ -48,7 +49,7 @@ export function tarEntry(
   return concatenate([tarHeader(name, bytes.length, mtime), bytes, padding]);
 }
 
-/** `value`, rounded up to a multiple of `unit`. */
+/** Rounds `value` up to a multiple of `unit`. */
 export function ceilTo(unit: number, value: number): number {
   return Math.ceil(value / unit) * unit;
 }

@@ -121,7 +121,7 @@ export class TrainingRuns {
     return isDeleted;
   }
 
-  /** The archive of a checkpoint, which is laid out once. */
+  /** Returns the archive of a checkpoint, whose layout is computed once. */
   archive(run: StoredTrainingRun, checkpoint: StoredCheckpoint): LoraArchive {
     const archive = this.#archives.get(checkpoint) ?? new LoraArchive({
       byteLength: checkpoint.archiveBytes,
@@ -134,13 +134,13 @@ export class TrainingRuns {
     return archive;
   }
 
-  /** The time of the next change. Only changes advance this clock, so that data is reproducible. */
+  /** Returns the time of the next change. Only changes advance this clock, so that data is reproducible. */
   #nextMicros(): number {
     return this.#nowMicros += 1_000_003;
   }
 }
 
-/** The checkpoint of a run with that id. */
+/** Returns the checkpoint of a run with that id. */
 export function findCheckpoint(run: StoredTrainingRun, id: string): StoredCheckpoint | undefined {
   return run.checkpoints.find((checkpoint) => checkpoint.id === id);
 }

@@ -8,7 +8,7 @@ export const PATTERN_BYTES = 1_048_583;
 
 let pattern: Uint8Array<ArrayBuffer> | undefined;
 
-/** One period of pseudo-random bytes. Archives share it; each starts at another phase of it. */
+/** Returns one period of pseudo-random bytes. Archives share it; each starts at another phase of it. */
 export function weightsPattern(): Uint8Array<ArrayBuffer> {
   return pattern ??= generatePattern();
 }

@@ -8,7 +8,7 @@ export interface WireStyle {
   readonly checkpointPaths: "weights" | "training" | "tinker";
 }
 
-/** The JSON of a training run. */
+/** Returns the JSON of a training run. */
 export function trainingRunJson(
   run: StoredTrainingRun,
   style: WireStyle,
@@ -39,7 +39,7 @@ export function trainingRunJson(
   );
 }
 
-/** The JSON of a checkpoint. */
+/** Returns the JSON of a checkpoint. */
 export function checkpointJson(
   run: StoredTrainingRun,
   checkpoint: StoredCheckpoint,
@@ -60,7 +60,7 @@ export function checkpointJson(
   };
 }
 
-/** The path of a checkpoint: `hpcai://`, or `tinker://` on servers that the API was forked from. */
+/** Returns the path of a checkpoint: `hpcai://`, or `tinker://` on servers that the API was forked from. */
 export function checkpointPath(
   run: StoredTrainingRun,
   { id, type }: StoredCheckpoint,

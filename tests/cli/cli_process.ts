@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { environmentWithoutHpcai } from "../environment.ts";
 
 const CLI = fileURLToPath(new URL("../../src/cli/mod.ts", import.meta.url));
 const PSEUDO_TERMINAL = fileURLToPath(new URL("./pseudo_terminal.py", import.meta.url));
@@ -43,11 +44,6 @@ export async function runInTerminal(
 
 /** Returns this process's environment without HPC-AI's variables, for a terminal with colors. */
 export function terminalEnvironment(): Record<string, string> {
-  const variables = Object.entries(Deno.env.toObject());
-  return {
-    ...Object.fromEntries(
-      variables.filter(([name]) => !name.startsWith("HPCAI_") && name !== "NO_COLOR"),
-    ),
-    TERM: "xterm-256color",
-  };
+  const { NO_COLOR: _, ...variables } = environmentWithoutHpcai();
+  return { ...variables, TERM: "xterm-256color" };
 }

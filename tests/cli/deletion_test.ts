@@ -49,7 +49,7 @@ for (const command of [["delete", path("final")], ["prune", "--keep-last", "1"]]
     assertEquals(await runCli(fake, "checkpoint", ...command), {
       code: 2,
       stdout: "",
-      stderr: "error: Cannot ask for confirmation without a terminal\n" +
+      stderr: "error: Cannot prompt for confirmation without a terminal\n" +
         "Pass --yes to delete without a prompt, or --dry-run to see what would be deleted.\n",
     });
     assertEquals(fake.requests.length, 0);

@@ -29,10 +29,10 @@ Deno.test("--quiet hides the bar on a terminal", () =>
     assertNotMatch(output, /Downloading/);
   }));
 
-for (const [answer, expected] of [["y\r", "deleted  "], ["\r", "Nothing was deleted."]] as const) {
-  Deno.test(`checkpoint delete lists the checkpoints and accepts the answer ${JSON.stringify(answer)}`, async () => {
+for (const [input, expected] of [["y\r", "deleted  "], ["\r", "Nothing was deleted."]] as const) {
+  Deno.test(`checkpoint delete lists the checkpoints and accepts the input ${JSON.stringify(input)}`, async () => {
     const { output, code } = await runInTerminal(["--demo", "checkpoint", "delete", PATH], {
-      steps: [["Delete 1 checkpoint permanently? [y/N] ", answer]],
+      steps: [["Delete 1 checkpoint permanently? [y/N] ", input]],
     });
     assertEquals(code, 0);
     assertMatch(output, /Checkpoint ID.*\nstep_0010 .*\nDelete 1/s);
@@ -40,7 +40,7 @@ for (const [answer, expected] of [["y\r", "deleted  "], ["\r", "Nothing was dele
   });
 }
 
-Deno.test("checkpoint delete writes a JSON document if the answer is no", async () => {
+Deno.test("checkpoint delete writes a JSON document if the deletion is not confirmed", async () => {
   const args = ["--demo", "--format", "json", "checkpoint", "delete", PATH];
   const { output } = await runInTerminal(args, { steps: [["[y/N] ", "n\r"]] });
   assertMatch(output, /\n\[\]\nNothing was deleted\.\n/);

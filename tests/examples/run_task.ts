@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import config from "../../deno.json" with { type: "json" };
+import { environmentWithoutHpcai } from "../environment.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -54,9 +55,4 @@ export function taskCommand(
     stdout: "piped",
     stderr: "piped",
   });
-}
-
-function environmentWithoutHpcai(): Record<string, string> {
-  const all = Object.entries(Deno.env.toObject());
-  return Object.fromEntries(all.filter(([name]) => !name.startsWith("HPCAI_")));
 }

@@ -70,7 +70,7 @@ Deno.test("writeDirectory writes files from any source", () =>
     assertEquals(await namesIn(parent), ["model"]);
   }));
 
-Deno.test("writeDirectory requests the next entry only after the body before is read", () =>
+Deno.test("writeDirectory requests the next entry once the previous body is read", () =>
   inTemporaryDirectory(async (parent) => {
     const log: string[] = [];
     async function* source(): AsyncGenerator<DirectoryEntry> {

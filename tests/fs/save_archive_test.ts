@@ -389,10 +389,10 @@ for (const path of ["", "checkpoints/", "a\0b", 7, undefined]) {
 }
 
 for (const name of ["overwrite", "sha256", "verify"]) {
-  Deno.test(`saveArchive$ rejects the option ${name} where it is no boolean, before any request`, async () => {
+  Deno.test(`saveArchive$ rejects an option ${name} that is not a boolean, before any request`, async () => {
     await using setting = new Setting();
     const { client, directory, fake } = setting;
-    // A text such as "false" would be true.
+    // A string such as "false" is truthy.
     const options = { [name]: "false" };
     const save = () => lastValueFrom(saveArchive$(client, CHECKPOINT, `${directory}/a`, options));
     assertEquals((await assertRejects(save, InvalidArgumentError)).argument, name);

@@ -8,7 +8,7 @@ import { saveArchive$ } from "@hpcai/rx/fs";
 import { FakeHpcai } from "@hpcai/rx/testing";
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import { firstValueFrom, take } from "rxjs";
+import { firstValueFrom, type Observable, take } from "rxjs";
 
 const PAGE = { training_runs: [], cursor: { offset: 0, limit: 20, total_count: 0 } };
 
@@ -126,6 +126,29 @@ Deno.test("with shares the polls of watches", async () => {
   await firstValueFrom(client.with({ timeoutMs: 5000 }).watchTrainingRuns$(options).pipe(take(1)));
   subscription.unsubscribe();
   assertEquals(events.filter(({ type }) => type === "request").length, 1);
+});
+
+Deno.test("with invalid overrides neither joins a watch of the client nor fails it", async () => {
+  const fake = new FakeHpcai({ trainingRuns: 1 });
+  const [trainingRunId = ""] = fake.trainingRunIds;
+  const client = new RestClient({ apiKey: fake.apiKey, fetch: fake.fetch });
+  const invalidClient = client.with({ timeoutMs: 0 });
+  const options = { intervalMs: 60_000 };
+  for (
+    const watch$ of [
+      (client: RestClient): Observable<unknown> => client.watchTrainingRuns$(options),
+      (client: RestClient): Observable<unknown> => client.watchCheckpoints$(trainingRunId, options),
+    ]
+  ) {
+    const failed = assertRejects(
+      () => firstValueFrom(watch$(invalidClient)),
+      InvalidArgumentError,
+    );
+    const keptOpen = watch$(client).subscribe();
+    await Promise.all([failed, firstValueFrom(watch$(client))]);
+    await assertRejects(() => firstValueFrom(watch$(invalidClient)), InvalidArgumentError);
+    keptOpen.unsubscribe();
+  }
 });
 
 const invalid: [string, unknown, string][] = [

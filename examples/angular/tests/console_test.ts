@@ -24,13 +24,13 @@ const HALF_OF_ARCHIVE = /^524 kB of 1\.05 MB · .+\/s · .+ left$/;
 /** Opens the console, and checks afterwards that the browser reported no error. */
 function consoleTest(
   name: string,
-  { complaint, ...options }: OpenOptions & { readonly complaint?: RegExp },
+  { expectedError, ...options }: OpenOptions & { readonly expectedError?: RegExp },
   run: (opened: OpenedConsole) => Promise<void>,
 ): void {
   Deno.test(name, async () => {
     await using opened = await openConsole(options);
     await withinTimeLimit(run(opened));
-    assertEquals(opened.complaints.filter((text) => !complaint?.test(text)), []);
+    assertEquals(opened.browserErrors.filter((text) => !expectedError?.test(text)), []);
   });
 }
 
@@ -260,7 +260,7 @@ consoleTest("a cancelled download aborts the response of the storage and leaves 
 consoleTest("an interrupted download resumes", {
   path: RUN_PATH,
   beforeLoad: withoutFilePicker,
-  complaint: /ERR_CONTENT_LENGTH_MISMATCH/,
+  expectedError: /ERR_CONTENT_LENGTH_MISMATCH/,
 }, async (opened) => {
   const { page, fake } = opened;
   const { loseConnection } = slowArchives(opened);
@@ -303,7 +303,7 @@ consoleTest(
 
 consoleTest("a refused deletion shows the reason and can be retried", {
   path: RUN_PATH,
-  complaint: /status of 403/,
+  expectedError: /status of 403/,
 }, async ({ page, fake }) => {
   fake.faults.add({ type: "status", status: 403 }, { on: "deleteCheckpoint" });
   await button(page, "Delete final").click();
@@ -314,7 +314,7 @@ consoleTest("a refused deletion shows the reason and can be retried", {
 });
 
 consoleTest("a lost server is reported, and a button retries the listing", {
-  complaint: /ERR_CONNECTION_REFUSED/,
+  expectedError: /ERR_CONNECTION_REFUSED/,
 }, async ({ page, stopServer, startServer }) => {
   await waitForCount(runRows(page), 24);
   await stopServer();
@@ -329,7 +329,7 @@ consoleTest("a lost server is reported, and a button retries the listing", {
 
 consoleTest("a run stays on screen while its watch cannot reach the server", {
   path: RUN_PATH,
-  complaint: /ERR_CONNECTION_REFUSED/,
+  expectedError: /ERR_CONNECTION_REFUSED/,
 }, async ({ page, fake, stopServer, startServer }) => {
   await waitForCount(checkpointsTable(page).locator("tbody tr"), 4);
   await stopServer();
@@ -344,7 +344,7 @@ consoleTest("a run stays on screen while its watch cannot reach the server", {
 
 consoleTest("a run that does not exist is reported once", {
   path: "/runs/no-such-run",
-  complaint: /status of 404/,
+  expectedError: /status of 404/,
 }, async ({ page }) => {
   await page.getByRole("alert").getByText("It does not exist.").waitFor();
   assertEquals(await page.getByRole("alert").count(), 1);
@@ -404,10 +404,10 @@ async function statusFor(url: string, header: string): Promise<number> {
 }
 
 for (const colorScheme of ["light", "dark"] as const) {
-  consoleTest(`axe finds no violation in the ${colorScheme} colours`, {
+  consoleTest(`axe finds no violation in the ${colorScheme} colors`, {
     browserOptions: { colorScheme, viewport: { width: 1280, height: 800 } },
     beforeLoad: withoutFilePicker,
-    complaint: /ERR_CONNECTION_REFUSED/,
+    expectedError: /ERR_CONNECTION_REFUSED/,
   }, async (opened) => {
     const { page, stopServer } = opened;
     await waitForCount(runRows(page), 24);
@@ -434,7 +434,7 @@ for (const colorScheme of ["light", "dark"] as const) {
 
 /** The picture of the README: the console with a running download. */
 for (const colorScheme of ["light", "dark"] as const) {
-  consoleTest(`the README's picture can be taken in the ${colorScheme} colours`, {
+  consoleTest(`the README's picture can be taken in the ${colorScheme} colors`, {
     fakeOptions: { trainingRuns: 240, archiveBytes: 64 * 1024 ** 2 },
     browserOptions: { colorScheme, viewport: { width: 1280, height: 720 }, timezoneId: "UTC" },
     beforeLoad: withoutFilePicker,

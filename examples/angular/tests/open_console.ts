@@ -20,7 +20,7 @@ export interface OpenedConsole extends AsyncDisposable {
   /** Called for each request to the API. */
   intercept: Interception;
   /** The errors that the browser reported. */
-  readonly complaints: string[];
+  readonly browserErrors: string[];
   /** Stops the server of the console and closes its connections. */
   stopServer(): Promise<void>;
   /** Restarts the server at the same port. */
@@ -69,10 +69,10 @@ export async function openConsole(
   const browser = await chromium.launch({ executablePath: CHROMIUM, args });
   const context = await browser.newContext({ locale: "en-US", ...browserOptions });
   const page = await context.newPage();
-  const complaints: string[] = [];
-  page.on("pageerror", (error) => complaints.push(String(error)));
+  const browserErrors: string[] = [];
+  page.on("pageerror", (error) => browserErrors.push(String(error)));
   page.on("console", (message) => {
-    if (message.type() === "error") complaints.push(message.text());
+    if (message.type() === "error") browserErrors.push(message.text());
   });
 
   const stopServer = async () => {
@@ -85,7 +85,7 @@ export async function openConsole(
     fake,
     url: `http://127.0.0.1:${port}`,
     intercept: () => undefined,
-    complaints,
+    browserErrors,
     stopServer,
     startServer: () => {
       server = serve(port);

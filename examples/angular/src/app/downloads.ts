@@ -45,7 +45,7 @@ export class Downloads {
     return this.#downloads().get(checkpointPath);
   }
 
-  /** Asks for a file and downloads the archive of a checkpoint into it. */
+  /** Downloads the archive of a checkpoint into a file that the user chooses. */
   start(checkpoint: Checkpoint): void {
     const { checkpointPath, checkpointId } = checkpoint;
     if (this.#subscriptions.has(checkpointPath)) return;

@@ -26,7 +26,7 @@ describe("errorWords", () => {
     expect((await wordsFor(fault)).title).toBe(title);
   });
 
-  it("contains the wait that the server asks for", async () => {
+  it("contains the wait of the header Retry-After", async () => {
     const { advice } = await wordsFor({
       type: "status",
       status: 429,

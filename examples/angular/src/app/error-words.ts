@@ -53,7 +53,10 @@ export function errorWords(error: unknown): ErrorWords {
     return { title: "The API has a problem.", advice: retryAdvice(error) };
   }
   if (error instanceof ApiResponseValidationError) {
-    return { title: "The response is invalid.", advice: "Is the server a proxy to HPC-AI?" };
+    return {
+      title: "The response is invalid.",
+      advice: "Check that the server is a proxy to HPC-AI.",
+    };
   }
   if (error instanceof DownloadInterruptedError) {
     return { title: "The download was interrupted.", advice: "Start it again." };

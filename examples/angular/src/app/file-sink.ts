@@ -28,8 +28,8 @@ export const OPEN_FILE_SINK = new InjectionToken<(name: string) => Promise<FileS
 );
 
 /**
- * Asks the user for a file and streams into it, so that the archive may be larger than memory. Browsers
- * without a file picker (Firefox, Safari) hold the archive in memory and save it at the end.
+ * Opens a file picker and streams into the chosen file, so that the archive may be larger than memory.
+ * Browsers without a file picker (Firefox, Safari) hold the archive in memory and save it at the end.
  */
 async function openFileSink(name: string): Promise<FileSink> {
   const { showSaveFilePicker }: Window & SaveFilePicker = window;

@@ -51,7 +51,7 @@ export class RunPage {
     stream: ({ params }) => this.#client.getTrainingRun$(params),
   });
 
-  protected readonly watched = rxResource({
+  protected readonly watch = rxResource({
     params: () => this.runId(),
     stream: ({ params: runId }) =>
       merge(
@@ -79,7 +79,7 @@ export class RunPage {
 
   /** A run without checkpoints has no watch events, so that the run itself provides the empty list. */
   readonly #latest = computed(() => {
-    if (this.watched.hasValue()) return this.watched.value();
+    if (this.watch.hasValue()) return this.watch.value();
     if (!this.run.hasValue()) return undefined;
     const { lastCheckpoint, lastSamplerCheckpoint } = this.run.value();
     return lastCheckpoint === null && lastSamplerCheckpoint === null ? [] : undefined;
@@ -95,7 +95,7 @@ export class RunPage {
 
   protected reload(): void {
     if (this.run.error()) this.run.reload();
-    if (this.watched.error()) this.watched.reload();
+    if (this.watch.error()) this.watch.reload();
   }
 
   protected onDeleted(checkpoint: Checkpoint): void {

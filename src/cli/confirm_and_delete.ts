@@ -26,8 +26,8 @@ interface DeletionOutcome extends Checkpoint {
   readonly error?: string;
 }
 
-/** Deletes the checkpoints of a lookup. It shows them and asks for confirmation first, unless `yes`. */
-export function deleteConfirmed$(
+/** Shows the checkpoints of a lookup, prompts for confirmation unless `yes`, and deletes them. */
+export function confirmAndDelete$(
   session: CommandSession,
   lookup$: Observable<readonly RunCheckpoint[]>,
   { yes = false, dryRun = false }: { yes?: boolean; dryRun?: boolean },
@@ -35,7 +35,7 @@ export function deleteConfirmed$(
   return defer(() => {
     const { output, terminal } = session;
     if (!yes && !dryRun && !terminal.isInteractive) {
-      throw new Failure("Cannot ask for confirmation without a terminal", EXIT_CODES.usage, {
+      throw new Failure("Cannot prompt for confirmation without a terminal", EXIT_CODES.usage, {
         advice: "Pass --yes to delete without a prompt, or --dry-run to see what would be deleted.",
       });
     }
@@ -63,9 +63,9 @@ export function deleteConfirmed$(
       });
       if (yes || checkpoints.length === 0) return delete$;
       terminal.show(output.formatTable(checkpoints, CHECKPOINT_COLUMNS));
-      return terminal.ask$(`Delete ${total} permanently? [y/N] `).pipe(
-        concatMap((answer) =>
-          /^y(es)?$/i.test(answer?.trim() ?? "")
+      return terminal.prompt$(`Delete ${total} permanently? [y/N] `).pipe(
+        concatMap((line) =>
+          /^y(es)?$/i.test(line?.trim() ?? "")
             ? delete$
             : concat(output.writeLines$(EMPTY, formatOutcome), note$("Nothing was deleted."))
         ),
