@@ -21,7 +21,7 @@ const SCHEME = "hpcai://";
  * The kind of a type in a path: `weights` for `training`, as in the API's reference, and the type with
  * `_weights` for any other (`sampler_weights`, `external_weights`).
  */
-function kindOf(checkpointType: string): string {
+function toPathKind(checkpointType: string): string {
   return checkpointType === "training" ? "weights" : `${checkpointType}_weights`;
 }
 
@@ -29,7 +29,7 @@ function kindOf(checkpointType: string): string {
  * The type of a kind. A kind without `_weights` is the type itself: servers list such paths too, and the
  * Python SDK parses no other form.
  */
-function typeOf(kind: string): string {
+function toCheckpointType(kind: string): string {
   return kind === "weights" ? "training" : kind.replace(/(?!^)_weights$/, "");
 }
 
@@ -68,7 +68,7 @@ export function parseCheckpointPath(path: string): ParsedCheckpointPath {
   const checkpointId = rest.join("/");
   const idProblem = checkpointIdProblem(checkpointId);
   if (idProblem !== undefined) throw invalidPath(path, `its checkpoint id ${idProblem}`);
-  return { trainingRunId, checkpointType: typeOf(kind), checkpointId };
+  return { trainingRunId, checkpointType: toCheckpointType(kind), checkpointId };
 }
 
 function invalidPath(path: unknown, reason: string): InvalidCheckpointPathError {
@@ -118,7 +118,7 @@ export function formatCheckpointPath(parts: ParsedCheckpointPath): string {
       `must be one segment of a path, got ${inspect(checkpointType)}: it ${problem}`,
     );
   }
-  return `${SCHEME}${trainingRunId}/${kindOf(checkpointType)}/${checkpointId}`;
+  return `${SCHEME}${trainingRunId}/${toPathKind(checkpointType)}/${checkpointId}`;
 }
 
 /**

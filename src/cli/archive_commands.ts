@@ -64,7 +64,7 @@ export function addArchiveCommands(checkpoint: Command, action: CreateAction): v
       ) => {
         const ids = parseCheckpoint(path, checkpointId);
         const directory = options.output ?? archiveName(ids);
-        return defer(() => requireReplaceable(directory, host)).pipe(
+        return defer(() => requireReplaceableDirectory(directory, host)).pipe(
           concatMap(() =>
             output.writeOutcome$(
               extractArchive$(client, ids, directory, { overwrite: options.force }).pipe(
@@ -108,7 +108,7 @@ async function archivePath(ids: CheckpointIds, output: string | undefined): Prom
 }
 
 /** Throws if a directory contains the working directory or the home directory. */
-async function requireReplaceable(directory: string, { env }: CliHost): Promise<void> {
+async function requireReplaceableDirectory(directory: string, { env }: CliHost): Promise<void> {
   const real = (path: string) => realpath(path).catch(() => path);
   const target = await real(directory);
   for (const place of [".", ...(env["HOME"] ? [env["HOME"]] : [])]) {

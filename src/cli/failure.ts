@@ -136,7 +136,7 @@ function commandAdvice(error: HpcaiError): string | undefined {
       : STATUS_ADVICE[error.status];
   }
   if (error instanceof ApiRedirectError) return "Check --base-url.";
-  if (error instanceof ApiConnectionError) return connectionAdvice(error);
+  if (error instanceof ApiConnectionError) return connectionErrorAdvice(error);
   if (error instanceof DownloadInterruptedError) return "Run the same command again.";
   if (error instanceof LimitExceededError && error.option === "maxJsonBytes") {
     return "Check --base-url: no listing of the API is that large.";
@@ -150,7 +150,7 @@ function commandAdvice(error: HpcaiError): string | undefined {
   return undefined;
 }
 
-function connectionAdvice(
+function connectionErrorAdvice(
   { obstacle, ignoredProxy, advice }: ApiConnectionError,
 ): string | undefined {
   switch (obstacle) {

@@ -66,7 +66,7 @@ export async function* tarEntries(
 ): AsyncGenerator<ArchiveEntry, void, void> {
   let path = "";
   let tarBytes = 0;
-  const source = byteSource(tar, (byteLength) => {
+  const source = tarSource(tar, (byteLength) => {
     tarBytes += byteLength;
     if (!exceedsRatio(tarBytes, bytesRead(), maxRatio)) return;
     const reason = `the archive decompresses to more than ${maxRatio} times its size (maxRatio)`;
@@ -97,7 +97,7 @@ export async function* tarEntries(
 }
 
 /** The bytes of a stream, any number at a time. */
-interface ByteSource {
+interface TarSource {
   /** Resolves to the bytes that have arrived, or to `undefined` at the end. */
   peek(): Promise<Uint8Array | undefined>;
   /** Drops the first of those bytes. */
@@ -106,10 +106,10 @@ interface ByteSource {
   cancel(): void;
 }
 
-function byteSource(
+function tarSource(
   stream: ReadableStream<Uint8Array>,
   onChunk: (byteLength: number) => void,
-): ByteSource {
+): TarSource {
   const reader = stream.getReader();
   let chunk: Uint8Array = new Uint8Array();
   let reading: Promise<boolean> | undefined;
@@ -153,7 +153,7 @@ interface EntryBody {
 
 function entryBody(
   { path, size }: ArchiveEntryHeader,
-  source: ByteSource,
+  source: TarSource,
   scanner: TarScanner,
 ): EntryBody {
   let remaining = size;

@@ -109,7 +109,7 @@ export function deleteWithBackup$(
               `${checkpointId}; nothing was deleted`,
           );
         }
-        if (first.checkpointType !== (typeOf(checkpoint) ?? first.checkpointType)) {
+        if (first.checkpointType !== (checkpointTypeOf(checkpoint) ?? first.checkpointType)) {
           throw new CheckpointNotFoundError(ids);
         }
         return first;
@@ -131,7 +131,7 @@ export function deleteWithBackup$(
 }
 
 /** Returns the type of a checkpoint, where the reference has one; ids alone have none. */
-function typeOf(checkpoint: CheckpointRef): CheckpointType | undefined {
+function checkpointTypeOf(checkpoint: CheckpointRef): CheckpointType | undefined {
   if (typeof checkpoint === "string") return parseCheckpointPath(checkpoint).checkpointType;
   return "checkpointType" in checkpoint ? checkpoint.checkpointType : undefined;
 }

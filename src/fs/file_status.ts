@@ -58,7 +58,7 @@ export async function statusOfOpen(file: FileHandle): Promise<FileStatus> {
 function toStatus(stats: BigIntStats): FileStatus {
   return {
     identity: `${stats.dev}:${stats.ino}`,
-    kind: kindOf(stats),
+    kind: fileKindOf(stats),
     size: Number(stats.size),
     mtimeMs: Number(stats.mtimeMs),
     mode: Number(stats.mode & 0o777n),
@@ -68,7 +68,7 @@ function toStatus(stats: BigIntStats): FileStatus {
   };
 }
 
-function kindOf(stats: BigIntStats): FileKind {
+function fileKindOf(stats: BigIntStats): FileKind {
   if (stats.isFile()) return "file";
   if (stats.isDirectory()) return "directory";
   if (stats.isSymbolicLink()) return "symbolic link";

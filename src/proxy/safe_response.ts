@@ -19,7 +19,7 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 };
 
 /** An error in the shape of the API. */
-export interface ErrorBody {
+export interface ErrorJson {
   readonly error?: string | undefined;
   readonly message: string;
   readonly details?: unknown;
@@ -42,7 +42,7 @@ export function jsonResponse(json: string, status: number, headers = new Headers
 }
 
 /** Creates a response with an error. */
-export function errorResponse(status: number, body: ErrorBody, headers?: Headers): Response {
+export function errorResponse(status: number, body: ErrorJson, headers?: Headers): Response {
   return jsonResponse(JSON.stringify(body), status, headers);
 }
 
