@@ -1,11 +1,12 @@
 /**
  * `deno task size`: weighs what a browser app downloads for mod.ts, minified and gzipped, without RxJS,
- * which the app has anyway. Fails if the core, the classes of mod.ts and all that they import, is heavier
- * than its budget; docs/design/lazy_loading.md states what belongs in it. The pure functions are weighed
- * beside it, since a bundler drops those that an app does not use.
+ * which the app has anyway. Fails if the core, the classes of mod.ts and all that they import, or the
+ * core with the pure functions of mod.ts is heavier than its budget; docs/design/lazy_loading.md states
+ * what belongs in the core. A bundler drops the pure functions that an app does not use.
  */
 
 const CORE_BUDGET_BYTES = 13_000;
+const TOTAL_BUDGET_BYTES = 14_000;
 
 const MOD = new URL("../mod.ts", import.meta.url);
 
@@ -62,7 +63,7 @@ console.log(`Core: ${coreBytes} of ${CORE_BUDGET_BYTES} bytes`);
 
 const everything = await bundle(exported);
 const totalBytes = await gzippedBytes(everything, load(everything, "./mod.js"));
-console.log(`Pure functions, where an app uses them all: ${totalBytes - coreBytes} bytes`);
+console.log(`Core and pure functions: ${totalBytes} of ${TOTAL_BUDGET_BYTES} bytes`);
 
 const onDemand = new Set(
   [...files.keys()].flatMap((file) => importsOf(files, file, DYNAMIC_IMPORT)),
@@ -72,4 +73,4 @@ for (const file of [...onDemand].toSorted()) {
   const name = file.replace(/^\.\/(.*)-\w+\.js$/, "$1");
   console.log(`On demand: ${name}, ${await gzippedBytes(files, added)} bytes`);
 }
-if (coreBytes > CORE_BUDGET_BYTES) Deno.exitCode = 1;
+if (coreBytes > CORE_BUDGET_BYTES || totalBytes > TOTAL_BUDGET_BYTES) Deno.exitCode = 1;
