@@ -21,6 +21,6 @@ export function connect(fakeOptions?: FakeHpcaiOptions): RestClient {
  */
 export function embeddedDefault(id: string): string {
   if (!hasService) return id;
-  console.error("Nothing was deleted: HPCAI_… names a service. Pass what to delete.");
+  console.error("Nothing was deleted. Pass what to delete as arguments.");
   Deno.exit(2);
 }

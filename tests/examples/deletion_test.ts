@@ -87,7 +87,7 @@ for (
         env,
       });
       assertEquals([code, stdout], [2, ""]);
-      assertStringIncludes(stderr, "Nothing was deleted: ");
+      assertStringIncludes(stderr, "Nothing was deleted. Pass what to delete");
     }
   });
 }
