@@ -49,6 +49,8 @@ type Layer = readonly [text: string, at: readonly number[]];
 
 /** A text with each of its layers of encoding removed in turn, the outermost first. */
 function layersOf(text: string, at: readonly number[] = [], layersLeft = MAX_LAYERS): Layer[] {
+  // Most texts have no character that begins an encoding.
+  if (!/[%&<\\]/.test(text)) return [[text, at]];
   let decodedText = "";
   let index = 0;
   const starts: number[] = [];
