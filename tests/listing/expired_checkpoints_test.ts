@@ -140,6 +140,7 @@ Deno.test("expiredCheckpoints keeps a checkpoint that is passed with a time and 
 
 Deno.test("expiredCheckpoints rejects a checkpoint without trainingRunId", () => {
   const { trainingRunId: _, ...rest } = checkpoint("x", 1);
+  // A caller without type checks can omit the id.
   const withoutRunId = [{ ...rest, trainingRun: trainingRun("run") }] as unknown as RunCheckpoint[];
   const error = assertThrows(
     () => expiredCheckpoints(withoutRunId, { keepLast: 1 }),
